@@ -1,0 +1,50 @@
+"""Fleeting finds and recognises facial micro-expressions.
+
+``fleeting.analyse("interview.mp4")`` gives a `Timeline`. Heavy imports happen when a name is first used, so that
+``import fleeting`` stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fleeting.api import analyse, evaluate
+    from fleeting.errors import FleetingError, FleetingWarning
+    from fleeting.records import Event, FaceTrack, Interval, Timeline, VideoInfo
+    from fleeting.settings import AnalyseSettings
+
+_HOME = {
+    "analyse": "api",
+    "evaluate": "api",
+    "FleetingError": "errors",
+    "FleetingWarning": "errors",
+    "Event": "records",
+    "FaceTrack": "records",
+    "Interval": "records",
+    "Timeline": "records",
+    "VideoInfo": "records",
+    "AnalyseSettings": "settings",
+}
+
+__all__ = [
+    "AnalyseSettings",
+    "Event",
+    "FaceTrack",
+    "FleetingError",
+    "FleetingWarning",
+    "Interval",
+    "Timeline",
+    "VideoInfo",
+    "analyse",
+    "evaluate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return metadata.version("fleeting")
+    if name in _HOME:
+        return getattr(import_module(f"fleeting.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'fleeting' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Evaluation: splits, metrics and measurements on labelled data."""

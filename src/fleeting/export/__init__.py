@@ -1,0 +1,1 @@
+"""Export: timelines as files for other tools."""

@@ -1,0 +1,1 @@
+"""Faces: find, landmarks, follow over time, align to the canonical crop."""

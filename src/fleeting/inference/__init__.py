@@ -1,0 +1,1 @@
+"""Inference: shipped networks at work, and the analysis of a whole video."""

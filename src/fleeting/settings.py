@@ -1,0 +1,187 @@
+"""Settings: frozen dataclasses, read from and written to TOML.
+
+Every default is stated here and nowhere else. An unknown key raises with a "did you mean".
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from fleeting.errors import SettingsError
+
+FlowMethod = Literal["dis", "farneback", "tvl1"]
+FLOW_METHODS: tuple[str, ...] = get_args(FlowMethod)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSettings:
+    """How faces are found and followed.
+
+    Attributes
+    ----------
+    min_iod_px
+        Faces with a smaller inter-ocular distance, in pixels of the frame, are reported as too small.
+    max_gap_s
+        A face that is lost for longer starts a new segment of its track; so does every gap, but within this time the
+        track keeps its id without looking alike.
+    find_interval_s
+        Seconds between searches of the whole frame while all known faces are followed.
+    all_faces
+        Analyse every track instead of the largest one.
+    """
+
+    min_iod_px: float = 24.0
+    max_gap_s: float = 1.0
+    find_interval_s: float = 0.5
+    all_faces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MotionSettings:
+    """How motion is measured.
+
+    Attributes
+    ----------
+    flow
+        Method of `motion.flow.dense_flow`.
+    crop_width
+        Width of the canonical crop in pixels; its height is 170/140 of it.
+    """
+
+    flow: FlowMethod = "dis"
+    crop_width: int = 140
+
+
+@dataclass(frozen=True, slots=True)
+class SpottingSettings:
+    """The physical criteria of an event; times in seconds so that they hold at any frame rate.
+
+    Attributes
+    ----------
+    max_micro_s
+        A movement of at most this duration is a micro-expression, a longer one a macro-expression (Yan et al., "How
+        fast are the leaked facial expressions", J. Nonverbal Behavior 37, 2013: total duration up to 0.5 s).
+    min_duration_s
+        Shorter movements are noise.
+    max_macro_s
+        Longer movements are a change of rest, not an expression.
+    smoothing_s
+        Standard deviation of the smoothing over time before onset, apex and offset are read.
+    threshold
+        Smallest peak in units of the recording's own noise.
+    min_displacement_percent_iod
+        Smallest peak displacement that can be seen at all, percent of the inter-ocular distance.
+    """
+
+    max_micro_s: float = 0.5
+    min_duration_s: float = 0.06
+    max_macro_s: float = 4.0
+    smoothing_s: float = 0.02
+    threshold: float = 5.0
+    min_displacement_percent_iod: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyseSettings:
+    """All settings of `fleeting analyse`."""
+
+    faces: FaceSettings = field(default_factory=FaceSettings)
+    motion: MotionSettings = field(default_factory=MotionSettings)
+    spotting: SpottingSettings = field(default_factory=SpottingSettings)
+
+
+T = TypeVar("T")
+
+
+def from_dict(kind: type[T], values: dict[str, Any], *, where: str = "settings") -> T:
+    """Build a settings dataclass from a dictionary.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown key (with the nearest known one), a value of the wrong type, or a word outside a choice.
+    """
+    hints = get_type_hints(kind)
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    built: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean '{near[0]}'?" if near else f"Known keys: {', '.join(known)}."
+            raise SettingsError(expected=f"a known key in {where}", got=f"'{key}'", hint=hint)
+        built[key] = _value(hints[key], value, where=f"{where}.{key}")
+    return kind(**built)
+
+
+def _value(hint: Any, value: Any, *, where: str) -> Any:
+    if is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise SettingsError(expected=f"a table for {where}", got=repr(value), hint=f"Write [{where}].")
+        return from_dict(hint, value, where=where)  # type: ignore[arg-type]
+    choices = get_args(hint)
+    if choices and all(isinstance(c, str) for c in choices):
+        if value not in choices:
+            near = difflib.get_close_matches(str(value), choices, n=1)
+            hint_text = f"Did you mean '{near[0]}'?" if near else "Choose one of them."
+            raise SettingsError(expected=f"one of {', '.join(choices)} for {where}", got=repr(value), hint=hint_text)
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
+        raise SettingsError(
+            expected=f"a value of type {hint.__name__} for {where}",
+            got=f"{value!r} ({type(value).__name__})",
+            hint="Correct the value.",
+        )
+    return value
+
+
+def load(kind: type[T], path: str | Path) -> T:
+    """Read a settings dataclass from a TOML file.
+
+    Raises
+    ------
+    SettingsError
+        Where the file is missing or no TOML, and as `from_dict`.
+    """
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError("a readable settings file", f"{path} ({error.strerror})", "Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError("a TOML file", f"{path} ({error})", "Correct the line that is named.") from error
+    return from_dict(kind, values, where=Path(path).name)
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Return settings as plain nested dictionaries."""
+    return asdict(settings)
+
+
+def to_toml(settings: Any) -> str:
+    """Return settings as TOML text that `load` reads back."""
+    lines: list[str] = []
+    tables: list[tuple[str, Any]] = []
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        if is_dataclass(value):
+            tables.append((f.name, value))
+        else:
+            lines.append(f"{f.name} = {_toml_value(value)}")
+    for name, table in tables:
+        lines += ["", f"[{name}]", to_toml(table).rstrip()]
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml_value(v) for v in value) + "]"
+    return repr(value)

@@ -1,0 +1,1 @@
+"""Synthesis: action units to displacement fields to frames with exact ground truth."""

@@ -1,0 +1,1 @@
+"""Training: what turns data and a recipe into weights."""

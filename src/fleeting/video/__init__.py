@@ -1,0 +1,1 @@
+"""Video in: decoding with true presentation timestamps, streaming, bounded memory."""

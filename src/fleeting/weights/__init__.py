@@ -1,0 +1,74 @@
+"""The shipped networks: ``NAME.onnx`` with its card ``NAME.json``, opened with ONNX Runtime.
+
+A card states at least: ``name``, ``task``, ``version``, ``data`` (what it was trained on), ``subjects``, ``recipe``,
+``command``, ``preprocessing``, ``inputs``, ``outputs``, ``labels``, ``scores`` (honest, with protocol), ``limits``,
+``licence`` and ``sha256`` of the ONNX file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from fleeting.errors import WeightsError
+
+
+def folder() -> Path:
+    """Folder of the shipped networks."""
+    return Path(str(resources.files(__name__)))
+
+
+def names() -> tuple[str, ...]:
+    """Names of the shipped networks."""
+    return tuple(sorted(p.stem for p in folder().glob("*.onnx")))
+
+
+@lru_cache
+def card(name: str) -> dict[str, Any]:
+    """Return the card of a shipped network.
+
+    Raises
+    ------
+    WeightsError
+        Where there is no such network.
+    """
+    path = folder() / f"{name}.json"
+    if not path.exists():
+        known = ", ".join(names()) or "none"
+        raise WeightsError(f"a shipped network ({known})", f"'{name}'", "Reinstall fleeting or correct the name.")
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def session(name: str, *, threads: int = 1) -> Any:
+    """Open a shipped network as an ``onnxruntime.InferenceSession`` on the CPU.
+
+    Raises
+    ------
+    WeightsError
+        Where the file is missing or its SHA-256 differs from the one in its card.
+    """
+    expected = card(name)["sha256"]
+    path = folder() / f"{name}.onnx"
+    if not path.exists() or checksum(path) != expected:
+        raise WeightsError(
+            f"{name}.onnx with SHA-256 {expected[:12]}…",
+            "another file" if path.exists() else "no file",
+            "The installation is damaged: reinstall fleeting.",
+        )
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

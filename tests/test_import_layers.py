@@ -1,0 +1,94 @@
+"""A lower layer never imports a higher one, and the core never imports torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "fleeting"
+
+# What each room may import of the others, beside itself.
+FOUNDATION = {"errors", "records", "labels", "settings", "weights"}
+FACES = FOUNDATION | {"video", "faces"}
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "records": {"errors"},
+    "labels": {"errors", "records"},
+    "settings": {"errors", "records"},
+    "weights": {"errors", "records", "labels", "settings"},
+    "video": FOUNDATION,
+    "faces": FOUNDATION | {"video"},
+    "motion": FACES,
+    "spotting": FACES | {"motion"},
+    "synthesis": FACES | {"motion"},
+    "datasets": FACES | {"motion"},
+    "models": FACES | {"motion", "datasets", "synthesis"},
+    "training": FACES | {"motion", "datasets", "synthesis", "models"},
+    "evaluation": FACES | {"motion", "datasets", "synthesis", "models", "training"},
+    "inference": FACES | {"motion", "spotting"},
+    "explain": FACES | {"motion", "inference"},
+    "report": FOUNDATION | {"motion"},
+    "export": FOUNDATION,
+}
+ABOVE = (
+    FACES
+    | {"motion", "spotting", "synthesis", "datasets", "models", "training", "evaluation", "inference"}
+    | {"explain", "report", "export"}
+)
+ALLOWED["api"] = ABOVE
+ALLOWED["cli"] = ABOVE | {"api"}
+ALLOWED["web"] = ABOVE | {"api"}
+NEEDS_TORCH = {"models", "training"}
+
+
+def imported_rooms(path: Path) -> set[str]:
+    rooms: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; write it in full so that the layers can be read"
+            modules = [node.module or ""]
+            if node.module == "fleeting":
+                modules = [f"fleeting.{alias.name}" for alias in node.names]
+        else:
+            continue
+        rooms |= {m.split(".")[1] for m in modules if m.startswith("fleeting.")}
+    return rooms
+
+
+def sources() -> list[Path]:
+    return [p for p in sorted(SOURCE.rglob("*.py")) if p != SOURCE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_point_down(path: Path) -> None:
+    relative = path.relative_to(SOURCE)
+    room = relative.parts[0].removesuffix(".py")
+    assert room in ALLOWED, f"{relative}: a new room needs a place in the layers"
+    wrong = imported_rooms(path) - ALLOWED[room] - {room, "__version__"}
+    assert not wrong, f"{relative} imports {sorted(wrong)}, which lie above or beside it"
+
+
+def test_core_imports_without_torch() -> None:
+    rooms = [p for p in sources() if p.relative_to(SOURCE).parts[0] not in NEEDS_TORCH]
+    names = [
+        "fleeting." + ".".join(p.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        for p in rooms
+        if p.name != "__main__.py"
+    ]
+    program = (
+        "import sys, importlib\n"
+        "class Wall:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'sklearn', 'scipy', 'mediapipe', 'skimage', 'onnx'):\n"
+        "            raise ImportError(f'{name} belongs to an extra')\n"
+        "sys.meta_path.insert(0, Wall())\n"
+        f"for name in {names!r}:\n    importlib.import_module(name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
