@@ -41,6 +41,7 @@ ABOVE = (
 )
 ALLOWED["api"] = ABOVE
 ALLOWED["cli"] = ABOVE | {"api"}
+ALLOWED["__main__"] = {"cli"}
 ALLOWED["web"] = ABOVE | {"api"}
 NEEDS_TORCH = {"models", "training"}
 

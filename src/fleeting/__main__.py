@@ -1,0 +1,5 @@
+"""``python -m fleeting``."""
+
+from fleeting.cli import main
+
+main()

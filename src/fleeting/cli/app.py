@@ -1,0 +1,73 @@
+"""The commands of ``fleeting`` and how their errors reach the user.
+
+One module of this package per command, with a function of the command's name. Modules import typer and the light rooms
+(`errors`, `records`, `settings`) at their top; numpy, OpenCV and all else are imported inside the function, so that
+``fleeting --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from fleeting.errors import FleetingError, FleetingWarning
+
+app = typer.Typer(
+    name="fleeting",
+    help="Find and recognise facial micro-expressions: from a video to a timeline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"fleeting {version('fleeting')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what is going on.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *args: object) -> None:
+    if issubclass(category, FleetingWarning):
+        typer.echo(f"warning: {message}", err=True)
+
+
+def run(application: typer.Typer) -> int:
+    """Run the application and return its exit status; errors of the package are printed in one line, without a trace.
+
+    Exit status 1: an input failed or results could not be written. 2: the command line itself is wrong.
+    130: stopped from the keyboard.
+    """
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    try:
+        application(standalone_mode=True)
+    except FleetingError as error:
+        typer.echo(f"error: {error}", err=True)
+        return 1
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except KeyboardInterrupt:
+        typer.echo("stopped.", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    return 0
