@@ -1,0 +1,101 @@
+"""A face held still: each frame's crop is registered to a reference crop by flow, not by landmarks.
+
+Landmarks jitter by a few tenths of a pixel from frame to frame, as much as a micro-expression moves. So they only say
+where to look; the crop's position is then corrected until the flow from the reference shows no head motion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.faces.align import align, canonical_points
+from fleeting.motion.flow import dense_flow
+from fleeting.motion.rigid_motion import RigidMotion, estimate_rigid
+from fleeting.settings import FlowMethod
+
+CLOSE_PX = 1.2
+"""A crop that is off by less (at a width of 140) is not cut again: the rest is subtracted from the flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One frame registered to the reference.
+
+    Attributes
+    ----------
+    transform
+        (2, 3) from the frame to the crop in which the head stands as in the reference.
+    crop
+        (h, w) uint8 crop that the flow was measured on.
+    flow
+        (h, w, 2) float32 pixels from the reference to `crop`, the head's motion removed.
+    rigid
+        The head's motion that was removed (turning and nodding included).
+    """
+
+    transform: npt.NDArray[np.float64]
+    crop: npt.NDArray[np.uint8]
+    flow: npt.NDArray[np.float32]
+    rigid: RigidMotion
+
+
+def compose(second: npt.NDArray[Any], first: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the (2, 3) map that applies `first`, then `second`."""
+    return np.asarray(np.vstack([second, [0, 0, 1]]) @ np.vstack([first, [0, 0, 1]]))[:2]
+
+
+def invert(matrix: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the inverse of a (2, 3) map."""
+    return np.asarray(np.linalg.inv(np.vstack([matrix, [0, 0, 1]])))[:2]
+
+
+def crop_shift(first: npt.NDArray[Any], second: npt.NDArray[Any], *, width: int) -> float:
+    """Mean distance in crop pixels between where two transforms put the same face."""
+    points = canonical_points(width)
+    moved = compose(second, invert(first))
+    return float(np.linalg.norm(points @ moved[:, :2].T + moved[:, 2] - points, axis=1).mean())
+
+
+class Registration:
+    """Registers frames to one reference crop.
+
+    Parameters
+    ----------
+    reference
+        (h, w) uint8 canonical crop.
+    method
+        Flow method, see `motion.flow`.
+    """
+
+    def __init__(self, reference: npt.NDArray[np.uint8], *, method: FlowMethod = "dis") -> None:
+        self.reference = reference
+        self.method = method
+
+    def step(self, grey: npt.NDArray[np.uint8], transform: npt.NDArray[Any], *, attempts: int = 3) -> Registered:
+        """Register a frame.
+
+        Parameters
+        ----------
+        grey
+            (h, w) uint8 frame.
+        transform
+            (2, 3) first guess, frame to crop: the last frame's, or one from landmarks.
+        attempts
+            How often the crop may be cut again while the head is still off by more than `CLOSE_PX`.
+        """
+        width = self.reference.shape[1]
+        transform = np.asarray(transform, np.float64)
+        for left in range(attempts, 0, -1):
+            crop = align(grey, transform, width=width)
+            flow = dense_flow(self.reference, crop, method=self.method)
+            rigid = estimate_rigid(flow)
+            moved = rigid.similarity(width)
+            corrected = compose(invert(moved), transform)
+            if left == 1 or crop_shift(transform, corrected, width=width) < CLOSE_PX * width / 140:
+                return Registered(corrected, crop, flow - rigid.displacement(width), rigid)
+            transform = corrected
+        raise ValueError(f"Expected attempts >= 1; got {attempts}.")

@@ -1,0 +1,147 @@
+"""Movements in regional motion: peaks that stand out of the noise, with onset, apex and offset.
+
+Works on evenly spaced samples of one run; `spotting.spot` turns samples into frames and events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.records import REGIONS
+
+Array = npt.NDArray[np.float64]
+
+EDGE = 0.1
+"""Share of the peak displacement that is read as onset and offset before both are moved out along the slope."""
+
+MID = 0.5
+SLOPE_REACH = 0.5
+"""How far beyond the 10 % crossing the movement begins, in units of the time from 10 % to 50 %: for a raised cosine it
+is 0.70, for a straight ramp 0.25; the mean serves both."""
+
+TOGETHER_S = 0.06
+"""Regions whose peaks lie this close in time belong to one movement."""
+
+ALSO = 0.5
+"""Share of the threshold that a second region must reach to be named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A movement found in one run.
+
+    Attributes
+    ----------
+    onset, apex, offset
+        Samples.
+    regions
+        Regions that moved, the strongest first.
+    peak
+        Displacement of the strongest region at the apex, percent of the inter-ocular distance.
+    score
+        Peak in units of the noise.
+    """
+
+    onset: int
+    apex: int
+    offset: int
+    regions: tuple[str, ...]
+    peak: float
+    score: float
+
+    def __len__(self) -> int:
+        return self.offset - self.onset + 1
+
+    def overlap(self, other: Movement) -> int:
+        """Count the samples that both cover."""
+        return max(0, min(self.offset, other.offset) - max(self.onset, other.onset) + 1)
+
+
+def find_movements(
+    deviation: Array, noise: Array, *, period_s: float, threshold: float, min_peak: float, open_to: Array | None = None
+) -> list[Movement]:
+    """Find movements, the most striking first.
+
+    Parameters
+    ----------
+    deviation
+        (n, r, 2) displacement of every region against its rest, percent of the inter-ocular distance.
+    noise
+        (r,) or (n, r) standard deviation of one component.
+    period_s
+        Seconds between samples.
+    threshold
+        Smallest peak in units of the noise.
+    min_peak
+        Smallest peak in percent of the inter-ocular distance.
+    open_to
+        (n, r) in 0..1: how far a region may raise an event (0 where a blink moves it).
+    """
+    size = np.linalg.norm(deviation, axis=2)
+    standing_out = size / np.broadcast_to(noise, size.shape)
+    if open_to is not None:
+        standing_out = standing_out * open_to
+    strength = np.where(size >= min_peak, standing_out, 0.0)
+    free = np.ones(len(size), bool)
+    together = max(1, round(TOGETHER_S / period_s))
+    found: list[Movement] = []
+    while True:
+        best = np.where(free, strength.max(axis=1), 0.0)
+        apex = int(np.argmax(best))
+        if best[apex] < threshold:
+            return found
+        movement = _grow(deviation, size, standing_out, apex, together=together, threshold=threshold)
+        free[movement.onset : movement.offset + 1] = False
+        free[apex] = False
+        found.append(movement)
+
+
+def _grow(
+    deviation: Array, size: Array, standing_out: Array, apex: int, *, together: int, threshold: float
+) -> Movement:
+    near = slice(max(0, apex - together), apex + together + 1)
+    score = standing_out[near].max(axis=0)
+    main = int(np.argmax(standing_out[apex]))
+    takes_part = (score >= ALSO * threshold) & (size[near].max(axis=0) >= 0.3 * size[apex, main])
+    takes_part[main] = True
+    weight = np.where(takes_part, standing_out[apex] ** 2 / np.maximum(size[apex] ** 2, 1e-9), 0.0)
+    profile = np.einsum("nrc,rc,r->n", deviation, deviation[apex], weight)
+    # The joint profile is smoother than one region's, so its own peak is the better apex.
+    apex = near.start + int(np.argmax(profile[near]))
+    profile = profile / max(float(profile[apex]), 1e-12)
+    onset = _edge(profile, apex, step=-1)
+    offset = _edge(profile, apex, step=1)
+    order = [i for i in np.argsort(-size[apex]) if takes_part[i]]
+    return Movement(
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        regions=tuple(REGIONS[i] for i in order),
+        peak=float(size[apex][takes_part].max()),
+        score=float(score.max()),
+    )
+
+
+def _edge(profile: Array, apex: int, *, step: int) -> int:
+    """Sample at which the movement that peaks at `apex` begins (step -1) or ends (step 1)."""
+    last = len(profile) - 1 if step > 0 else 0
+    middle: int | None = None
+    lowest, place = apex, apex
+    while place != last:
+        place += step
+        if profile[place] < profile[lowest]:
+            lowest = place
+        if middle is None and profile[place] <= MID:
+            middle = place
+        if profile[place] <= EDGE:
+            break
+        if middle is not None and profile[place] > profile[lowest] + 0.25:
+            # It rises again before it came to rest: another movement begins where this one was lowest.
+            return lowest
+    if middle is None or profile[place] > EDGE:
+        return lowest
+    beyond = place + step * round(SLOPE_REACH * abs(place - middle))
+    return min(max(beyond, 0), len(profile) - 1)

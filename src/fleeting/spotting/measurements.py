@@ -1,0 +1,103 @@
+"""What is measured of one face in every frame, collected over a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.faces.landmarks import Landmarks
+from fleeting.records import REGIONS
+from fleeting.spotting.region_motion import RegionSample
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """One face over all frames of a video; NaN (and run -1) where it was not seen.
+
+    Attributes
+    ----------
+    face
+        Id of the track.
+    time_s
+        (n,) seconds of every frame of the video.
+    run
+        (n,) int; displacements can be compared within a run only.
+    displacement
+        (n, r, 2) right and down, percent of the inter-ocular distance, regions as `records.REGIONS`.
+    transform
+        (n, 2, 3) from the frame to the canonical crop.
+    residual_px
+        (n,) misfit of the head's motion in crop pixels.
+    eye_opening, mouth_opening, pose
+        As in `faces.landmarks.Landmarks`: (n, 2), (n,) and (n, 3).
+    """
+
+    face: int
+    time_s: Array
+    run: npt.NDArray[np.int32]
+    displacement: npt.NDArray[np.float32]
+    transform: Array
+    residual_px: npt.NDArray[np.float32]
+    eye_opening: npt.NDArray[np.float32]
+    mouth_opening: npt.NDArray[np.float32]
+    pose: npt.NDArray[np.float32]
+
+    def runs(self) -> Iterator[slice]:
+        """Slices of consecutive frames of one run, in order."""
+        edges = np.flatnonzero(np.diff(self.run)) + 1
+        for first, last in zip([0, *edges], [*edges, len(self.run)], strict=True):
+            if last > first and self.run[first] >= 0:
+                yield slice(int(first), int(last))
+
+
+@dataclass(slots=True)
+class MeasurementLog:
+    """Collects `Measurements` while a video streams by; about 200 bytes a frame."""
+
+    face: int
+    frames: list[int] = field(default_factory=list)
+    rows: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    runs: list[int] = field(default_factory=list)
+
+    def add(self, frame: int, landmarks: Landmarks, sample: RegionSample) -> None:
+        """Note one frame."""
+        self.frames.append(frame)
+        self.runs.append(sample.run)
+        self.rows.append(
+            np.concatenate(
+                [
+                    sample.displacement.reshape(-1),
+                    sample.transform.reshape(-1),
+                    [sample.residual_px],
+                    landmarks.eye_opening,
+                    [landmarks.mouth_opening],
+                    landmarks.pose,
+                ]
+            ).astype(np.float32)
+        )
+
+    def collect(self, time_s: Array) -> Measurements:
+        """Return what was noted, on all frames of the video, whose times are given."""
+        n, r = len(time_s), len(REGIONS)
+        table = np.full((n, 2 * r + 6 + 1 + 2 + 1 + 3), np.nan, np.float32)
+        run = np.full(n, -1, np.int32)
+        if self.frames:
+            table[self.frames] = np.stack(self.rows)
+            run[self.frames] = self.runs
+        parts = np.split(table, np.cumsum([2 * r, 6, 1, 2, 1]), axis=1)
+        return Measurements(
+            face=self.face,
+            time_s=np.asarray(time_s, np.float64),
+            run=run,
+            displacement=parts[0].reshape(n, r, 2),
+            transform=parts[1].reshape(n, 2, 3).astype(np.float64),
+            residual_px=parts[2][:, 0],
+            eye_opening=parts[3],
+            mouth_opening=parts[4][:, 0],
+            pose=parts[5],
+        )

@@ -1,0 +1,128 @@
+"""From frames to the displacement of each face region over time, in percent of the inter-ocular distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.faces.align import align, crop_transform, to_crop
+from fleeting.faces.landmarks import Landmarks
+from fleeting.motion.regions import label_map, signal_regions
+from fleeting.motion.registration import Registration, compose, crop_shift, invert
+from fleeting.records import REGIONS
+from fleeting.settings import MotionSettings
+
+REFERENCE_S = 1.0
+"""Age at which a reference crop is replaced: light and skin change slowly, and a micro-expression is shorter."""
+
+TURNED_PX = 4.0
+"""Parallax of a turn, in crop pixels, after which a reference is replaced early."""
+
+JUMP_PX = 3.0
+"""Head motion between two frames, in crop pixels, from which on landmarks guide the next crop."""
+
+LOST_PX = 14.0
+"""Distance between the registered crop and the landmarks' crop after which the registration starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSample:
+    """One face in one frame.
+
+    Attributes
+    ----------
+    displacement
+        (r, 2) float32 right and down, percent of the inter-ocular distance, against the first frame of the run.
+    run
+        Counts the stretches over which displacements can be compared, from 0.
+    transform
+        (2, 3) from the frame to the canonical crop.
+    residual_px
+        Median misfit of the head's motion, in crop pixels: large where the flow is not to be trusted.
+    """
+
+    displacement: npt.NDArray[np.float32]
+    run: int
+    transform: npt.NDArray[np.float64]
+    residual_px: float
+
+
+class RegionMotion:
+    """Measures one face, frame by frame.
+
+    The flow is taken from a reference frame to each frame, so that errors do not add up from frame to frame; when the
+    reference is replaced, what it had reached is carried over.
+    """
+
+    def __init__(self, settings: MotionSettings | None = None) -> None:
+        self.settings = settings or MotionSettings()
+        self._run = -1
+        self._segment: int | None = None
+
+    def update(self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, segment: int) -> RegionSample:
+        """Take the face's next frame.
+
+        Parameters
+        ----------
+        time_s
+            Time of the frame.
+        grey
+            (h, w) uint8 frame.
+        landmarks
+            The face's landmarks in the frame.
+        segment
+            Number of the track's segment; a new one starts a new run.
+        """
+        width = self.settings.crop_width
+        by_landmarks = crop_transform(landmarks.points, width=width)
+        if segment != self._segment:
+            self._segment = segment
+            return self._start(time_s, grey, landmarks, by_landmarks)
+        guess = self._transform
+        step = compose(by_landmarks, invert(self._by_landmarks))
+        if crop_shift(self._by_landmarks, by_landmarks, width=width) > JUMP_PX * width / 140:
+            guess = compose(step, guess)
+        found = self._registration.step(grey, guess)
+        self._by_landmarks = by_landmarks
+        if crop_shift(found.transform, by_landmarks, width=width) > LOST_PX * width / 140:
+            return self._start(time_s, grey, landmarks, by_landmarks)
+        self._transform = found.transform
+        here = 100.0 / self._iod * (self._weights @ found.flow.reshape(-1, 2)) + self._carried
+        sample = RegionSample(here.astype(np.float32), self._run, found.transform, found.rigid.residual_px)
+        turned = float(np.abs(found.rigid.coefficients[4:]).max()) * 140 / width
+        if time_s - self._reference_s > REFERENCE_S or turned > TURNED_PX:
+            self._carried = here
+            self._anchor(time_s, grey, landmarks, found.transform)
+        return sample
+
+    def _start(
+        self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, transform: npt.NDArray[Any]
+    ) -> RegionSample:
+        self._run += 1
+        self._carried = np.zeros((len(REGIONS), 2))
+        self._by_landmarks = transform
+        self._anchor(time_s, grey, landmarks, transform)
+        return RegionSample(self._carried.astype(np.float32), self._run, transform, 0.0)
+
+    def _anchor(
+        self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, transform: npt.NDArray[Any]
+    ) -> None:
+        """Make this frame the reference; a crop that has drifted from the landmarks goes back to them."""
+        width = self.settings.crop_width
+        by_landmarks = crop_transform(landmarks.points, width=width)
+        if crop_shift(transform, by_landmarks, width=width) > 2.0 * width / 140:
+            transform = by_landmarks
+        crop = align(grey, transform, width=width)
+        points = to_crop(landmarks.points, transform)
+        names = signal_regions(points)
+        labels = label_map(tuple(names.values()), crop.shape).reshape(-1)
+        order = [list(names).index(region) + 1 for region in REGIONS]
+        weights = np.stack([labels == i for i in order]).astype(np.float32)
+        self._weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
+        self._registration = Registration(crop, method=self.settings.flow)
+        self._transform = np.asarray(transform, np.float64)
+        self._reference_s = time_s
+        self._iod = float(np.linalg.norm(points[45] - points[36]))
