@@ -1,0 +1,66 @@
+"""``events.tsv`` with its sidecar ``events.json``, as the Brain Imaging Data Structure asks (BIDS 1.9, "Task events").
+
+Tab separated; the first two columns are onset and duration in seconds from the first frame; ``n/a`` where there is no
+value; the sidecar describes every column. In a BIDS data set the files are to be renamed to the recording's own prefix
+(``sub-01_task-interview_events.tsv``).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fleeting.export.events_csv import cell, event_cells, table_text
+from fleeting.files import write_text
+from fleeting.records import Event, Timeline
+
+_TAIL = ("face", "emotion", "probability", "apex_s", "regions", "displacement_percent_iod", "confidence")
+COLUMNS: tuple[str, ...] = ("onset", "duration", "trial_type", *_TAIL)
+
+SIDECAR: dict[str, dict[str, Any]] = {
+    "onset": {"Description": "Onset of the movement, from the first frame of the video.", "Units": "s"},
+    "duration": {"Description": "Time from onset to offset of the movement.", "Units": "s"},
+    "trial_type": {
+        "LongName": "Kind of facial movement",
+        "Description": "Kind of movement, by its duration.",
+        "Levels": {
+            "micro": "Micro-expression: a facial movement of at most half a second.",
+            "macro": "Macro-expression: a longer facial movement.",
+            "blink": "Blink of the eyes.",
+        },
+    },
+    "face": {"Description": "Number of the face, counted from 0 in order of appearance."},
+    "emotion": {
+        "Description": "Class of the recogniser; 'unsure' where no class is probable enough. A micro-expression is no "
+        "proof of an emotion, nor of a lie.",
+    },
+    "probability": {"Description": "Calibrated probability of the emotion, 0 to 1."},
+    "apex_s": {"Description": "Time of the strongest movement, from the first frame of the video.", "Units": "s"},
+    "regions": {"Description": "Face regions that moved, the strongest first; left and right are the person's own."},
+    "displacement_percent_iod": {
+        "Description": "Largest displacement at the apex, in percent of the distance between the outer eye corners.",
+        "Units": "percent",
+    },
+    "confidence": {"Description": "How far the movement stands out of the recording's own noise, 0 to 1."},
+}
+
+
+def write_bids(timeline: Timeline, folder: Path) -> list[Path]:
+    """Write ``events.tsv`` and ``events.json``.
+
+    Raises
+    ------
+    OutputError
+        Where the disk refuses.
+    """
+    text = table_text(COLUMNS, (_row(event) for event in timeline.events), separator="\t")
+    return [
+        write_text(folder / "events.tsv", text),
+        write_text(folder / "events.json", json.dumps(SIDECAR, indent=2) + "\n"),
+    ]
+
+
+def _row(event: Event) -> list[str]:
+    head = [cell(event.onset_s, "onset_s", missing="n/a"), cell(event.duration_s, "duration_s", missing="n/a")]
+    return [*head, event.kind, *event_cells(event, _TAIL, missing="n/a")]

@@ -1,0 +1,23 @@
+"""Events side by side: annotation tools allow no overlap within one tier or one behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleeting.records import Event
+
+
+def lanes(events: Sequence[Event]) -> list[tuple[Event, int]]:
+    """Give every event the lowest lane, counted from 0, in which it neither overlaps nor touches another in time.
+
+    Returns
+    -------
+    Events in order of onset, each with its lane; all 0 where no two events overlap.
+    """
+    ends: list[float] = []
+    placed = []
+    for event in sorted(events, key=lambda e: (e.onset_s, e.offset_s)):
+        lane = next((i for i, end in enumerate(ends) if event.onset_s > end), len(ends))
+        ends[lane : lane + 1] = [event.offset_s]
+        placed.append((event, lane))
+    return placed

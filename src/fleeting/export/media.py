@@ -1,0 +1,94 @@
+"""``media.npz``: the pictures of the events, so that a report can be built again without the video.
+
+A numpy archive without pickles. For event 3 of the timeline it holds ``3/onset``, ``3/apex`` and ``3/offset`` (bytes of
+lossless WebP files), ``3/loop/0``, ``3/loop/1`` ... (the loop, WebP of quality 90), ``3/flow`` ((h, w, 2) int16, in
+1/256 pixel) and ``3/numbers`` (pictures in the loop, loop frames per second, magnification).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.errors import DataError
+from fleeting.files import atomic_path
+from fleeting.records import EventMedia
+
+FLOW_SCALE = 256.0
+STILLS = ("onset", "apex", "offset")
+LOSSLESS = 101  # OpenCV: above 100 WebP is written without loss
+
+
+def write_media(media: Mapping[int, EventMedia], path: str | Path) -> Path:
+    """Write the pictures of events.
+
+    Flow is rounded to 1/256 pixel and the loop compressed with loss; the crops are kept as they are.
+
+    Raises
+    ------
+    OutputError
+        Where the disk refuses.
+    """
+    entries: dict[str, npt.NDArray[Any]] = {}
+    for index, one in media.items():
+        for name in STILLS:
+            entries[f"{index}/{name}"] = _webp(getattr(one, name), quality=LOSSLESS)
+        for step, picture in enumerate(one.loop):
+            entries[f"{index}/loop/{step}"] = _webp(picture, quality=90)
+        limit = np.iinfo(np.int16).max
+        flow = np.nan_to_num(np.rint(one.flow * FLOW_SCALE), nan=0.0, posinf=limit, neginf=-limit)
+        entries[f"{index}/flow"] = np.clip(flow, -limit, limit).astype(np.int16)
+        entries[f"{index}/numbers"] = np.array([len(one.loop), one.loop_fps, one.magnification])
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **entries)  # type: ignore[arg-type]
+    return Path(path)
+
+
+def read_media(path: str | Path) -> dict[int, EventMedia]:
+    """Read the pictures that `write_media` wrote, by index of the event.
+
+    Raises
+    ------
+    DataError
+        Where the file is missing or damaged.
+    """
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as entries:
+            indices = dict.fromkeys(int(name.split("/")[0]) for name in entries.files)
+            return {index: _one(index, entries) for index in indices}
+    except FileNotFoundError as error:
+        raise DataError("a file of event pictures", f"{path}, which is missing", "Check the path.") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, cv2.error) as error:
+        hint = "Run 'fleeting analyse' on the video again, or delete the file to do without pictures."
+        raise DataError("a file of event pictures", f"{path}, which is damaged ({error})", hint) from error
+
+
+def _one(index: int, entries: Any) -> EventMedia:
+    count, loop_fps, magnification = entries[f"{index}/numbers"].tolist()
+    return EventMedia(
+        **{name: _picture(entries[f"{index}/{name}"]) for name in STILLS},
+        loop=np.stack([_picture(entries[f"{index}/loop/{step}"]) for step in range(int(count))]),
+        loop_fps=loop_fps,
+        flow=entries[f"{index}/flow"].astype(np.float32) / np.float32(FLOW_SCALE),
+        magnification=magnification,
+    )
+
+
+def _webp(picture: npt.NDArray[np.uint8], *, quality: int) -> npt.NDArray[np.uint8]:
+    done, data = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])
+    if not done:
+        raise ValueError(f"Expected a picture that WebP can hold; got shape {picture.shape}.")
+    return data.reshape(-1)
+
+
+def _picture(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError("a picture that cannot be read")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

@@ -1,0 +1,108 @@
+"""The curves behind the events: ``signals.parquet``, or ``signals.csv`` for programs that read no parquet.
+
+One row per face and frame: ``face, frame, time_s``, then the displacement of every region of `records.REGIONS` (percent
+of the inter-ocular distance), ``left_eye_opening, right_eye_opening`` (lid distance over eye width),
+``mouth_opening`` (inner lip distance over mouth width), ``yaw, pitch, roll`` (degrees). Where the face was not seen,
+values are missing (null in parquet, empty in csv).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fleeting.files import atomic_path
+from fleeting.records import REGIONS, Signals, Timeline
+
+COLUMNS: tuple[str, ...] = (
+    "face",
+    "frame",
+    "time_s",
+    *REGIONS,
+    "left_eye_opening",
+    "right_eye_opening",
+    "mouth_opening",
+    "yaw",
+    "pitch",
+    "roll",
+)
+UNITS = {
+    "time_s": "s",
+    **dict.fromkeys(REGIONS, "percent of the inter-ocular distance"),
+    **dict.fromkeys(("yaw", "pitch", "roll"), "degree"),
+}
+
+
+def signals_table(timeline: Timeline) -> Any:
+    """Return the signals of all faces as a ``pyarrow.Table`` with `COLUMNS`; each column's unit is in its metadata."""
+    import pyarrow as pa
+
+    columns = [_columns(s) for s in timeline.signals] or [_columns(_EMPTY)]
+    fields, arrays = [], []
+    for name in COLUMNS:
+        values = np.concatenate([c[name] for c in columns])
+        gaps = np.isnan(values) if values.dtype.kind == "f" else None
+        array = pa.array(values, mask=gaps)
+        arrays.append(array)
+        fields.append(pa.field(name, array.type, metadata={"unit": UNITS[name]} if name in UNITS else None))
+    about = {"fleeting_version": timeline.version, "video": timeline.video.name}
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=about))
+
+
+def write_signals_parquet(timeline: Timeline, folder: Path) -> list[Path]:
+    """Write ``signals.parquet``.
+
+    Raises
+    ------
+    OutputError
+        Where the disk refuses.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / "signals.parquet"
+    with atomic_path(path) as temporary:
+        pq.write_table(signals_table(timeline), temporary, compression="zstd")
+    return [path]
+
+
+def write_signals_csv(timeline: Timeline, folder: Path) -> list[Path]:
+    """Write ``signals.csv``.
+
+    Raises
+    ------
+    OutputError
+        Where the disk refuses.
+    """
+    from pyarrow import csv
+
+    path = folder / "signals.csv"
+    with atomic_path(path) as temporary:
+        csv.write_csv(signals_table(timeline), temporary, csv.WriteOptions(quoting_style="none"))
+    return [path]
+
+
+def _columns(signals: Signals) -> dict[str, Any]:
+    n = len(signals.time_s)
+    return {
+        "face": np.full(n, signals.face, np.int32),
+        "frame": np.arange(n, dtype=np.int32),
+        "time_s": signals.time_s,
+        **{name: signals.motion[:, i] for i, name in enumerate(REGIONS)},
+        "left_eye_opening": signals.eye_opening[:, 0],
+        "right_eye_opening": signals.eye_opening[:, 1],
+        "mouth_opening": signals.mouth_opening,
+        **{name: signals.pose[:, i] for i, name in enumerate(("yaw", "pitch", "roll"))},
+    }
+
+
+_EMPTY = Signals(
+    face=0,
+    time_s=np.zeros(0),
+    motion=np.zeros((0, len(REGIONS)), np.float32),
+    eye_opening=np.zeros((0, 2), np.float32),
+    mouth_opening=np.zeros(0, np.float32),
+    pose=np.zeros((0, 3), np.float32),
+    noise=np.zeros(len(REGIONS), np.float32),
+)

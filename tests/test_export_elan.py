@@ -1,0 +1,86 @@
+"""The ELAN file, opened again by the library that others read such files with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pympi import Eaf
+from timelines import make_timeline
+
+from fleeting.export.formats import write
+from fleeting.records import Event, Timeline
+
+
+def opened(timeline: Timeline, folder: Path) -> Eaf:
+    (path,) = write(timeline, folder, ["elan"])
+    assert path.name == "events.eaf"
+    return Eaf(str(path))
+
+
+def test_every_event_is_an_annotation_of_its_tier(tmp_path: Path) -> None:
+    timeline = make_timeline(faces=2)
+    eaf = opened(timeline, tmp_path)
+    for face in (0, 1):
+        for kind in ("micro", "macro", "blink"):
+            events = [e for e in timeline.events if e.face == face and e.kind == kind]
+            assert eaf.get_annotation_data_for_tier(f"face{face}_{kind}") == [
+                (round(e.onset_s * 1000), round(e.offset_s * 1000), e.emotion or kind) for e in events
+            ]
+            regions = eaf.get_ref_annotation_data_for_tier(f"face{face}_{kind}_regions")
+            assert [row[2] for row in regions] == ["+".join(e.regions) for e in events]
+            apexes = eaf.get_annotation_data_for_tier(f"face{face}_{kind}_apex")
+            assert [start for start, _, _ in apexes] == [round(e.apex_s * 1000) for e in events]
+
+
+def test_tiers_without_events_exist_and_the_empty_default_does_not(tmp_path: Path) -> None:
+    eaf = opened(replace(make_timeline(), events=()), tmp_path)
+    assert sorted(t for t in eaf.get_tier_names() if "_" not in t.removeprefix("face0_")) == [
+        "face0_blink", "face0_macro", "face0_micro",
+    ]  # fmt: skip
+    assert eaf.get_annotation_data_for_tier("face0_micro") == []
+
+
+def test_the_video_is_linked_in_full_and_relative_to_the_file(tmp_path: Path) -> None:
+    timeline = make_timeline()
+    video = tmp_path / "films" / "a b é.mov"
+    timeline = replace(timeline, video=replace(timeline.video, path=str(video)))
+    (link,) = opened(timeline, tmp_path / "results" / "a").get_linked_files()
+    assert link["MEDIA_URL"] == video.as_uri()
+    assert link["RELATIVE_MEDIA_URL"] == "./../../films/a b é.mov"
+    assert link["MIME_TYPE"] == "video/quicktime"
+
+
+def test_a_folder_of_images_is_not_linked(tmp_path: Path) -> None:
+    timeline = make_timeline()
+    timeline = replace(timeline, video=replace(timeline.video, container="images"))
+    assert opened(timeline, tmp_path).get_linked_files() == []
+
+
+def test_overlapping_and_instant_events_fit_into_tiers(tmp_path: Path) -> None:
+    one = Event(0, "micro", 10, 12, 20, 0.05, 0.06, 0.10, regions=("nose",), emotion='<negative> & "odd"')
+    two = Event(0, "micro", 14, 15, 16, 0.07, 0.075, 0.08, regions=("chin",))
+    instant = Event(0, "micro", 30, 30, 30, 0.15, 0.15, 0.15)
+    eaf = opened(replace(make_timeline(), events=(one, two, instant)), tmp_path)
+    assert eaf.get_annotation_data_for_tier("face0_micro") == [
+        (50, 100, '<negative> & "odd"'),
+        (150, 151, "micro"),
+    ]
+    assert eaf.get_annotation_data_for_tier("face0_micro_2") == [(70, 80, "micro")]
+    assert [r[2] for r in eaf.get_ref_annotation_data_for_tier("face0_micro_2_regions")] == ["chin"]
+
+
+def test_writing_twice_leaves_one_file(tmp_path: Path) -> None:
+    timeline = make_timeline()
+    write(timeline, tmp_path, ["elan"])
+    write(timeline, tmp_path, ["elan"])
+    assert [p.name for p in tmp_path.iterdir()] == ["events.eaf"]
+
+
+@pytest.mark.parametrize("fps", [0.0, 29.97])
+def test_the_frame_rate_need_not_be_known(tmp_path: Path, fps: float) -> None:
+    timeline = make_timeline()
+    eaf = opened(replace(timeline, video=replace(timeline.video, fps=fps)), tmp_path)
+    start, end, _ = eaf.get_annotation_data_for_tier("face0_micro_apex")[0]
+    assert end - start == (33 if fps else 1)
