@@ -43,6 +43,8 @@ class Movement:
         Displacement of the strongest region at the apex, percent of the inter-ocular distance.
     score
         Peak in units of the noise.
+    begins, ends
+        Whether the rest before and after it was seen; False where the run is cut there.
     """
 
     onset: int
@@ -51,6 +53,8 @@ class Movement:
     regions: tuple[str, ...]
     peak: float
     score: float
+    begins: bool = True
+    ends: bool = True
 
     def __len__(self) -> int:
         return self.offset - self.onset + 1
@@ -112,8 +116,8 @@ def _grow(
     # The joint profile is smoother than one region's, so its own peak is the better apex.
     apex = near.start + int(np.argmax(profile[near]))
     profile = profile / max(float(profile[apex]), 1e-12)
-    onset = _edge(profile, apex, step=-1)
-    offset = _edge(profile, apex, step=1)
+    onset, begins = _edge(profile, apex, step=-1)
+    offset, ends = _edge(profile, apex, step=1)
     order = [i for i in np.argsort(-size[apex]) if takes_part[i]]
     return Movement(
         onset=onset,
@@ -122,11 +126,13 @@ def _grow(
         regions=tuple(REGIONS[i] for i in order),
         peak=float(size[apex][takes_part].max()),
         score=float(score.max()),
+        begins=begins,
+        ends=ends,
     )
 
 
-def _edge(profile: Array, apex: int, *, step: int) -> int:
-    """Sample at which the movement that peaks at `apex` begins (step -1) or ends (step 1)."""
+def _edge(profile: Array, apex: int, *, step: int) -> tuple[int, bool]:
+    """Sample at which the movement that peaks at `apex` begins (step -1) or ends (step 1), and whether it was seen."""
     last = len(profile) - 1 if step > 0 else 0
     middle: int | None = None
     lowest, place = apex, apex
@@ -140,8 +146,8 @@ def _edge(profile: Array, apex: int, *, step: int) -> int:
             break
         if middle is not None and profile[place] > profile[lowest] + 0.25:
             # It rises again before it came to rest: another movement begins where this one was lowest.
-            return lowest
+            return lowest, True
     if middle is None or profile[place] > EDGE:
-        return lowest
+        return lowest, False
     beyond = place + step * round(SLOPE_REACH * abs(place - middle))
-    return min(max(beyond, 0), len(profile) - 1)
+    return min(max(beyond, 0), len(profile) - 1), True

@@ -134,9 +134,11 @@ def _movements(
     least = settings.min_duration_s / run.period
     # Half a second at 30 frames/s is 15 periods; an event's frames may round to one more.
     most = settings.max_micro_s / run.period + 1
-    micro = [m for m in quick if least <= len(m) <= most + 1]
-    macro = [m for m in slow if most + 1 < len(m) <= settings.max_macro_s / run.period]
-    macro = [m for m in macro if m.onset > 0 or m.peak > 0]
+    # A movement that the recording cuts off cannot be called short; a long one is known by its beginning.
+    micro = [m for m in quick if least <= len(m) <= most + 1 and m.begins and m.ends]
+    macro = [m for m in slow if most + 1 < len(m) <= settings.max_macro_s / run.period and m.begins]
+    long = [m for m in quick if most + 1 < len(m) and m.begins and m.ends]
+    macro += [m for m in long if not any(m.overlap(a) for a in macro)]
     kept: list[tuple[EventKind, Movement]] = [("macro", m) for m in macro]
     for m in micro:
         part = [a for a in macro if m.overlap(a) > 0.5 * len(m) and m.peak < 0.5 * a.peak]

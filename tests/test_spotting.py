@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fleeting.records import REGIONS, Event
+from fleeting.settings import SpottingSettings
+from fleeting.spotting.measurements import Measurements
+from fleeting.spotting.rest import resample, robust_deviation, running_median, smooth, uniform_times
+from fleeting.spotting.spot import spot
+
+Bump = tuple[float, float, float, tuple[str, ...], float]
+
+
+def bump(time_s: np.ndarray, onset: float, apex: float, offset: float) -> np.ndarray:
+    rise = 0.5 - 0.5 * np.cos(np.pi * np.clip((time_s - onset) / (apex - onset), 0, 1))
+    fall = 0.5 + 0.5 * np.cos(np.pi * np.clip((time_s - apex) / (offset - apex), 0, 1))
+    return np.where(time_s < apex, rise, fall)
+
+
+def measured(
+    *,
+    fps: float = 100.0,
+    seconds: float = 8.0,
+    bumps: tuple[Bump, ...] = (),
+    noise: float = 0.1,
+    times: np.ndarray | None = None,
+    blinks: tuple[float, ...] = (),
+    seed: int = 0,
+) -> Measurements:
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(round(fps * seconds)) / fps if times is None else times
+    n = len(time_s)
+    place = rng.normal(0, noise, (n, len(REGIONS), 2))
+    place += 0.5 * np.sin(2 * np.pi * 0.1 * time_s)[:, None, None]
+    for onset, apex, offset, regions, peak in bumps:
+        for region in regions:
+            place[:, REGIONS.index(region), 1] -= peak * bump(time_s, onset, apex, offset)
+    eyes = np.full((n, 2), 0.3) + rng.normal(0, 0.005, (n, 2))
+    for at in blinks:
+        closing = bump(time_s, at, at + 0.1, at + 0.25)
+        eyes *= (1 - 0.95 * closing)[:, None]
+        for lid in ("left_lid", "right_lid"):
+            place[:, REGIONS.index(lid), 1] += 6 * closing
+        place[:, REGIONS.index("left_brow"), 1] += 1.5 * closing
+    return Measurements(
+        face=3,
+        time_s=time_s,
+        run=np.zeros(n, np.int32),
+        displacement=place.astype(np.float32),
+        transform=np.tile(np.eye(2, 3), (n, 1, 1)),
+        residual_px=np.full(n, 0.05, np.float32),
+        eye_opening=eyes.astype(np.float32),
+        mouth_opening=np.zeros(n, np.float32),
+        pose=np.zeros((n, 3), np.float32),
+    )
+
+
+def expressions(events: list[Event]) -> list[Event]:
+    return [e for e in events if e.kind != "blink"]
+
+
+@pytest.mark.parametrize("fps", [25.0, 30000 / 1001, 60.0, 200.0])
+@pytest.mark.parametrize(("onset", "apex", "offset"), [(3.0, 3.12, 3.3), (3.0, 3.25, 3.45)])
+def test_same_settings_serve_all_frame_rates(fps: float, onset: float, apex: float, offset: float) -> None:
+    regions = ("left_mouth_corner", "right_mouth_corner")
+    (event,) = spot(measured(fps=fps, bumps=((onset, apex, offset, regions, 2.0),)))[0]
+    assert event.kind == "micro"
+    assert event.face == 3
+    period = 1 / fps
+    assert event.onset_s == pytest.approx(onset, abs=max(1.5 * period, 0.04))
+    assert event.apex_s == pytest.approx(apex, abs=max(period, 0.03))
+    assert event.offset_s == pytest.approx(offset, abs=max(1.5 * period, 0.05))
+    assert event.apex_s == pytest.approx(event.apex_frame / fps)
+    assert set(event.regions) == set(regions)
+    assert event.displacement_percent_iod == pytest.approx(2.0, rel=0.15)
+    assert event.confidence > 0.5
+
+
+def test_a_longer_movement_is_a_macro_expression() -> None:
+    (event,) = spot(measured(bumps=((2.0, 2.5, 4.0, ("left_cheek", "left_mouth_corner"), 8.0),)))[0]
+    assert event.kind == "macro"
+    assert event.onset_s == pytest.approx(2.0, abs=0.15)
+    assert event.offset_s == pytest.approx(4.0, abs=0.3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("fps", [30.0, 200.0])
+def test_noise_and_drift_alone_are_no_movement(fps: float, seed: int) -> None:
+    assert spot(measured(fps=fps, seed=seed, noise=0.2, seconds=10))[0] == []
+
+
+def test_the_threshold_follows_the_noise_of_the_recording() -> None:
+    bumps = ((3.0, 3.15, 3.35, ("chin",), 1.0),)
+    quiet = spot(measured(bumps=bumps, noise=0.3))[0]
+    loud = spot(measured(bumps=bumps, noise=2.0))[0]
+    assert [e.kind for e in quiet] == ["micro"]
+    assert loud == []
+    quieter = spot(measured(bumps=bumps, noise=0.1))[0]
+    assert quieter[0].confidence > quiet[0].confidence
+
+
+def test_a_blink_is_named_as_a_blink_and_drags_nothing_along() -> None:
+    events, _ = spot(measured(blinks=(2.0, 5.0)))
+    assert [e.kind for e in events] == ["blink", "blink"]
+    assert events[0].onset_s == pytest.approx(2.0, abs=0.06)
+    assert events[0].apex_s == pytest.approx(2.1, abs=0.03)
+    assert events[0].offset_s == pytest.approx(2.25, abs=0.06)
+
+
+def test_a_mouth_that_moves_during_a_blink_is_still_seen() -> None:
+    bumps = ((2.0, 2.12, 2.35, ("left_mouth_corner", "right_mouth_corner"), 2.0),)
+    events, _ = spot(measured(blinks=(2.0,), bumps=bumps))
+    assert sorted(e.kind for e in events) == ["blink", "micro"]
+    assert expressions(events)[0].regions[0].endswith("mouth_corner")
+
+
+def test_variable_frame_rate_keeps_true_times() -> None:
+    rng = np.random.default_rng(5)
+    times = np.cumsum(rng.choice([1 / 60, 1 / 30], 300))
+    times -= times[0]
+    (event,) = spot(measured(times=times, bumps=((3.0, 3.15, 3.4, ("nose",), 2.0),)))[0]
+    assert event.apex_s == pytest.approx(3.15, abs=0.05)
+    assert event.apex_s == times[event.apex_frame]
+
+
+def test_nothing_is_reported_where_the_face_is_not_seen() -> None:
+    whole = measured(bumps=((3.0, 3.15, 3.4, ("nose",), 2.0), (6.0, 6.15, 6.4, ("chin",), 2.0)))
+    run = whole.run.copy()
+    run[290:350] = -1
+    run[350:] = 1
+    place = whole.displacement.copy()
+    place[290:350] = np.nan
+    place[350:] += 40  # a new run begins at another zero
+    parts = Measurements(
+        **{f: getattr(whole, f) for f in ("face", "time_s", "transform", "residual_px", "eye_opening")},
+        mouth_opening=whole.mouth_opening,
+        pose=whole.pose,
+        run=run,
+        displacement=place,
+    )
+    events, signals = spot(parts)
+    assert [round(e.apex_s, 1) for e in events] == [6.2]
+    assert np.isnan(signals.motion[290:350]).all()
+    assert np.isfinite(signals.motion[350:]).all()
+
+
+def test_two_events_close_to_each_other_stay_two() -> None:
+    bumps = ((3.0, 3.1, 3.25, ("left_brow",), 2.0), (3.3, 3.4, 3.6, ("left_brow",), 2.0))
+    events, _ = spot(measured(bumps=bumps, noise=0.05))
+    assert [e.kind for e in events] == ["micro", "micro"]
+    assert events[0].offset_frame <= events[1].onset_frame + 2
+
+
+def test_a_face_never_seen_gives_no_events_and_no_curves() -> None:
+    whole = measured()
+    unseen = Measurements(
+        face=0,
+        time_s=whole.time_s,
+        run=np.full_like(whole.run, -1),
+        displacement=np.full_like(whole.displacement, np.nan),
+        transform=np.full_like(whole.transform, np.nan),
+        residual_px=np.full_like(whole.residual_px, np.nan),
+        eye_opening=np.full_like(whole.eye_opening, np.nan),
+        mouth_opening=np.full_like(whole.mouth_opening, np.nan),
+        pose=np.full_like(whole.pose, np.nan),
+    )
+    events, signals = spot(unseen)
+    assert events == []
+    assert np.isnan(signals.motion).all()
+
+
+def test_settings_reach_the_spotter() -> None:
+    bumps = ((3.0, 3.15, 3.35, ("chin",), 1.0),)
+    assert spot(measured(bumps=bumps, noise=0.02), SpottingSettings(min_displacement_percent_iod=1.5))[0] == []
+    (event,) = spot(measured(bumps=bumps, noise=0.02), SpottingSettings(max_micro_s=0.2))[0]
+    assert event.kind == "macro"
+
+
+def test_running_median_ignores_short_bumps_and_follows_steps() -> None:
+    period = 0.01
+    time_s = np.arange(600) * period
+    values = (time_s > 3).astype(float)[:, None] + 5 * ((time_s > 1) & (time_s < 1.4))[:, None]
+    rest = running_median(values, period, 1.3)
+    np.testing.assert_allclose(rest[(time_s < 2.9)], 0, atol=1e-9)
+    np.testing.assert_allclose(rest[(time_s > 3.1)], 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("length", [4, 30, 64, 65, 66, 131, 400])
+def test_running_median_agrees_with_the_definition(length: int) -> None:
+    values = np.random.default_rng(length).normal(size=(length, 2))
+    rest = running_median(values, 0.02, 1.3)
+    half = round(1.3 / (2 * 0.02))
+    for i in range(length):
+        part = values if half >= length else values[max(0, i - half) : i + half + 1]
+        np.testing.assert_allclose(rest[i], np.median(part, axis=0))
+
+
+def test_resampling_smoothing_and_scale() -> None:
+    times = np.array([0.0, 0.1, 0.2, 0.4, 0.5])
+    grid = uniform_times(times)
+    np.testing.assert_allclose(grid, [0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    np.testing.assert_allclose(resample(times[:, None], times, grid)[:, 0], grid)
+    noise = np.random.default_rng(0).normal(0, 2, (20000, 1))
+    assert robust_deviation(noise)[0] == pytest.approx(2, rel=0.03)
+    assert smooth(noise, 4).std() == pytest.approx(2 / np.sqrt(2 * np.sqrt(np.pi) * 4), rel=0.05)
+    assert smooth(noise, 0.1) is noise
