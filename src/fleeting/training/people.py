@@ -16,7 +16,7 @@ def part_of(person: str) -> Part:
 
     The part of one person never depends on who else is in the data, so a data set may grow without anybody crossing
     over. Ids that could mean different people in different sets carry the name of their set: the names of
-    ``landmarks68.npz`` are used as they are, portraits as ``congress/<icpsr>`` and ``interfaces/<file stem>``.
+    ``landmarks68.npz`` are used as they are, portraits as ``congress/<file stem>`` and ``interfaces/<file stem>``.
     """
     place = int.from_bytes(hashlib.sha256(person.encode("utf-8")).digest()[:8], "big") % 100
     if place < TRAIN_PERCENT:

@@ -1,0 +1,278 @@
+"""Train the face finder on composed scenes: ``fleeting train recipes/face_finder.toml --data DIR --out DIR``."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fleeting import settings as settings_room
+from fleeting.errors import DataError
+from fleeting.faces.finder import box_iou, decode
+from fleeting.models.face_finder import FaceFinderNet
+from fleeting.records import FaceBox
+from fleeting.training.backgrounds import natural_pictures, video_frames
+from fleeting.training.face_pictures import labelled_faces, of_part, portraits
+from fleeting.training.face_scenes import Scene, SceneMaker, SceneSettings
+from fleeting.training.face_targets import BOX_WEIGHT, finder_loss, targets_of
+from fleeting.training.finder_export import ship
+
+log = logging.getLogger(__name__)
+
+SHAPES = ((224, 224), (192, 320), (256, 192), (256, 256))
+"""Shapes (h, w) of the scenes; each batch has one, by chance. About the number of pixels of a real search."""
+
+SAME_FACE = 0.5
+"""A box is right from this IoU with the box of the points."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinderRecipe:
+    """What a training of the finder depends on.
+
+    Attributes
+    ----------
+    task
+        Always ``face_finder``.
+    teacher
+        Folder of the teacher's labels of the portraits; empty to train without portraits.
+    steps, batch
+        Optimiser steps and scenes per step.
+    learning_rate, weight_decay
+        Peak of a cosine with a warm start, and decay, of AdamW.
+    average
+        Weight of the past in the moving average of the weights that is shipped.
+    hard_share
+        Share of a batch that comes from face-free scenes that were once taken for a face.
+    width
+        Width of the network.
+    check_every
+        Steps between checks on the validation people; the best average by that is kept.
+    scenes
+        How scenes are composed.
+    """
+
+    task: str = "face_finder"
+    teacher: str = "runs/teacher"
+    seed: int = 0
+    steps: int = 3600
+    batch: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    average: float = 0.995
+    hard_share: float = 0.12
+    width: int = 24
+    check_every: int = 300
+    threads: int = 1
+    scenes: SceneSettings = field(default_factory=SceneSettings)
+
+
+def train(recipe: Path, *, data: Path, out: Path) -> None:
+    """Train by a recipe; a stopped training goes on from its last check.
+
+    Parameters
+    ----------
+    recipe
+        TOML file with the fields of `FinderRecipe`.
+    data
+        Folder with ``landmarks68.npz`` and the portrait archives.
+    out
+        Receives ``checkpoint.pt``, ``log.jsonl``, ``face_finder.onnx`` and its card ``face_finder.json``.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown key in the recipe.
+    DataError
+        Where a picture set or the teacher's labels are missing.
+    """
+    chosen = settings_room.load(FinderRecipe, recipe)
+    faces = labelled_faces(data)
+    if chosen.teacher:
+        if not (Path(chosen.teacher) / "congress.npz").exists():
+            hint = 'Run python -m fleeting.training.teacher first, or set teacher = "" in the recipe.'
+            raise DataError("the teacher's labels of the portraits", f"no file in {chosen.teacher}", hint)
+        faces += portraits(data, Path(chosen.teacher))
+    natural = natural_pictures()
+    film = data / "videos" / "no_face.mp4"
+    if film.exists():
+        natural += video_frames(film)
+    makers = {
+        "train": SceneMaker(of_part(faces, "train"), natural, settings=chosen.scenes),
+        "validation": SceneMaker(of_part(faces, "validation"), natural, settings=chosen.scenes, erased=100, seed=1),
+    }
+    fit(chosen, makers["train"], validation_scenes(makers["validation"]), out=out)
+    ship(chosen, out=out, faces={p: len(m.faces) for p, m in makers.items()}, people=_people(makers))
+
+
+def _people(makers: dict[str, SceneMaker]) -> dict[str, int]:
+    return {part: len({f.person for f in maker.faces}) for part, maker in makers.items()}
+
+
+def validation_scenes(maker: SceneMaker, *, count: int = 400, seed: int = 12345) -> list[Scene]:
+    """Compose the scenes on which checks are made: always the same."""
+    rng = np.random.default_rng(seed)
+    return [maker(rng, SHAPES[i % len(SHAPES)]) for i in range(count)]
+
+
+class HardScenes:
+    """Face-free scenes that the network once took for a face, to be shown again (hard negative mining)."""
+
+    def __init__(self, *, size: int = 400) -> None:
+        self._kept: dict[tuple[int, ...], deque[Scene]] = {}
+        self._size = size
+
+    def __len__(self) -> int:
+        return sum(len(kept) for kept in self._kept.values())
+
+    def keep(self, scenes: list[Scene], heat: torch.Tensor, *, least: float = 0.2) -> None:
+        """Keep the face-free scenes whose strongest place, of (n, 1, h, w) logits, is at least this probable."""
+        strongest = heat.detach().flatten(1).amax(1).sigmoid().tolist()
+        for scene, score in zip(scenes, strongest, strict=True):
+            if score >= least and not len(scene.boxes) and not len(scene.ignored):
+                self._kept.setdefault(scene.grey.shape, deque(maxlen=self._size)).append(scene)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, int], count: int) -> list[Scene]:
+        """Take up to `count` scenes of a shape out again, flipped by chance."""
+        kept = self._kept.get(shape, deque())
+        taken = [kept.popleft() for _ in range(min(count, len(kept)))]
+        return [
+            Scene(np.ascontiguousarray(s.grey[:, ::-1]) if rng.random() < 0.5 else s.grey, s.boxes, s.ignored)
+            for s in taken
+        ]
+
+
+def fit(recipe: FinderRecipe, maker: SceneMaker, validation: list[Scene], *, out: Path) -> FaceFinderNet:
+    """Train a network, write its checkpoints, and return the best average of its weights."""
+    torch.set_num_threads(recipe.threads)
+    cv2.setNumThreads(recipe.threads)
+    torch.manual_seed(recipe.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    net = FaceFinderNet(width=recipe.width)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as quick on a CPU
+    average = copy.deepcopy(net).eval()
+    optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    state = _resume(out / "checkpoint.pt", net, average, optimiser)
+    hard = HardScenes()
+    sums, since = np.zeros(2), time.monotonic()
+    for step in range(state["step"], recipe.steps):
+        rng = np.random.default_rng([recipe.seed, step])
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.learning_rate * _schedule(step, recipe.steps)
+        scenes = _batch(rng, recipe, maker, hard)
+        heat, sides = net.train()(_input(scenes))
+        losses = finder_loss(heat, sides, targets_of(scenes))
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(losses[0] + BOX_WEIGHT * losses[1])
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
+        optimiser.step()
+        _follow(average, net, weight=min(recipe.average, (1 + step) / (10 + step)))
+        hard.keep(scenes, heat)
+        sums += [v.item() for v in losses]
+        if (step + 1) % recipe.check_every == 0 or step + 1 == recipe.steps:
+            figures = check(average, validation)
+            row = {"step": step + 1, "heat": sums[0], "box": sums[1], "hard": len(hard), **figures}
+            row |= {k: row[k] / recipe.check_every for k in ("heat", "box")} | {"s": time.monotonic() - since}
+            log.info("%s", json.dumps({k: round(v, 4) for k, v in row.items()}))
+            with (out / "log.jsonl").open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(row) + "\n")
+            sums, since = np.zeros(2), time.monotonic()
+            if figures["average_precision"] >= state["best"]["average_precision"]:
+                state["best"], state["weights"] = figures, copy.deepcopy(average.state_dict())
+            state["step"] = step + 1
+            _save(out / "checkpoint.pt", state, net, average, optimiser)
+    average.load_state_dict(state["weights"])
+    return average
+
+
+def _schedule(step: int, steps: int, *, warm: int = 100) -> float:
+    return min((step + 1) / warm, 1.0) * max(0.5 * (1 + math.cos(math.pi * step / steps)), 0.01)
+
+
+def _batch(rng: np.random.Generator, recipe: FinderRecipe, maker: SceneMaker, hard: HardScenes) -> list[Scene]:
+    shape = SHAPES[int(rng.integers(len(SHAPES)))]
+    scenes = hard.draw(rng, shape, round(recipe.hard_share * recipe.batch))
+    return scenes + [maker(rng, shape) for _ in range(recipe.batch - len(scenes))]
+
+
+def _input(scenes: list[Scene]) -> torch.Tensor:
+    batch = torch.from_numpy(np.stack([s.grey for s in scenes])[:, None]).float()
+    return batch.contiguous(memory_format=torch.channels_last)
+
+
+def _follow(average: FaceFinderNet, net: FaceFinderNet, *, weight: float) -> None:
+    with torch.no_grad():
+        for mean, now in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+            if mean.dtype.is_floating_point:
+                mean.lerp_(now, 1 - weight)
+            else:
+                mean.copy_(now)
+
+
+def _resume(path: Path, net: FaceFinderNet, average: FaceFinderNet, optimiser: Any) -> dict[str, Any]:
+    if not path.exists():
+        return {"step": 0, "best": {"average_precision": -1.0}, "weights": average.state_dict()}
+    stored: dict[str, Any] = torch.load(path, weights_only=True)
+    net.load_state_dict(stored["net"])
+    average.load_state_dict(stored["average"])
+    optimiser.load_state_dict(stored["optimiser"])
+    log.info("going on after step %d", stored["state"]["step"])
+    return dict(stored["state"])
+
+
+def _save(path: Path, state: dict[str, Any], net: FaceFinderNet, average: FaceFinderNet, optimiser: Any) -> None:
+    parts = {"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
+    torch.save({"state": state, **parts}, path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)
+
+
+def check(net: FaceFinderNet, scenes: list[Scene]) -> dict[str, float]:
+    """Measure a network on scenes: average precision, and the threshold with the best F1 with what it finds."""
+    rows: list[tuple[float, bool]] = []
+    total = 0
+    for scene in scenes:
+        with torch.no_grad():
+            heat, sides = net(_input([scene]))
+        boxes = decode(heat[0, 0].numpy(), sides[0].numpy(), threshold=0.02)
+        rows += match(boxes, scene)
+        total += len(scene.boxes)
+    rows.sort(reverse=True)
+    right = np.cumsum([hit for _, hit in rows]) if rows else np.zeros(1)
+    recall, precision = right / max(total, 1), right / np.arange(1, len(right) + 1)
+    best = int(np.argmax(2 * recall * precision / np.maximum(recall + precision, 1e-9)))
+    steps = np.diff(recall, prepend=0.0)
+    return {
+        "average_precision": float((steps * np.maximum.accumulate(precision[::-1])[::-1]).sum()),
+        "threshold": rows[best][0] if rows else 0.5,
+        "recall": float(recall[best]),
+        "precision": float(precision[best]),
+    }
+
+
+def match(boxes: list[FaceBox], scene: Scene) -> list[tuple[float, bool]]:
+    """Score and truth of every box: right where it is the best of a face; boxes on faces that are cut are left out."""
+    open_faces = [_face_box(b) for b in scene.boxes]
+    rows: list[tuple[float, bool]] = []
+    for box in sorted(boxes, key=lambda b: -b.score):
+        overlaps = [box_iou(box, face) for face in open_faces]
+        if overlaps and max(overlaps) >= SAME_FACE:
+            open_faces.pop(int(np.argmax(overlaps)))
+            rows.append((box.score, True))
+        elif all(box_iou(box, _face_box(b)) < 0.2 for b in scene.ignored):
+            rows.append((box.score, False))
+    return rows
+
+
+def _face_box(box: npt.NDArray[np.float32]) -> FaceBox:
+    return FaceBox(float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1]))

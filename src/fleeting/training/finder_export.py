@@ -1,0 +1,129 @@
+"""Write a trained face finder as ONNX with its card."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from fleeting.models.face_finder import ALIGNMENT, FaceFinderNet
+from fleeting.weights import checksum
+
+if TYPE_CHECKING:
+    from fleeting.training.face_finder import FinderRecipe
+
+log = logging.getLogger(__name__)
+
+LARGEST_DIFFERENCE = 0.05
+"""Logits of the ONNX file may differ by this from torch's: its weights are stored in half precision."""
+
+
+def ship(recipe: FinderRecipe, *, out: Path, faces: dict[str, int], people: dict[str, int]) -> None:
+    """Write ``face_finder.onnx`` and ``face_finder.json`` of the best check of a training.
+
+    Parameters
+    ----------
+    recipe
+        The recipe of the training.
+    out
+        The training's folder, with its ``checkpoint.pt``.
+    faces, people
+        Number of pictures and people by part of the split.
+    """
+    state: dict[str, Any] = torch.load(out / "checkpoint.pt", weights_only=True)["state"]
+    net = FaceFinderNet(width=recipe.width).eval()
+    net.load_state_dict(state["weights"])
+    path = out / "face_finder.onnx"
+    export(net, path)
+    figures = {k: round(float(v), 4) for k, v in state["best"].items()}
+    card = {
+        "name": "face_finder",
+        "task": "find faces in a whole frame",
+        "version": 1,
+        "data": "YouTube Faces frames with key points, US congress portraits and CC0 portraits (their points from "
+        "MediaPipe), composed with drawn patterns and photographs of scikit-image and scikit-learn",
+        "subjects": people,
+        "pictures": faces,
+        "recipe": "recipes/face_finder.toml",
+        "command": "fleeting train recipes/face_finder.toml --data ../shared/data --out runs/face_finder",
+        "preprocessing": f"grey, scaled to a fixed number of pixels, sides filled up to multiples of {ALIGNMENT}",
+        "inputs": {"grey": "(n, 1, h, w) float32, 0..255"},
+        "outputs": {
+            "heat": "(n, 1, h/8, w/8) logits that a face is centred here",
+            "sides": "(n, 4, h/8, w/8) distances to the left, top, right, bottom side in pixels",
+        },
+        "labels": ["face: bounding box of the 68 iBUG points"],
+        "threshold": figures["threshold"],
+        "scores": {
+            "protocol": "400 composed scenes with validation people, IoU 0.5; benchmarks/results/faces.md has people "
+            "that nothing was chosen on",
+            **figures,
+        },
+        "limits": "Faces under 12 px, turned by more than 45 degrees or seen from the side beyond a three-quarter view "
+        "are missed more often. Trained mostly on adults in public life.",
+        "licence": "MIT",
+        "sha256": checksum(path),
+    }
+    (out / "face_finder.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    log.info("wrote %s (%d kB)", path, path.stat().st_size // 1000)
+
+
+def export(net: FaceFinderNet, path: Path) -> None:
+    """Write a network as ONNX with any number and size of frames, its weights in half precision.
+
+    Raises
+    ------
+    RuntimeError
+        Where the file computes something else than the network.
+    """
+    import onnx
+    import onnxruntime
+
+    net = net.eval()
+    places = {0: "n", 2: "h", 3: "w"}
+    axes = {"grey": places, "heat": places, "sides": places}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch announces the end of its older exporter, the one without onnxscript
+        torch.onnx.export(
+            net,
+            (torch.zeros(1, 1, 96, 128),),
+            str(path),
+            input_names=["grey"],
+            output_names=["heat", "sides"],
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+    onnx.save(in_half_precision(onnx.load(str(path))), str(path))
+    sample = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 64, 160)).astype(np.float32))
+    with torch.no_grad():
+        expected = net(sample)[0].numpy()
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    difference = float(np.abs(session.run(None, {"grey": sample.numpy()})[0] - expected).max())
+    if difference > LARGEST_DIFFERENCE:
+        raise RuntimeError(f"The exported network differs from torch's by {difference:.3g} in its logits.")
+
+
+def in_half_precision(model: Any) -> Any:
+    """Store the large weights of an ONNX model as float16, each widened again by a Cast when the model is opened."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for stored in list(model.graph.initializer):
+        if stored.data_type != TensorProto.FLOAT or np.prod(stored.dims, dtype=int) < 64:
+            continue
+        half = numpy_helper.from_array(numpy_helper.to_array(stored).astype(np.float16), stored.name + "_half")
+        casts.append(helper.make_node("Cast", [half.name], [stored.name], to=TensorProto.FLOAT))
+        model.graph.initializer.remove(stored)
+        model.graph.initializer.append(half)
+    nodes = casts + list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model
