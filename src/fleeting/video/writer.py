@@ -1,7 +1,8 @@
 """Writing videos and folders of numbered pictures, whole or not at all.
 
 For exact pictures: ``codec="ffv1"`` in ``.mkv`` keeps every value of RGB (``pixel_format="bgr0"``) and of grey
-(``"gray"``) pictures; so does `ImageFolderWriter`. ``libx264`` with ``crf=0`` and ``pixel_format="gray"`` keeps grey pictures.
+(``"gray"``) pictures; so does `ImageFolderWriter`. ``libx264`` with ``crf=0`` and ``pixel_format="gray"`` keeps grey
+pictures.
 """
 
 from __future__ import annotations

@@ -1,0 +1,204 @@
+"""Opening a container with FFmpeg, and decoding it up to the place where it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any
+
+import av
+
+from fleeting.video import trouble
+
+SCAN_PACKETS = 2000
+"""Packets whose timestamps are read when a file is opened: 10 s at 200 frames/s."""
+
+MAX_DAMAGED = 16
+"""After so many damaged pictures in a row the rest is given up: nothing that follows could be trusted."""
+
+
+@contextmanager
+def open_stream(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Open a file and choose its video stream; gives PyAV's container and stream, the decoder in its own threads.
+
+    Of several streams the one with the most pixels is taken (the first of equals); cover art is none.
+
+    Raises
+    ------
+    VideoError
+        Where the file holds no video that FFmpeg can decode.
+    """
+    try:
+        # "file:" keeps a colon in the name from being read as a protocol; the white list keeps a playlist that
+        # pretends to be a video from fetching anything.
+        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except PermissionError as error:
+        raise trouble.unreadable(path) from error
+    except (OSError, ValueError, av.FFmpegError) as error:
+        raise trouble.not_a_video(path, getattr(error, "strerror", None) or str(error)) from error
+    with container:
+        kind = container.format.name
+        if kind in trouble.TEXT_FORMATS:
+            raise trouble.not_a_video(path, "it is a text file")
+        if kind.endswith("_pipe") or kind == "image2":
+            raise trouble.still_picture(path, kind.removesuffix("_pipe"))
+        stream = _choose(container, path)
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def _choose(container: Any, path: Path) -> Any:
+    streams = [s for s in container.streams.video if not int(s.disposition) & int(av.stream.Disposition.attached_pic)]
+    if not streams:
+        raise trouble.no_picture_stream(path, has_audio=len(container.streams.audio) > 0)
+    known = [s for s in streams if getattr(s, "codec_context", None) is not None]
+    if not known:
+        raise trouble.no_decoder(path, getattr(streams[0], "codec_tag", None) or "an unknown codec")
+    return max(known, key=lambda s: (s.codec_context.width * s.codec_context.height, -s.index))
+
+
+@dataclass(frozen=True, slots=True)
+class PacketScan:
+    """What the first packets of a stream say of its timing.
+
+    Attributes
+    ----------
+    count
+        Packets of pictures that are shown, at most `SCAN_PACKETS`.
+    complete
+        Whether these are all.
+    ticks
+        Their timestamps that are there, in ticks of the stream's time base.
+    stored_order
+        Whether timestamps rise from packet to packet although the codec reorders pictures: the container (AVI) has no
+        presentation times, and what is called so is the order of storage.
+    """
+
+    count: int
+    complete: bool
+    ticks: tuple[int, ...]
+    stored_order: bool
+
+
+def scan_packets(container: Any, stream: Any) -> PacketScan:
+    """Read the timestamps of the first packets without decoding."""
+    ticks: list[int] = []
+    count, complete = 0, True
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0 or packet.is_discard:
+                continue
+            if count == SCAN_PACKETS:
+                complete = False
+                break
+            count += 1
+            if packet.pts is not None:
+                ticks.append(packet.pts)
+    except av.FFmpegError:
+        pass  # the break is reported where it is reached while decoding
+    rising = all(b > a for a, b in zip(ticks, ticks[1:], strict=False)) and len(ticks) == count
+    return PacketScan(count, complete, tuple(ticks), rising and bool(stream.codec_context.has_b_frames))
+
+
+@dataclass
+class Damage:
+    """What went wrong while a stream was decoded.
+
+    Attributes
+    ----------
+    broken
+        Whether decoding ended at a break instead of the end.
+    damaged
+        Positions, counted in decoded pictures, of pictures that were kept although FFmpeg had to patch them.
+    skipped
+        Pictures before the first whole one, left out.
+    """
+
+    broken: bool = False
+    damaged: list[int] = field(default_factory=list)
+    skipped: int = 0
+
+
+def decode_whole(container: Any, stream: Any, damage: Damage, *, stored_order: bool) -> Iterator[Any]:
+    """Decode in order of presentation, up to the end or the break.
+
+    Damaged pictures with sound ones after them are kept and noted; damaged ones at the end, or more than
+    `MAX_DAMAGED` in a row, are the break. Damaged ones before the first sound one (a recording that begins between two
+    key frames) are left out.
+    """
+    held: list[Any] = []
+    failed = position = 0
+    for frame in decode_raw(container, stream, damage, stored_order=stored_order):
+        if frame is not None and not frame.is_corrupt:
+            for patched in held:
+                damage.damaged.append(position)
+                yield patched
+                position += 1
+            if failed and not held:
+                damage.damaged.append(position)
+            held, failed = [], 0
+            yield frame
+            position += 1
+        elif position == 0:
+            damage.skipped += frame is not None
+        elif frame is None:
+            failed += 1
+        else:
+            held.append(frame)
+        if len(held) + failed > MAX_DAMAGED:
+            break
+    damage.broken = damage.broken or bool(held or failed)
+
+
+def decode_raw(container: Any, stream: Any, damage: Damage, *, stored_order: bool) -> Iterator[Any]:
+    """Decode all pictures; None in place of a packet that fails. A read error sets ``damage.broken`` and ends it.
+
+    With `stored_order`, pictures are given the timestamps of their packets in rising order (see `PacketScan`).
+    """
+    waiting: list[int] = []
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError:
+            damage.broken = True
+            packet = None
+        last = packet is None or (packet.size == 0 and packet.dts is None)
+        if packet is not None and packet.size == 0 and not last:
+            continue  # AVI's mark of a dropped frame; a decoder would take it for the end
+        if stored_order and packet is not None and packet.pts is not None:
+            heappush(waiting, packet.pts)
+        try:
+            # Decoders that work in threads hold some pictures back until the last, empty packet.
+            frames = stream.codec_context.decode(packet)
+        except av.EOFError:
+            frames = []
+        except av.FFmpegError:
+            yield None
+            frames = []
+        for frame in frames:
+            if stored_order:
+                frame.pts = heappop(waiting) if waiting else None
+            yield frame
+        if last:
+            return
+
+
+def announced_seconds(container: Any, stream: Any) -> float | None:
+    """Seconds that the header claims for the video stream; None where it does not say."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    stated = stream.metadata.get("DURATION", "")
+    parts = stated.split(":")
+    if len(parts) == 3:
+        try:
+            return float(int(parts[0]) * 3600 + int(parts[1]) * 60) + float(parts[2])
+        except ValueError:
+            return None
+    if container.duration and len(container.streams) == 1:
+        return float(Fraction(container.duration, av.time_base))
+    return None
