@@ -1,0 +1,57 @@
+"""The record of one facial movement that is to be drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from fleeting.errors import SettingsError
+from fleeting.records import EVENT_KINDS, EventKind
+from fleeting.synthesis.action_units import Activation, Side
+from fleeting.synthesis.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One movement: what, how large, when.
+
+    Attributes
+    ----------
+    kind
+        ``micro``, ``macro`` or ``blink``. A blink closes both eyes fully and has no activations.
+    profile
+        Its course over time.
+    activations
+        Its action units.
+    peak_percent_iod
+        Largest displacement of the skin at the apex, percent of the inter-ocular distance. Of a blink it follows from
+        the opening of the eyes, and NaN stands here.
+    emotion
+        Word of the truth file; empty where none is meant.
+    side
+        The person's own side, for the truth file.
+    """
+
+    kind: EventKind
+    profile: Profile
+    activations: tuple[Activation, ...] = ()
+    peak_percent_iod: float = math.nan
+    emotion: str = ""
+    side: Side = "both"
+
+    def __post_init__(self) -> None:
+        if self.kind not in EVENT_KINDS:
+            raise SettingsError(f"a kind of {', '.join(EVENT_KINDS)}", f"'{self.kind}'", "Correct the kind.")
+        if (self.kind == "blink") == bool(self.activations):
+            raise SettingsError(
+                "action units for an expression, and none for a blink",
+                f"{len(self.activations)} for a {self.kind}",
+                "Give Movement(activations=...) for expressions only.",
+            )
+        if self.kind != "blink" and not 0 <= self.peak_percent_iod < math.inf:
+            raise SettingsError("a peak of 0 or more percent", f"{self.peak_percent_iod}", "Give peak_percent_iod.")
+
+    @property
+    def action_units(self) -> str:
+        """Names joined by "+" in FACS order, as the truth file has them; AU45 for a blink."""
+        return "+".join(sorted(a.unit for a in self.activations)) or "AU45"
