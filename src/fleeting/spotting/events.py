@@ -18,9 +18,9 @@ EDGE = 0.1
 """Share of the peak displacement that is read as onset and offset before both are moved out along the slope."""
 
 MID = 0.5
-SLOPE_REACH = 0.5
+SLOPE_REACH = 0.3
 """How far beyond the 10 % crossing the movement begins, in units of the time from 10 % to 50 %: for a raised cosine it
-is 0.70, for a straight ramp 0.25; the mean serves both."""
+is 0.70 down to rest and 0.20 down to 5 %, for a straight ramp 0.25; coders mark what they can see."""
 
 TOGETHER_S = 0.06
 """Regions whose peaks lie this close in time belong to one movement."""
@@ -100,7 +100,9 @@ def find_movements(
         movement = _grow(deviation, size, standing_out, apex, together=together, threshold=threshold)
         free[movement.onset : movement.offset + 1] = False
         free[apex] = False
-        found.append(movement)
+        # A peak on the shoulder of a stronger movement is a part of it.
+        if all(movement.overlap(other) <= 0.3 * len(movement) for other in found):
+            found.append(movement)
 
 
 def _grow(

@@ -61,6 +61,12 @@ class RegionMotion:
         self.settings = settings or MotionSettings()
         self._run = -1
         self._segment: int | None = None
+        self._carried = np.zeros((len(REGIONS), 2))
+        self._transform: npt.NDArray[np.float64] = np.eye(2, 3)
+        self._by_landmarks: npt.NDArray[np.float64] = np.eye(2, 3)
+        self._weights = np.zeros((len(REGIONS), 0), np.float32)
+        self._reference_s = self._iod = 0.0
+        self._registration: Registration | None = None
 
     def update(self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, segment: int) -> RegionSample:
         """Take the face's next frame.
@@ -78,7 +84,7 @@ class RegionMotion:
         """
         width = self.settings.crop_width
         by_landmarks = crop_transform(landmarks.points, width=width)
-        if segment != self._segment:
+        if self._registration is None or segment != self._segment:
             self._segment = segment
             return self._start(time_s, grey, landmarks, by_landmarks)
         guess = self._transform
@@ -103,7 +109,7 @@ class RegionMotion:
     ) -> RegionSample:
         self._run += 1
         self._carried = np.zeros((len(REGIONS), 2))
-        self._by_landmarks = transform
+        self._by_landmarks = np.asarray(transform, np.float64)
         self._anchor(time_s, grey, landmarks, transform)
         return RegionSample(self._carried.astype(np.float32), self._run, transform, 0.0)
 

@@ -53,7 +53,7 @@ class _Run:
 
     def frame(self, sample: int) -> int:
         """Frame of the video that is nearest in time to a sample."""
-        return self.first + int(np.argmin(np.abs(self.time_s - self.grid[min(sample, len(self.grid) - 1)])))
+        return int(self.first + np.argmin(np.abs(self.time_s - self.grid[min(sample, len(self.grid) - 1)])))
 
     def open_to(self) -> npt.NDArray[np.float64]:
         """(n, r) how far each region may raise an event: a blink moves the lids and drags the skin around them."""
@@ -117,7 +117,7 @@ def _noise(deviations: list[Array]) -> Array:
     if not deviations:
         return np.full(len(REGIONS), np.nan)
     together = np.concatenate(deviations)
-    return np.maximum(robust_deviation(together).mean(axis=1), NOISE_FLOOR)
+    return np.asarray(np.maximum(robust_deviation(together).mean(axis=1), NOISE_FLOOR), np.float64)
 
 
 def _movements(
@@ -134,11 +134,11 @@ def _movements(
     least = settings.min_duration_s / run.period
     # Half a second at 30 frames/s is 15 periods; an event's frames may round to one more.
     most = settings.max_micro_s / run.period + 1
-    # A movement that the recording cuts off cannot be called short; a long one is known by its beginning.
-    micro = [m for m in quick if least <= len(m) <= most + 1 and m.begins and m.ends]
-    macro = [m for m in slow if most + 1 < len(m) <= settings.max_macro_s / run.period and m.begins]
-    long = [m for m in quick if most + 1 < len(m) and m.begins and m.ends]
-    macro += [m for m in long if not any(m.overlap(a) for a in macro)]
+    # Of a movement that the recording cuts off, neither the duration nor the return to rest is known.
+    quick, slow = ([m for m in found if m.begins and m.ends] for found in (quick, slow))
+    micro = [m for m in quick if least <= len(m) <= most + 1]
+    macro = [m for m in slow if most + 1 < len(m) <= settings.max_macro_s / run.period]
+    macro += [m for m in quick if most + 1 < len(m) and not any(m.overlap(a) for a in macro)]
     kept: list[tuple[EventKind, Movement]] = [("macro", m) for m in macro]
     for m in micro:
         part = [a for a in macro if m.overlap(a) > 0.5 * len(m) and m.peak < 0.5 * a.peak]
