@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from fleeting.cli.probe import probe
 from fleeting.errors import FleetingError, FleetingWarning
 
 app = typer.Typer(
@@ -25,6 +26,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.command()(probe)
 
 
 def _version(value: bool) -> None:

@@ -1,0 +1,115 @@
+"""``fleeting probe`` says whether footage is fit for micro-expressions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fleeting.errors import FleetingError
+
+if TYPE_CHECKING:
+    from fleeting.inference.probe import Probe
+
+_STYLES = {"good": "green", "fair": "yellow", "poor": "bold red", "unknown": "dim"}
+
+
+def probe(
+    videos: Annotated[
+        list[Path], typer.Argument(metavar="VIDEO...", help="Video files, or folders of numbered images.")
+    ],
+    fps: Annotated[
+        float | None,
+        typer.Option("--fps", help="Frames per second of an image folder, or of a camera that stores a slower rate."),
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="How much of each video to look at.")] = 20.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a video.")] = False,
+) -> None:
+    """Say what a video is and whether it is fit for micro-expressions, with advice.
+
+    Example: fleeting probe interview.mp4
+    """
+    from fleeting.inference import probe as room
+
+    failed: list[FleetingError] = []
+    entries: list[dict[str, Any]] = []
+    for path in videos:
+        try:
+            found = room.probe(path, fps=fps, seconds=seconds)
+        except FleetingError as error:
+            failed.append(error)
+            entries.append({"path": str(path), "error": str(error)})
+            typer.echo(f"error: {error}", err=True)
+            continue
+        entries.append({"path": str(path), **found.to_dict()})
+        if not as_json:
+            _show(found)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show(found: Probe) -> None:
+    """Print a table on a terminal and plain lines elsewhere."""
+    import sys
+
+    if not sys.stdout.isatty():
+        for line in _lines(found):
+            typer.echo(line)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(found.video.path), caption=Text(_header(found)), title_justify="left", expand=False)
+    table.add_column("measure", no_wrap=True)
+    table.add_column("value", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("advice", ratio=1)
+    for name, value, verdict, said in _rows(found):
+        table.add_row(name, Text(value), Text(verdict, style=_STYLES[verdict]), Text(said))
+    console = Console()
+    console.print(table)
+    for note in found.warnings:
+        console.print(Text(f"warning: {note}", style="yellow"))
+
+
+def _lines(found: Probe) -> list[str]:
+    lines = [found.video.path, f"  {_header(found)}"]
+    for name, value, verdict, said in _rows(found):
+        lines.append(f"  {name:<16} {value:<44} {verdict:<8} {said}".rstrip())
+    return lines + [f"  warning: {note}" for note in found.warnings]
+
+
+def _header(found: Probe) -> str:
+    video = found.video
+    parts = [
+        f"{video.width} x {video.height}",
+        f"{video.codec} in {video.container.split(',')[0]}",
+        f"{video.bit_depth} bits",
+    ]
+    if video.rotation:
+        parts.append(f"turned by {video.rotation} degrees")
+    if video.variable_frame_rate:
+        parts.append("variable frame rate")
+    if video.duration_s is not None:
+        parts.append(f"{video.duration_s:.2f} s")
+    looked = f"{found.frame_count} frames looked at"
+    parts.append(looked if found.complete else f"{looked} (the first {found.duration_s:.0f} s)")
+    return ", ".join(parts)
+
+
+def _rows(found: Probe) -> list[tuple[str, str, str, str]]:
+    return [
+        (
+            name.replace("_", " "),
+            "not measured" if m.value is None else f"{m.value:.4g} {m.unit}",
+            m.verdict,
+            m.advice,
+        )
+        for name, m in found.quality.measures.items()
+    ]

@@ -1,0 +1,115 @@
+"""A first look at a recording: what it is, and whether it is fit for micro-expressions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.errors import FleetingWarning, VideoError
+from fleeting.inference.quality import Face, Quality, QualityMeter
+from fleeting.records import VideoInfo
+from fleeting.settings import AnalyseSettings
+from fleeting.video.reader import open_video
+
+PROBE_S = 20.0
+"""Seconds from the beginning that are looked at: enough for every measure, at any length of video."""
+
+FaceFunction = Callable[[npt.NDArray[np.uint8]], Sequence[Face]]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What `probe` found.
+
+    Attributes
+    ----------
+    video
+        What the file says of itself.
+    quality
+        The measures and verdicts.
+    frame_count, duration_s
+        Frames that were looked at, and the seconds that they cover.
+    complete
+        Whether that was the whole video.
+    warnings
+        What else the user should know.
+    """
+
+    video: VideoInfo
+    quality: Quality
+    frame_count: int
+    duration_s: float
+    complete: bool
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries for JSON."""
+        return {
+            "video": asdict(self.video),
+            "verdict": self.quality.verdict,
+            "quality": self.quality.to_dict(),
+            "frame_count": self.frame_count,
+            "duration_s": self.duration_s,
+            "complete": self.complete,
+            "warnings": list(self.warnings),
+        }
+
+
+def probe(
+    path: str | Path,
+    *,
+    fps: float | None = None,
+    settings: AnalyseSettings | None = None,
+    seconds: float = PROBE_S,
+    faces: FaceFunction | None = None,
+) -> Probe:
+    """Look at the beginning of a video and judge whether it is fit.
+
+    Parameters
+    ----------
+    path
+        A video file, or a folder of numbered images.
+    fps
+        As in `video.reader.open_video`.
+    settings
+        For the smallest face that is analysed.
+    seconds
+        How much of it to look at; infinity for all.
+    faces
+        Finds the faces of a grey picture; None takes `faces.detect.FaceDetector`.
+
+    Raises
+    ------
+    VideoError
+        Where the path is no usable video.
+    """
+    find = faces or _shipped_detector()
+    with warnings.catch_warnings(), open_video(path, fps=fps) as reader:
+        # They are told as part of the result.
+        warnings.simplefilter("ignore", FleetingWarning)
+        meter = QualityMeter(reader.info, settings=(settings or AnalyseSettings()).faces)
+        count, last_s, complete = 0, 0.0, True
+        for frame in reader:
+            if frame.time_s > seconds:
+                complete = False
+                break
+            meter.add(frame, find(frame.grey) if meter.wants_faces(frame) else ())
+            count, last_s = count + 1, frame.time_s
+        if count == 0:
+            raise VideoError("a video with frames", f"{path}, of which none can be decoded", "Copy it again.")
+        quality = meter.quality()
+        notes = tuple(reader.warnings)
+    return Probe(reader.info, quality, count, last_s + 1.0 / reader.info.fps, complete, notes)
+
+
+def _shipped_detector() -> FaceFunction:
+    from fleeting.faces.detect import FaceDetector
+
+    detect = FaceDetector()
+    return lambda grey: [landmarks for _, landmarks in detect(grey)]
