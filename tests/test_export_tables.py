@@ -57,7 +57,10 @@ def test_every_format_leaves_nothing_where_the_disk_is_full(
 
 
 def test_formats_are_chosen_by_name(timeline: Timeline, tmp_path: Path) -> None:
-    assert [p.name for p in write(timeline, tmp_path)] == ["events.csv", "timeline.json", "signals.parquet"]
+    assert [p.name for p in write(timeline, tmp_path)] == ["events.csv", "timeline.json", "signals.parquet",
+        "events.eaf", "events.tsv", "events.json", "events.boris", "boris_events.csv",
+        "megc_spotting.csv", "megc_recognition.csv",
+    ]  # fmt: skip
     assert check_formats(["bids", "csv", "bids"]) == ("bids", "csv")
     assert check_formats(["csv", "all"]) == tuple(FORMATS)
     assert set(DEFAULT_FORMATS) <= set(FORMATS)
@@ -188,10 +191,10 @@ def test_boris_table_has_start_and_stop(timeline: Timeline, tmp_path: Path) -> N
     assert starts["Image index"].tolist() == [e.onset_frame for e in timeline.of_kind("micro")]
 
 
-@pytest.mark.parametrize("name", ["parquet", "signals-csv"])
+@pytest.mark.parametrize("name", ["signals", "signals-csv"])
 def test_signals_come_back(timeline: Timeline, tmp_path: Path, name: str) -> None:
     path = write(timeline, tmp_path, [name])[0]
-    read = pd.read_parquet(path) if name == "parquet" else pd.read_csv(path)
+    read = pd.read_parquet(path) if name == "signals" else pd.read_csv(path)
     assert list(read.columns) == list(COLUMNS)
     for signals in timeline.signals:
         rows = read[read["face"] == signals.face]
@@ -205,6 +208,6 @@ def test_signals_come_back(timeline: Timeline, tmp_path: Path, name: str) -> Non
 
 
 def test_parquet_says_units_and_marks_gaps_as_missing(timeline: Timeline, tmp_path: Path) -> None:
-    table = pq.read_table(write(timeline, tmp_path, ["parquet"])[0])
+    table = pq.read_table(write(timeline, tmp_path, ["signals"])[0])
     assert table.schema.field("chin").metadata[b"unit"] == b"percent of the inter-ocular distance"
     assert table.column("chin").null_count == int(np.isnan(timeline.signals[1].motion[:, -1]).sum()) > 0

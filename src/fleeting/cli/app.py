@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from fleeting.cli.probe import probe
+from fleeting.cli.report import report
 from fleeting.errors import FleetingError, FleetingWarning
 
 app = typer.Typer(
@@ -46,6 +47,9 @@ def _options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what is going on.")] = False,
 ) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
+
+
+app.command()(report)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object) -> None:

@@ -1,1 +1,5 @@
-"""Export: timelines as files for other tools."""
+"""Timelines as files: one writer per format."""
+
+from fleeting.export.formats import DEFAULT_FORMATS, FORMATS, check_formats, write
+
+__all__ = ["DEFAULT_FORMATS", "FORMATS", "check_formats", "write"]

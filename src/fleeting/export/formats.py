@@ -23,7 +23,7 @@ Writer = Callable[[Timeline, Path], list[Path]]
 FORMATS: dict[str, Writer] = {
     "csv": write_events_csv,
     "json": lambda timeline, folder: [write_timeline(timeline, folder / "timeline.json")],
-    "parquet": write_signals_parquet,
+    "signals": write_signals_parquet,
     "signals-csv": write_signals_csv,
     "elan": write_elan,
     "bids": write_bids,
@@ -31,7 +31,8 @@ FORMATS: dict[str, Writer] = {
     "megc": write_megc,
 }
 
-DEFAULT_FORMATS: tuple[str, ...] = ("csv", "json", "parquet")
+DEFAULT_FORMATS: tuple[str, ...] = tuple(name for name in FORMATS if name != "signals-csv")
+"""Every format but the second form of the signals, which is many times larger."""
 
 
 def check_formats(names: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,49 @@
+"""``fleeting report``: build a report again from a timeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleeting.errors import FleetingError, InputError
+
+
+def report(
+    timelines: Annotated[list[Path], typer.Argument(help="timeline.json files, or the folders that hold them.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The page to write; report.html beside the timeline if not given."),
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option(help="Take the pictures of the events from media.npz beside the timeline.")
+    ] = True,
+) -> None:
+    """Build a report again from a timeline, without the video.
+
+    Example: fleeting report results/interview/timeline.json --out interview.html
+    """
+    if out is not None and len(timelines) > 1:
+        raise InputError("one timeline with --out", f"{len(timelines)} timelines", "Leave --out away, or give one.")
+    failed = 0
+    for path in timelines:
+        try:
+            typer.echo(str(_build(path, out, pictures=pictures)))
+        except FleetingError as error:
+            failed += 1
+            typer.echo(f"error: {path}: {error}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _build(path: Path, out: Path | None, *, pictures: bool) -> Path:
+    from fleeting.export.media import read_media
+    from fleeting.export.timeline_json import read_timeline
+    from fleeting.report.build import build_report
+
+    source = path / "timeline.json" if path.is_dir() else path
+    timeline = read_timeline(source)
+    store = source.with_name("media.npz")
+    media = read_media(store) if pictures and store.exists() else {}
+    return build_report(timeline, media, out or source.with_name("report.html"))

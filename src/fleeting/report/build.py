@@ -1,0 +1,226 @@
+"""From a timeline and the pictures of its events to one page that opens without a network."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from fleeting.files import write_text
+from fleeting.labels import UNSURE
+from fleeting.records import Event, EventMedia, FaceTrack, Timeline
+from fleeting.report import wording
+from fleeting.report.curves import pack_face
+from fleeting.report.pictures import arrows, at_most, heat_uri, picture_uri, quality_for, sheet
+
+KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink"}
+VERDICTS = ("good", "fair", "poor")
+
+
+def build_report(timeline: Timeline, media: Mapping[int, EventMedia], path: str | Path) -> Path:
+    """Write the report of one video, whole or not at all.
+
+    Parameters
+    ----------
+    timeline
+        What an analysis found.
+    media
+        Pictures of events, by place in ``timeline.events``; events without pictures have a card without them.
+    path
+        Where the page is to be.
+
+    Raises
+    ------
+    OutputError
+        Where the disk refuses.
+    """
+    return write_text(path, render(timeline, media))
+
+
+def render(timeline: Timeline, media: Mapping[int, EventMedia]) -> str:
+    """Return the page as text; no part of it refers to another file or to the network."""
+    cards = _cards(timeline, media)
+    page = _environment().get_template("report.html")
+    return page.render(
+        timeline=timeline,
+        video=timeline.video,
+        cards=cards,
+        blinks=[(i, e) for i, e in enumerate(timeline.events) if e.kind == "blink"],
+        faces=[_face(t, timeline) for t in timeline.tracks],
+        quality=_quality(timeline.quality),
+        models=_models(timeline.models),
+        score=wording.headline(timeline.models.get("recogniser", {})),
+        settings=list(_settings_rows(timeline.settings)),
+        data=_json({"faces": [pack_face(s, timeline) for s in timeline.signals], "events": _marks(timeline, cards)}),
+        css=_asset("report.css"),
+        script=_asset("report.js"),
+        plotly=_plotly(),
+    )
+
+
+@lru_cache
+def _environment() -> Environment:
+    folder = resources.files("fleeting.report")
+    environment = Environment(
+        loader=FileSystemLoader(str(folder)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("number", "seconds", "milliseconds", "clock", "lasting", "percent", "words"):
+        environment.filters[name] = getattr(wording, name)
+    environment.tests["finite"] = wording.finite
+    return environment
+
+
+def _asset(name: str) -> Markup:
+    return Markup(resources.files("fleeting.report").joinpath(name).read_text(encoding="utf-8"))  # noqa: S704
+
+
+@lru_cache
+def _plotly() -> Markup:
+    from plotly.offline import get_plotlyjs
+
+    return Markup(get_plotlyjs())  # noqa: S704
+
+
+def _json(values: Any) -> Markup:
+    """JSON that cannot end the script element it stands in, whatever the strings in it say."""
+    text = json.dumps(values, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)  # noqa: S704
+
+
+def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str, Any]]:
+    shown = [(i, e) for i, e in enumerate(timeline.events) if e.kind != "blink"]
+    width, quality = quality_for(len(media))
+    iod = {t.id: t.median_iod_px for t in timeline.tracks}
+    counts: dict[str, int] = {}
+    cards = []
+    for index, event in shown:
+        counts[event.kind] = counts.get(event.kind, 0) + 1
+        displacement_px = event.displacement_percent_iod / 100 * iod.get(event.face, math.nan)
+        cards.append(
+            {
+                "index": index,
+                "event": event,
+                "title": f"{KIND_NAMES[event.kind]} {counts[event.kind]}",
+                "classes": _classes(event),
+                "unsure": event.emotion == UNSURE,
+                "displacement_px": displacement_px,
+                "pictures": _pictures(media[index], width, quality) if index in media else None,
+            }
+        )
+    return cards
+
+
+def _classes(event: Event) -> list[dict[str, Any]]:
+    """Classes with their probabilities, the most probable first."""
+    known = event.probabilities
+    if not known and event.emotion is not None and event.probability is not None:
+        known = {event.emotion: event.probability}
+    rows = [(name, float(p)) for name, p in known.items() if wording.finite(p)]
+    rows.sort(key=lambda row: -row[1])
+    return [{"name": n, "probability": p, "chosen": n == event.emotion} for n, p in rows]
+
+
+def _pictures(media: EventMedia, width: int, quality: int) -> dict[str, Any]:
+    height_px, width_px = media.apex.shape[:2]
+    return {
+        "stills": [
+            (name, picture_uri(at_most(getattr(media, name), width), quality=quality + 5))
+            for name in ("onset", "apex", "offset")
+        ],
+        "size": (width_px, height_px),
+        "sheet": sheet(media, width=width, quality=quality),
+        "magnification": media.magnification,
+        "heat": heat_uri(media, width=width, quality=quality),
+        "arrows": arrows(media.flow),
+    }
+
+
+def _marks(timeline: Timeline, cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    titles = {card["index"]: card["title"] for card in cards}
+    return [
+        {
+            "index": index,
+            "face": event.face,
+            "kind": event.kind,
+            "onset": round(event.onset_s, 4),
+            "apex": round(event.apex_s, 4),
+            "offset": round(event.offset_s, 4),
+            "title": titles.get(index, KIND_NAMES[event.kind]),
+            "emotion": event.emotion or "",
+            "probability": wording.percent(event.probability) if event.probability is not None else "",
+        }
+        for index, event in enumerate(timeline.events)
+        if all(map(math.isfinite, (event.onset_s, event.apex_s, event.offset_s)))
+    ]
+
+
+def _face(track: FaceTrack, timeline: Timeline) -> dict[str, Any]:
+    frames = max(timeline.frame_count, 1)
+    return {
+        "track": track,
+        "share": min(track.frame_count / frames, 1.0),
+        "analysed": any(s.face == track.id for s in timeline.signals),
+        "bars": [
+            (100 * s.onset_frame / frames, max(100 * (s.offset_frame - s.onset_frame + 1) / frames, 0.2))
+            for s in track.segments
+        ],
+        "counts": {kind: sum(e.face == track.id and e.kind == kind for e in timeline.events) for kind in KIND_NAMES},
+    }
+
+
+def _quality(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Entries of the quality panel; whatever is no record with a verdict is shown as a plain value."""
+    rows = []
+    for name, entry in quality.items():
+        record = entry if isinstance(entry, Mapping) and "value" in entry else {"value": entry}
+        verdict = str(record.get("verdict") or "")
+        rows.append(
+            {
+                "name": wording.words(str(name)),
+                "value": wording.number(record.get("value")),
+                "unit": str(record.get("unit") or ""),
+                "verdict": verdict,
+                "known": verdict in VERDICTS,
+                "advice": str(record.get("advice") or ""),
+            }
+        )
+    return rows
+
+
+def _models(models: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "role": wording.words(str(role)),
+            "name": str(card.get("name", role)),
+            "version": str(card.get("version", "")),
+            "scores": wording.scores(card),
+            "limits": wording.number(card["limits"]) if card.get("limits") else "",
+            "sha256": str(card.get("sha256", "")),
+        }
+        for role, card in models.items()
+        if isinstance(card, Mapping)
+    ]
+
+
+def _settings_rows(settings: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in settings.items():
+        name = f"{path}.{key}" if path else str(key)
+        if isinstance(value, Mapping):
+            rows += _settings_rows(value, name)
+        else:
+            rows.append((name, str(value)))
+    return rows

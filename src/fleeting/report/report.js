@@ -1,0 +1,219 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const charts = [];
+
+  // ---- signals: unpacked once, thinned out for what is in view ---------------------------------------------------
+  async function inflate(text) {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  }
+
+  async function unpack(face) {
+    const [rawTime, raw] = [await inflate(face.time), await inflate(face.curves)];
+    const n = face.count, ticks = new DataView(rawTime.buffer), time = new Float64Array(n), curves = [];
+    for (let i = 0, sum = 0; i < n; i++) { sum += ticks.getInt32(4 * i, true); time[i] = sum / face.ticksPerSecond; }
+    const half = raw.length / 2;
+    face.names.forEach((_, k) => {
+      const values = new Float32Array(n);
+      for (let i = 0, code = 0; i < n; i++) {
+        code = (code + raw[k * n + i] + 256 * raw[half + k * n + i]) & 0xffff;
+        values[i] = code === 0x8000 ? NaN : ((code << 16) >> 16) * face.steps[k];
+      }
+      curves.push(values);
+    });
+    return { time, curves };
+  }
+
+  const firstAtOrAfter = (time, t) => {
+    let low = 0, high = time.length;
+    while (low < high) { const mid = (low + high) >> 1; if (time[mid] < t) low = mid + 1; else high = mid; }
+    return low;
+  };
+
+  // Least and largest value of every stretch: no peak is lost, however far one zooms out.
+  function thin(time, values, from, to, most) {
+    const x = [], y = [], count = to - from, stretch = Math.max(1, Math.ceil((2 * count) / most));
+    for (let start = from; start < to; start += stretch) {
+      if (stretch === 1) { x.push(time[start]); y.push(isNaN(values[start]) ? null : values[start]); continue; }
+      let low = -1, high = -1;
+      for (let i = start; i < Math.min(start + stretch, to); i++) {
+        if (isNaN(values[i])) continue;
+        if (low < 0 || values[i] < values[low]) low = i;
+        if (high < 0 || values[i] > values[high]) high = i;
+      }
+      if (low < 0) { x.push(time[start]); y.push(null); continue; }
+      for (const i of low < high ? [low, high] : [high, low]) { x.push(time[i]); y.push(values[i]); }
+    }
+    return { x, y };
+  }
+
+  // ---- the timeline ----------------------------------------------------------------------------------------------
+  const LIGHT = { left: "#1d4ed8", right: "#c2410c", middle: "#15803d", left2: "#7aa2f0", right2: "#eda06d" };
+  const DARK = { left: "#7fb0ff", right: "#ff9d5c", middle: "#6fd693", left2: "#4a6fb5", right2: "#b5703f" };
+  function colour(name) {
+    const set = dark.matches ? DARK : LIGHT, second = /cheek/.test(name);
+    if (/^left/.test(name)) return second ? set.left2 : set.left;
+    if (/^right/.test(name)) return second ? set.right2 : set.right;
+    return set.middle;
+  }
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const DASHES = { "upper lip": "solid", "lower lip": "dash", chin: "dot" };
+  const LANES = ["blink", "macro", "micro"];
+
+  function traces(chart, range) {
+    const { face, time, curves } = chart, list = [];
+    const from = Math.max(firstAtOrAfter(time, range[0]) - 1, 0);
+    const to = Math.min(firstAtOrAfter(time, range[1]) + 1, time.length);
+    face.rows.forEach((row, r) => row.curves.forEach((k) => {
+      const { x, y } = thin(time, curves[k], from, to, 3000), name = face.names[k];
+      list.push({
+        type: "scatter", mode: "lines", x, y, name, xaxis: "x", yaxis: `y${r + 2}`, connectgaps: false, showlegend: false,
+        line: { width: 1.3, color: colour(name), dash: DASHES[name] || "solid" },
+        hovertemplate: `${name} %{y:.2f}<extra></extra>`,
+      });
+    }));
+    return list;
+  }
+
+  const label = (e) => [e.title, `${e.onset.toFixed(3)} to ${e.offset.toFixed(3)} s`, [e.emotion, e.probability].filter(Boolean).join(" ")].filter(Boolean).join("<br>");
+
+  function eventTraces(chart) {
+    const colours = { micro: css("--micro"), macro: css("--macro"), blink: css("--blink") };
+    return LANES.map((kind) => {
+      const found = chart.events.filter((e) => e.kind === kind);
+      return {
+        type: "scatter", mode: "markers", x: found.map((e) => e.apex), y: found.map(() => kind), name: kind,
+        customdata: found.map((e) => e.index), hovertext: found.map(label), hoverinfo: "text", yaxis: "y", showlegend: false,
+        marker: { size: kind === "blink" ? 7 : 12, color: colours[kind], symbol: kind === "macro" ? "square" : "circle", line: { width: 1, color: css("--sheet") } },
+      };
+    });
+  }
+
+  function layout(chart, range) {
+    const { face, events } = chart, ink = css("--ink"), dim = css("--dim"), line = css("--line"), rows = face.rows.length;
+    const top0 = 0.87, gap = 0.062, height = (top0 - gap * rows) / rows, shapes = [], notes = [];
+    const tint = { micro: css("--micro"), macro: css("--macro"), blink: css("--blink") };
+    const result = {
+      margin: { l: 58, r: 14, t: 34, b: 42 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: dim, activecolor: css("--accent") }, dragmode: "zoom", showlegend: false, shapes, annotations: notes, font: { family: "system-ui, sans-serif", size: 12, color: dim },
+      hoverlabel: { bgcolor: css("--sheet"), bordercolor: line, font: { color: ink } },
+      xaxis: { range, title: { text: "seconds" }, gridcolor: line, zeroline: false, anchor: `y${rows + 1}`, ticksuffix: "" },
+      yaxis: { domain: [0.885, 1], type: "category", categoryorder: "array", categoryarray: LANES, range: [-0.6, 2.6], fixedrange: true, gridcolor: line, tickfont: { size: 11 } },
+    };
+    face.rows.forEach((row, r) => {
+      const top = top0 - r * (height + gap) - gap, axis = `y${r + 2}`, eyes = face.floor[r] === null && r === rows - 1;
+      result[`yaxis${r + 2}`] = { domain: [Math.max(top - height, 0), top], fixedrange: true, gridcolor: line, zeroline: false, rangemode: "tozero", nticks: 4, tickfont: { size: 11 }, ticksuffix: eyes ? "" : " %" };
+      notes.push({ xref: "paper", yref: "paper", x: 0, y: top + 0.004, xanchor: "left", yanchor: "bottom", showarrow: false, text: heading(face, row, chart.node.clientWidth < 620), font: { size: 11.5, color: ink } });
+      if (face.floor[r] !== null) shapes.push(
+        { type: "rect", xref: "paper", x0: 0, x1: 1, yref: axis, y0: 0, y1: face.floor[r], fillcolor: dim, opacity: 0.13, line: { width: 0 }, layer: "below" },
+        { type: "line", xref: "paper", x0: 0, x1: 1, yref: axis, y0: face.floor[r], y1: face.floor[r], line: { width: 1, color: dim, dash: "dot" }, layer: "below" });
+    });
+    for (const e of events) shapes.push({
+      type: "rect", xref: "x", x0: e.onset, x1: e.offset, yref: "paper", fillcolor: tint[e.kind], opacity: e.kind === "blink" ? 0.1 : 0.17, line: { width: 0 }, layer: "below",
+      y0: 0, y1: e.kind === "blink" ? height : 1,
+    });
+    return result;
+  }
+
+  // Names and lines of a row's curves; on a narrow screen only which colour is which side.
+  function heading(face, row, narrow) {
+    const names = row.curves.map((k) => face.names[k]), sides = new Map();
+    names.forEach((n) => sides.set(narrow ? (n.match(/^(left|right)/) || ["middle"])[0] : n, n));
+    const sign = (n) => (!narrow && { dash: "╌", dot: "⋯" }[DASHES[n]]) || "—";
+    return `<b>${row.title}</b>  ` + [...sides].map(([text, n]) => `<span style="color:${colour(text === "middle" ? "" : narrow ? text : n)}">${sign(n)} ${text}</span>`).join("  ");
+  }
+
+  function redraw(chart, range) {
+    chart.range = range;
+    chart.busy = Plotly.react(chart.node, [...eventTraces(chart), ...traces(chart, range)], layout(chart, range), {
+      displaylogo: false, responsive: true, doubleClick: false, modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d"], ["toImage"]],
+    });
+    return chart.busy;
+  }
+
+  function eventAt(chart, x) {
+    const inside = chart.events.filter((e) => x >= e.onset && x <= e.offset);
+    return inside.find((e) => e.kind === "micro") || inside.find((e) => e.kind === "macro") || inside[0];
+  }
+
+  function openEvent(index) {
+    const card = document.getElementById(`event-${index}`);
+    if (!card) return;
+    const folded = card.closest("details");
+    if (folded) folded.open = true;
+    document.querySelectorAll(".found").forEach((c) => c.classList.remove("found"));
+    card.classList.add("found");
+    card.scrollIntoView({ behavior: still.matches ? "auto" : "smooth", block: "center" });
+    card.focus({ preventScroll: true });
+  }
+
+  async function draw(node) {
+    const face = data.faces[Number(node.dataset.face)];
+    if (!face.count) return;
+    const chart = { node, face, events: data.events.filter((e) => e.face === face.face), ...(await unpack(face)) };
+    const last = chart.time[chart.time.length - 1];
+    chart.whole = [chart.time[0], last > chart.time[0] ? last : chart.time[0] + 1];
+    charts.push(chart);
+    await redraw(chart, chart.whole);
+    node.on("plotly_relayout", (change) => {
+      const from = change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0], to = change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1];
+      if (from === undefined || to === undefined) return;
+      const range = [Math.max(Number(from), chart.whole[0]), Math.min(Number(to), chart.whole[1])];
+      if (range[1] > range[0]) redraw(chart, range);
+    });
+    node.on("plotly_doubleclick", () => { redraw(chart, chart.whole); return false; });
+    node.on("plotly_click", ({ points: [point] }) => {
+      const found = point.customdata ?? eventAt(chart, point.x)?.index;
+      if (found !== undefined) openEvent(found);
+    });
+  }
+
+  function showInTimeline(index) {
+    const event = data.events.find((e) => e.index === index), chart = event && charts.find((c) => c.face.face === event.face);
+    if (!chart) return;
+    const margin = Math.max(3 * (event.offset - event.onset), 0.5);
+    redraw(chart, [Math.max(event.onset - margin, chart.whole[0]), Math.min(event.offset + margin, chart.whole[1])]);
+    chart.node.scrollIntoView({ behavior: still.matches ? "auto" : "smooth", block: "center" });
+  }
+
+  // ---- the loops -------------------------------------------------------------------------------------------------
+  function player(figure) {
+    const canvas = figure.querySelector("canvas"), image = figure.querySelector("img"), slider = figure.querySelector("input");
+    const button = figure.querySelector("button"), { columns, count, fps } = figure.dataset, pen = canvas.getContext("2d");
+    let timer = null, wanted = !still.matches, frame = Math.floor(count / 2);
+    const paint = () => {
+      const column = frame % columns, row = Math.floor(frame / columns);
+      pen.drawImage(image, column * canvas.width, row * canvas.height, canvas.width, canvas.height, 0, 0, canvas.width, canvas.height);
+      slider.value = frame;
+    };
+    const stop = () => { clearInterval(timer); timer = null; button.textContent = "▶"; };
+    const play = () => {
+      if (timer !== null || count < 2) return;
+      timer = setInterval(() => { frame = (frame + 1) % count; paint(); }, 1000 / fps);
+      button.textContent = "❚❚";
+    };
+    button.addEventListener("click", () => { wanted = timer === null; if (wanted) play(); else stop(); });
+    slider.addEventListener("input", () => { wanted = false; stop(); frame = Number(slider.value); paint(); });
+    addEventListener("beforeprint", () => { stop(); frame = Math.floor(count / 2); paint(); });
+    const begin = () => {
+      paint();
+      // Only loops in view run.
+      new IntersectionObserver((seen) => { if (seen.at(-1).isIntersecting && wanted) play(); else stop(); }).observe(figure);
+    };
+    image.decode().then(begin, () => figure.remove());
+  }
+
+  document.querySelectorAll(".player").forEach(player);
+  document.querySelectorAll("[data-show]").forEach((b) => b.addEventListener("click", () => showInTimeline(Number(b.dataset.show))));
+  const nodes = [...document.querySelectorAll(".chart")];
+  const giveUp = () => { document.getElementById("plots").hidden = true; document.getElementById("too-old").hidden = false; };
+  if (nodes.length) {
+    if (typeof DecompressionStream === "undefined") giveUp();
+    else Promise.all(nodes.map(draw)).then(() => { document.body.dataset.ready = "yes"; }, (error) => { giveUp(); throw error; });
+    dark.addEventListener("change", () => charts.forEach((chart) => redraw(chart, chart.range)));
+  } else document.body.dataset.ready = "yes";
+})();
