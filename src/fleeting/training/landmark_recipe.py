@@ -1,0 +1,82 @@
+"""What a training of the landmark network depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fleeting.models.landmark_net import LandmarkNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Size of `models.landmark_net.LandmarkNetwork`; lists by scale, from fine to coarse."""
+
+    widths: list[int] = field(default_factory=lambda: [16, 32, 64, 128])
+    blocks: list[int] = field(default_factory=lambda: [1, 2, 2])
+    head_width: int = 32
+
+    def build(self) -> LandmarkNetwork:
+        """Make the network with random weights."""
+        a, b, c, d = self.widths
+        e, f, g = self.blocks
+        return LandmarkNetwork(widths=(a, b, c, d), blocks=(e, f, g), head_width=self.head_width)
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Weight of each task beside the points' mean distance in pixels of the crop."""
+
+    pose: float = 1.0
+    eyes: float = 8.0
+    mouth: float = 3.0
+    face: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkRecipe:
+    """What a training of the landmark network depends on.
+
+    Attributes
+    ----------
+    task
+        Always ``landmarks``.
+    teacher
+        Folder of the teacher's labels (`training.teacher`); empty to train on ``landmarks68`` alone, without pose.
+    hard
+        File of face-free crops that were once taken for a face (`training.hard_crops`); empty for none.
+    counts
+        Faces that an epoch sees of each teacher-labelled set; a set that is not named is not used.
+    point_weights
+        Weight of the points of each such set.
+    auxiliary
+        Whether pose, eyes and mouth teach the trunk at all (for the ablation).
+    stop_window, stop_threshold
+        Of the task-wise early stopping.
+    test_people
+        The people of ``landmarks68`` whom nothing was trained or chosen on: must be those of `people.part_of`.
+    """
+
+    task: str = "landmarks"
+    teacher: str = "runs/teacher"
+    hard: str = ""
+    seed: int = 0
+    epochs: int = 100
+    batch: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    warm_epochs: float = 1.0
+    average: float = 0.998
+    not_face_share: float = 0.28
+    counts: dict[str, int] = field(default_factory=lambda: {"congress": 1400, "interfaces": 57, "fer2013": 900})
+    point_weights: dict[str, float] = field(
+        default_factory=lambda: {"congress": 0.5, "interfaces": 0.5, "fer2013": 0.25}
+    )
+    auxiliary: bool = True
+    stop_window: int = 5
+    stop_threshold: float = 2.0
+    bfloat16: bool = True
+    threads: int = 1
+    workers: int = 0
+    test_people: list[str] = field(default_factory=list)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    loss: LossWeights = field(default_factory=LossWeights)
