@@ -151,7 +151,7 @@ _UNITS = (
     ActionUnit(
         "chin raiser",
         "mentalis",
-        (Patch((8,), (0, -1.0), (0.3, 0.24), (0, -0.2)), Patch((57,), (0, -0.7), (0.3, 0.12))),
+        (Patch((8,), (0, -1.0), (0.3, 0.26), (0, -0.14)), Patch((57,), (0, -0.7), (0.3, 0.12))),
         midline=True,
     ),
     ActionUnit("lip stretcher", "risorius", (Patch((54,), (1.0, 0.12), (0.26, 0.22)),)),

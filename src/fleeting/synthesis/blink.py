@@ -56,6 +56,12 @@ class Lid:
     def _pixels(self, local: Floats) -> Floats:
         return self.corner + local @ np.stack([self.along, self.down])
 
+    def corners(self) -> Floats:
+        """Corners (4, 2) in pixels of a box that holds all that the lid can change."""
+        top = min(self.upper[0], self.upper[0] + self.upper[1], 0) / 4 - self.crease
+        bottom = max(self.lower[0], self.lower[0] + self.lower[1], 0) / 4 + _LASHES
+        return self._pixels(np.array([[-0.05, top], [1.05, top], [-0.05, bottom], [1.05, bottom]]))
+
     def _edge_and_drop(self, s: Floats, closure: float) -> tuple[Floats, Floats]:
         inside = np.clip(s, 0, 1)
         bow = inside * (1 - inside)
@@ -155,26 +161,6 @@ def _curve(local: Floats) -> tuple[float, float]:
     heights = local[:, 1] / (s * (1 - s))
     slope = (heights[1] - heights[0]) / (s[1] - s[0])
     return float(heights[0] - slope * s[0]), float(slope)
-
-
-def grid_box(lid: Lid, shape: tuple[int, int], *, margin: float) -> tuple[slice, slice]:
-    """Rows and columns of a picture that hold everything a lid can change.
-
-    Parameters
-    ----------
-    lid
-        An upper lid.
-    shape
-        Height and width of the picture.
-    margin
-        Pixels added on every side, for a head that has moved.
-    """
-    corners = np.array([[-0.1, -lid.crease - 0.3], [1.1, -lid.crease - 0.3], [-0.1, 0.5], [1.1, 0.5]])
-    box = lid._pixels(corners)
-    low = np.floor(box.min(axis=0) - margin).astype(int)
-    high = np.ceil(box.max(axis=0) + margin).astype(int) + 1
-    rows = slice(max(low[1], 0), min(max(high[1], 0), shape[0]))
-    return rows, slice(max(low[0], 0), min(max(high[0], 0), shape[1]))
 
 
 def draw_lid(below: Grid, above: Grid, cover: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

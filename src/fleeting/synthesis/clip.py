@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from fleeting.errors import SettingsError
 from fleeting.synthesis.action_units import displacement_field
-from fleeting.synthesis.blink import draw_lid, grid_box, lids
+from fleeting.synthesis.blink import draw_lid, lids
 from fleeting.synthesis.camera import CameraSettings, expose, frame_rng
 from fleeting.synthesis.face_frame import Grid, Points, check_points, face_frame, pixel_grid
 from fleeting.synthesis.head import HeadSettings, HeadWalk, depth_fields, head_mask, head_transform, invert_transform
@@ -70,6 +70,10 @@ class ClipSettings:
         return max(round(self.seconds * self.fps), 1)
 
 
+_HEAD_BOX = np.array([[-1.32, -1.27], [1.32, -1.27], [-1.32, 1.97], [1.32, 1.97]])
+"""Corners of all that expressions and turns of the head move, in coordinates of the face."""
+
+
 class PortraitClip:
     """A portrait that moves as it is told.
 
@@ -115,15 +119,10 @@ class PortraitClip:
         mask = np.ones(shape, np.float32) if settings.head.moving_background else head_mask(self._frame, shape)
         self._mask = mask[..., None]
         # The expression's field covers the head and no more; it may reach over the picture's border.
-        corners = self._frame.pixels(np.array([[-1.5, -1.4], [1.5, -1.4], [-1.5, 2.1], [1.5, 2.1]]))
+        corners = self._frame.pixels(_HEAD_BOX)
         self._left, self._top = np.floor(corners.min(axis=0)).astype(int).tolist()
         right, bottom = np.ceil(corners.max(axis=0)).astype(int).tolist()
         self._field_shape = (bottom - self._top, right - self._left)
-        near = round(0.3 * settings.iod_px)
-        self._near = (
-            slice(max(self._top - near, 0), min(max(bottom + near, 0), settings.height)),
-            slice(max(self._left - near, 0), min(max(right + near, 0), settings.width)),
-        )
         self._yaw, self._pitch = depth_fields(self._frame, self._field_shape, left=self._left, top=self._top)
         self._fields = [self._movement_field(m) for m in self.movements]
 
@@ -160,7 +159,7 @@ class PortraitClip:
         closure = self._closure(time_s)
         if closure > 0:
             for lid in self._lids:
-                box = grid_box(lid, picture.shape[:2], margin=0.3 * self.settings.iod_px)
+                box = self._box(lid.corners(), time_s)
                 source, cover = lid.backward(x[box], closure)
                 skin = self._sample(np.asarray(source, np.float32))
                 picture[box] = draw_lid(picture[box].astype(np.float32), skin.astype(np.float32), cover)
@@ -179,7 +178,7 @@ class PortraitClip:
         """
         from_s, to_s = first / self.settings.fps, second / self.settings.fps
         x = self._neutral_positions(from_s)
-        target, visible = self._move_lids(x, self._closure(from_s), self._closure(to_s))
+        target, visible = self._move_lids(x, from_s, to_s)
         field, unturn = self._expression(to_s), self._unturning(to_s)
         y = target + sample_field(field, target, left=self._left, top=self._top)
         # Out of the pose is a formula (see _neutral_positions), into it is not: solve it as trace_back does.
@@ -190,13 +189,14 @@ class PortraitClip:
                 break
         return z - self._grid, visible
 
-    def _move_lids(self, x: Grid, closure_from: float, closure_to: float) -> tuple[Grid, npt.NDArray[np.bool_]]:
-        """Positions in the neutral face, and whether they are seen, after the lids went from one closure to another."""
+    def _move_lids(self, x: Grid, from_s: float, to_s: float) -> tuple[Grid, npt.NDArray[np.bool_]]:
+        """Positions in the neutral face, and whether they are seen, after the lids moved between two instants."""
+        closure_from, closure_to = self._closure(from_s), self._closure(to_s)
         target, visible = x.copy(), np.ones(x.shape[:2], np.bool_)
         if closure_from == closure_to:
             return target, visible
         for lid in self._lids:
-            box = grid_box(lid, x.shape[:2], margin=0.3 * self.settings.iod_px)
+            box = self._box(lid.corners(), from_s)
             here = x[box]
             skin = np.asarray(here, np.float64)
             covered = np.zeros(here.shape[:2], np.bool_)
@@ -214,8 +214,18 @@ class PortraitClip:
     def _neutral_positions(self, time_s: float) -> Grid:
         """Position (h, w, 2) in the neutral portrait of what every pixel of a frame shows, lids aside."""
         x = self._grid + self._mask * cv2.transform(self._grid, self._unturning(time_s))
-        x[self._near] = trace_back(self._expression(time_s), x[self._near], left=self._left, top=self._top)
+        head = self._box(self._frame.pixels(_HEAD_BOX), time_s)
+        x[head] = trace_back(self._expression(time_s), x[head], left=self._left, top=self._top)
         return x
+
+    def _box(self, corners: npt.NDArray[np.float64], time_s: float) -> tuple[slice, slice]:
+        """Rows and columns of a frame that hold what lies between corners (4, 2) of the neutral portrait."""
+        matrix = head_transform(self._walk.pose(time_s), self._frame)
+        moved = corners @ matrix[:, :2].T + matrix[:, 2]
+        margin = 0.06 * self._frame.iod  # for the room's give and take, and for what expressions move
+        left, top = np.maximum(np.floor(moved.min(axis=0) - margin), 0).astype(int).tolist()
+        right, bottom = np.maximum(np.ceil(moved.max(axis=0) + margin), 0).astype(int).tolist()
+        return slice(top, bottom), slice(left, right)
 
     def _unturning(self, time_s: float) -> npt.NDArray[np.float32]:
         """Map (2, 3) that takes a pixel of a frame to the shift which undoes the head's pose there."""

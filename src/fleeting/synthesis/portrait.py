@@ -55,7 +55,8 @@ def place(
         reduced = (max(round(portrait.shape[1] * scale), 1), max(round(portrait.shape[0] * scale), 1))
         ratio = np.array(reduced) / portrait.shape[1::-1]
         portrait = np.asarray(cv2.resize(portrait, reduced, interpolation=cv2.INTER_AREA), np.uint8)
-        points, scale = (points + 0.5) * ratio - 0.5, 1.0
+        points = (points + 0.5) * ratio - 0.5
+        scale = iod_px / face_frame(points).iod  # 1 but for the rounding to whole pixels
     margin = round(0.3 * iod_px)
     shift = _shift(portrait.shape[1::-1], points, scale=scale, size=size)
     # Fine pixel f shows the frame's position (f + 0.5) / OVERSAMPLING - 0.5 - margin.

@@ -34,16 +34,20 @@ def sample_field(field: Grid, xy: Grid, *, left: int = 0, top: int = 0) -> Grid:
     xy
         (..., ..., 2) float32 positions in pixels of the picture.
     """
+    sampled = _sample_wide(_widen(field), xy - np.array([left, top], np.float32))
+    return np.ascontiguousarray(sampled[..., :2])
+
+
+def _widen(field: Grid) -> Grid:
     # OpenCV 5 interpolates 1, 3 and 4 channels in float, but 2 channels at positions rounded to 1/32 pixel.
     wide = np.zeros((*field.shape[:2], 4), np.float32)
     wide[..., :2] = field
-    return _sample_wide(wide, xy, left, top)
+    return wide
 
 
-def _sample_wide(wide: Grid, xy: Grid, left: int, top: int) -> Grid:
-    shift = np.array([left, top], np.float32)
-    sampled = remap(wide, xy - shift, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0)
-    return np.asarray(sampled[..., :2], np.float32)
+def _sample_wide(wide: Grid, xy: Grid) -> Grid:
+    sampled: Grid = remap(wide, xy, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0)
+    return sampled
 
 
 def trace_back(field: Grid, xy: Grid, *, left: int = 0, top: int = 0) -> Grid:
@@ -54,15 +58,17 @@ def trace_back(field: Grid, xy: Grid, *, left: int = 0, top: int = 0) -> Grid:
     SettingsError
         Where the field folds, so that there is no single answer.
     """
-    wide = np.zeros((*field.shape[:2], 4), np.float32)
-    wide[..., :2] = field
-    x, change = xy, np.inf
+    wide, corner = _widen(field), np.array([left, top], np.float32)
+    target = np.ascontiguousarray(xy - corner)
+    x, new, change = target, np.empty_like(target), np.inf
     for _ in range(_ITERATIONS):
-        before, x = x, xy - _sample_wide(wide, x, left, top)
-        last, change = change, float(np.abs(x - before).max(initial=0.0))
+        np.subtract(target, _sample_wide(wide, x)[..., :2], out=new)
+        last, change = change, float(cv2.norm(new, x, cv2.NORM_INF)) if new.size else 0.0
+        # The two arrays take turns; the first guess is the target itself, which must not be written on.
+        x, new = new, np.empty_like(new) if x is target else x
         # OpenCV 4 rounds positions to 1/32 pixel, so that the steps end in a small circle instead of a point.
         if change < TOLERANCE_PX or (last < _CIRCLE_PX and change >= last):
-            return x
+            return x + corner
     raise SettingsError(
         "a displacement that keeps the skin in one piece",
         "movements so large that the field folds over",
