@@ -103,7 +103,7 @@ def _bytes_apart(codes: npt.NDArray[np.int16]) -> bytes:
 
 
 def _squeeze(raw: bytes) -> str:
-    return base64.b64encode(zlib.compress(raw, 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(raw, 6)).decode("ascii")
 
 
 def _reduce(

@@ -1,0 +1,95 @@
+"""The report in a real browser, where one is installed: drawn, zoomed and clicked."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from timelines import make_media, make_timeline
+
+from fleeting.records import REGIONS
+from fleeting.report.build import render
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium to look at the report with")
+
+PROBE = """<script>
+addEventListener("securitypolicyviolation", (e) => (window.refused = [...(window.refused || []), e.blockedURI]));
+(async () => {
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms)), out = {};
+  for (let i = 0; i < 200 && document.body.dataset.ready !== "yes"; i++) await wait(50);
+  const chart = document.querySelector(".chart"), peaks = () =>
+    Object.fromEntries(chart.data.filter((t) => t.mode === "lines").map((t) => [t.name, Math.max(...t.y)]));
+  out.ready = document.body.dataset.ready;
+  out.whole = chart.layout.xaxis.range;
+  out.peaks = peaks();
+  out.markers = chart.data.filter((t) => t.mode === "markers").map((t) => [t.name, t.customdata.length]);
+  out.shades = chart.layout.shapes.filter((s) => s.xref === "x").length;
+  document.querySelector('[data-show="4"]').click();
+  await wait(300);
+  out.zoomed = chart.layout.xaxis.range;
+  out.samples = chart.data.find((t) => t.name === "left mouth corner").x.length;
+  chart.emit("plotly_click", { points: [{ x: 2.3 }] });
+  await wait(100);
+  out.opened = document.activeElement.id;
+  chart.emit("plotly_click", { points: [{ x: 0.98, customdata: 0 }] });
+  await wait(100);
+  out.blink = [document.querySelector(".found").id, document.querySelector(".found").closest("details").open];
+  const player = document.querySelector(".player"), slider = player.querySelector("input");
+  slider.value = 0; slider.dispatchEvent(new Event("input"));
+  const look = () => player.querySelector("canvas").toDataURL();
+  const first = look();
+  slider.value = 3; slider.dispatchEvent(new Event("input"));
+  out.playerMoves = first !== look();
+  out.wide = document.documentElement.scrollWidth <= innerWidth;
+  out.refused = window.refused || [];
+  const pre = document.createElement("pre");
+  pre.id = "probe"; pre.textContent = JSON.stringify(out); document.body.append(pre);
+})();
+</script>"""
+
+
+def browse(page: Path, profile: Path, width: int) -> dict[str, Any]:
+    done = subprocess.run(
+        [
+            str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--no-first-run", f"--window-size={width},900",
+            f"--user-data-dir={profile}", "--virtual-time-budget=20000", "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert found, f"the page did not finish: {done.stderr[-2000:]}"
+    return json.loads(html.unescape(found.group(1)))
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_the_page_works_in_a_browser(tmp_path: Path, width: int) -> None:
+    timeline = make_timeline()
+    text = render(timeline, make_media(timeline, loop_frames=6))
+    page = tmp_path / "report.html"
+    page.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    seen = browse(page, tmp_path / "profile", width)
+
+    assert seen["ready"] == "yes"
+    assert seen["refused"] == []
+    assert seen["whole"] == pytest.approx([0, 14.995])
+    signals = timeline.signals[0]
+    for i, region in enumerate(REGIONS):
+        assert seen["peaks"][region.replace("_", " ")] == pytest.approx(signals.motion[:, i].max(), abs=0.02)
+    assert seen["markers"] == [["blink", 4], ["macro", 1], ["micro", 4]]
+    assert seen["shades"] == 9
+    event = timeline.events[4]
+    assert seen["zoomed"][0] < event.onset_s < event.offset_s < seen["zoomed"][1]
+    assert seen["zoomed"][1] - seen["zoomed"][0] < 4
+    assert seen["samples"] >= 200 * (seen["zoomed"][1] - seen["zoomed"][0]), "zoomed in, every frame is drawn"
+    assert seen["opened"] == "event-1"
+    assert seen["blink"] == ["event-0", True]
+    assert seen["playerMoves"]
+    assert seen["wide"], "the page is wider than the window"
