@@ -14,8 +14,10 @@ from typing import Annotated
 
 import typer
 
+from fleeting.cli.evaluate import evaluate
 from fleeting.cli.probe import probe
 from fleeting.cli.report import report
+from fleeting.cli.train import train
 from fleeting.errors import FleetingError, FleetingWarning
 
 app = typer.Typer(
@@ -50,6 +52,8 @@ def _options(
 
 
 app.command()(report)
+app.command()(train)
+app.command()(evaluate)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object) -> None:

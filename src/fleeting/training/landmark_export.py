@@ -15,6 +15,7 @@ from fleeting.faces.crop import MARGIN, SIZE
 from fleeting.models.landmark_net import ExportedLandmarkNetwork, LandmarkNetwork
 from fleeting.training.landmark_crops import CropSource
 from fleeting.training.landmark_recipe import LandmarkRecipe
+from fleeting.training.people import digest_of
 from fleeting.weights import checksum
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ def ship(
         "scikit-learn",
         "subjects": people,
         "pictures": pictures,
+        "trained_on": sorted({digest_of(s.person) for s in source.labelled}),
         "recipe": "recipes/landmarks.toml",
         "command": "fleeting train recipes/landmarks.toml --data ../shared/data --out runs/landmarks",
         "preprocessing": f"grey square crop of {SIZE} px, {MARGIN} times the longer side of the points' box, 0..255",

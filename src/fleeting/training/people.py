@@ -22,3 +22,8 @@ def part_of(person: str) -> Part:
     if place < TRAIN_PERCENT:
         return "train"
     return "validation" if place < TRAIN_PERCENT + VALIDATION_PERCENT else "test"
+
+
+def digest_of(person: str) -> str:
+    """First 12 hexadecimal digits of the SHA-256 of a person's id: how cards list whom a network was trained on."""
+    return hashlib.sha256(person.encode("utf-8")).hexdigest()[:12]
