@@ -7,6 +7,7 @@ The tree::
     │   ├── VideoError          a file or folder that is no usable video
     │   ├── NoFaceError         no face, or none large enough, in the whole video
     │   ├── DataError           a data set, table or truth file that cannot be read
+    │   ├── LeakageError        training and test share a subject, clip or source video
     │   └── SettingsError       an unknown or impossible setting
     ├── OutputError             results cannot be written (permission, disk full)
     ├── WeightsError            a shipped network or its card is missing or damaged
@@ -54,6 +55,10 @@ class NoFaceError(InputError):
 
 class DataError(InputError):
     """A data set, table or truth file cannot be read."""
+
+
+class LeakageError(InputError):
+    """Training and test share a subject, clip or source video, so a score would not be honest."""
 
 
 class SettingsError(InputError):

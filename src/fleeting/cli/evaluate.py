@@ -18,7 +18,13 @@ def _landmarks(data: Path, out: Path) -> dict[str, Any]:
     return evaluate_landmarks(data, out=out)
 
 
-MODELS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {"landmarks": _landmarks}
+def _recogniser(data: Path, out: Path) -> dict[str, Any]:
+    from fleeting.evaluation.recogniser import evaluate_recogniser
+
+    return evaluate_recogniser(data, out=out)
+
+
+MODELS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {"landmarks": _landmarks, "recogniser": _recogniser}
 """What can be evaluated: takes the data and the folder of results, writes ``metrics.json`` there and returns it."""
 
 

@@ -108,3 +108,26 @@ def expression_flow(
     flow = dense_flow(onset, apex, method=method)
     head = estimate_similarity(flow, stable_weights(flow.shape[1]))
     return remove(flow, head), head
+
+
+def standardised(images: npt.NDArray[np.uint8], *, limit: float = 3.0) -> npt.NDArray[np.float32]:
+    """Return flow images without the accidents of their stretching.
+
+    Per image and channel: minus the median (what no motion became), divided by the standard deviation, cut off at
+    `limit` so that a few wild flow vectors at the border of a face do not count for more than its expression.
+
+    Parameters
+    ----------
+    images
+        (n, h, w, 3) uint8.
+    limit
+        In standard deviations.
+
+    Returns
+    -------
+    (n, h, w, 3) float32
+        A channel without motion is all 0.
+    """
+    centred = images.astype(np.float32) - np.median(images, axis=(1, 2), keepdims=True).astype(np.float32)
+    spread = centred.std(axis=(1, 2), keepdims=True)
+    return np.asarray(np.clip(centred / np.maximum(spread, 1e-3), -limit, limit), np.float32)
