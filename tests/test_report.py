@@ -149,9 +149,9 @@ def test_the_card_says_what_the_event_says(page: Page) -> None:
     text = page.text
     for words in (
         "surprise · 71 %",
-        "2.100 s · 2.240 s · 2.450 s",
+        "2.100 · 2.240 · 2.450 s",
         "420 · 448 · 490",
-        "1.9 % of the eye distance",
+        "1.9 % of eye distance",
         "(1.8 px)",
         "97 % confidence",
         "Left brow , right brow, left lid",

@@ -75,7 +75,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("number", "seconds", "milliseconds", "clock", "lasting", "percent", "words"):
+    for name in ("number", "seconds", "thousandths", "milliseconds", "clock", "lasting", "percent", "words"):
         environment.filters[name] = getattr(wording, name)
     environment.tests["finite"] = wording.finite
     return environment

@@ -42,6 +42,11 @@ def seconds(value: float) -> str:
     return f"{value:.3f} s" if math.isfinite(value) else NONE
 
 
+def thousandths(value: float) -> str:
+    """Return seconds to three digits, without their unit."""
+    return f"{value:.3f}" if math.isfinite(value) else NONE
+
+
 def milliseconds(value: float) -> str:
     """Return a duration: milliseconds below one second, else seconds."""
     if not math.isfinite(value):
