@@ -17,14 +17,17 @@ from fleeting.faces.finder import COARSE_PIXELS, FINE_PIXELS, FaceFinder, distin
 from fleeting.faces.landmarks import LandmarkNet, Landmarks
 from fleeting.records import FaceBox
 
-PROPOSE = 0.15
+PROPOSE = 0.25
 """Finder probability from which a place is looked at more closely."""
 
-CONFIRM = 0.5
+CONFIRM = 0.8
 """Probability of a face, by the landmark network on the crop of its own points, from which a face is reported."""
 
 HOPELESS = 0.1
 """Below this probability on the finder's crop there is no second look."""
+
+SMALLEST_PX = 16.0
+"""Smaller boxes (longer side, pixels of the frame) show too little of a face to tell it from anything else."""
 
 MOST_PROPOSALS = 32
 """Proposals of one search that are looked at, the most probable first."""
@@ -76,7 +79,9 @@ class FaceDetector:
             In pixels of the frame, the largest first; the box is that of the 68 points, its score the landmark
             network's. The frame is searched finer only where the first search confirms no face.
         """
-        for pixels in (COARSE_PIXELS, FINE_PIXELS):
+        # Where the first search saw every pixel, a finer one shows nothing new.
+        searches = (COARSE_PIXELS, FINE_PIXELS) if grey.size > COARSE_PIXELS else (COARSE_PIXELS,)
+        for pixels in searches:
             proposed = self._finder.search(grey, pixels=pixels, threshold=PROPOSE)
             found = self._confirm(grey, sorted(proposed, key=lambda b: -b.score)[:MOST_PROPOSALS])
             if found:
@@ -84,6 +89,7 @@ class FaceDetector:
         return []
 
     def _confirm(self, grey: npt.NDArray[np.uint8], boxes: list[FaceBox]) -> list[tuple[FaceBox, Landmarks]]:
+        boxes = [box for box in boxes if max(box.width, box.height) >= SMALLEST_PX]
         first = [seen for seen in self._landmarks(grey, boxes) if seen.score >= HOPELESS and seen.iod > 1.0]
         second = self._landmarks.from_points(grey, [seen.points for seen in first])
         faces = {points_box(seen.points, score=seen.score): seen for seen in second if seen.score >= CONFIRM}

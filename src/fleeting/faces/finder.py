@@ -124,7 +124,9 @@ class FaceFinder:
         list of FaceBox
             In pixels of the frame, the largest first; boxes may reach beyond the frame where a face is cut by it.
         """
-        return self.search(grey, pixels=COARSE_PIXELS) or self.search(grey, pixels=FINE_PIXELS)
+        found = self.search(grey, pixels=COARSE_PIXELS)
+        # Where the first search saw every pixel, a finer one shows nothing new.
+        return found if found or grey.size <= COARSE_PIXELS else self.search(grey, pixels=FINE_PIXELS)
 
     def search(self, grey: Grey, *, pixels: int, threshold: float | None = None) -> list[FaceBox]:
         """Search once, at a given number of pixels; `threshold` is the one of the card where not given."""

@@ -41,7 +41,7 @@ class SceneSettings:
         Largest number of faces that are pasted into one scene.
     """
 
-    smallest_px: float = 9.0
+    smallest_px: float = 10.0
     largest_share: float = 0.95
     largest_roll: float = 45.0
     empty_share: float = 0.25
