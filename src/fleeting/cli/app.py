@@ -14,9 +14,11 @@ from typing import Annotated
 
 import typer
 
+from fleeting.cli.demo import demo
 from fleeting.cli.evaluate import evaluate
 from fleeting.cli.probe import probe
 from fleeting.cli.report import report
+from fleeting.cli.synthesise import synthesise
 from fleeting.cli.train import train
 from fleeting.errors import FleetingError, FleetingWarning
 
@@ -54,6 +56,9 @@ def _options(
 app.command()(report)
 app.command()(train)
 app.command()(evaluate)
+app.command()(demo)
+app.command()(synthesise)
+app.command("synthesize", hidden=True)(synthesise)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object) -> None:

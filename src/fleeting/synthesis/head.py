@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,11 @@ class HeadSettings:
     breath_percent_iod: float = 0.3
     tremor_percent_iod: float = 0.02
     moving_background: bool = False
+
+    def times(self, factor: float) -> HeadSettings:
+        """Return the same movements, larger by a factor."""
+        sizes = {f.name: getattr(self, f.name) * factor for f in fields(self) if f.name != "moving_background"}
+        return replace(self, **sizes)
 
 
 STILL = HeadSettings(0, 0, 0, 0, 0, 0, 0)

@@ -1,0 +1,143 @@
+"""Drawing a plan: which movements a clip gets, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from fleeting.errors import SettingsError
+from fleeting.records import EventKind
+from fleeting.synthesis import emotions, profile
+from fleeting.synthesis.movement import Movement
+
+PlanKind = Literal["micro", "macro", "mixed"]
+PLAN_KINDS: tuple[str, ...] = get_args(PlanKind)
+
+PERCENT: dict[str, tuple[float, float]] = {"micro": (0.8, 4.0), "macro": (3.0, 6.0)}
+"""Range of the peak displacement that is drawn, percent of the inter-ocular distance, where none is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSettings:
+    """What a clip is to contain.
+
+    Attributes
+    ----------
+    events
+        Number of expressions.
+    kind
+        ``micro``, ``macro``, or ``mixed`` for three micro-expressions to one macro-expression.
+    percent
+        Lowest and highest peak displacement, percent of the inter-ocular distance, drawn evenly on a logarithmic
+        scale; None takes `PERCENT` of the kind.
+    emotions
+        Words of `emotions.EMOTION_ACTION_UNITS` to draw from.
+    one_sided
+        Probability that an emotion which may show on both sides shows on one.
+    blinks_per_minute
+        People at rest blink 10 to 20 times a minute.
+    gap_s
+        Least time between two movements, and before the first and after the last.
+    """
+
+    events: int = 4
+    kind: PlanKind = "micro"
+    percent: tuple[float, float] | None = None
+    emotions: tuple[str, ...] = tuple(emotions.EMOTION_ACTION_UNITS)
+    one_sided: float = 0.2
+    blinks_per_minute: float = 12.0
+    gap_s: float = 0.4
+
+    def __post_init__(self) -> None:
+        if self.events < 0:
+            raise SettingsError("0 or more events", f"{self.events}", "Correct the number.")
+        if self.kind not in PLAN_KINDS:
+            raise SettingsError(f"a kind of {', '.join(PLAN_KINDS)}", f"'{self.kind}'", "Correct the kind.")
+        if self.percent is not None and not 0 < self.percent[0] <= self.percent[1]:
+            raise SettingsError("0 < lowest <= highest percent", f"{self.percent}", "Correct the range.")
+        if not 0 <= self.blinks_per_minute <= 60:
+            raise SettingsError("0 to 60 blinks per minute", f"{self.blinks_per_minute:g}", "Correct the rate.")
+        if not self.emotions:
+            raise SettingsError("at least one emotion", "none", "Name one.")
+        for word in self.emotions:
+            if word not in emotions.EMOTION_ACTION_UNITS:
+                known = ", ".join(emotions.EMOTION_ACTION_UNITS)
+                raise SettingsError(f"emotions of {known}", f"'{word}'", "Correct the word.")
+
+
+def plan(settings: PlanSettings, *, seconds: float, seed: int) -> tuple[Movement, ...]:
+    """Draw the movements of a clip, in order of onset; no two overlap.
+
+    Parameters
+    ----------
+    settings
+        What to draw.
+    seconds
+        Length of the clip.
+    seed
+        Same seed, same plan.
+
+    Raises
+    ------
+    SettingsError
+        Where the clip is too short for so many expressions.
+    """
+    rng = np.random.default_rng([seed, 3])
+    drafts = [_expression(settings, rng, index) for index in range(settings.events)]
+    drafts = [drafts[i] for i in rng.permutation(len(drafts))]
+    lengths = np.array([m.profile.last_s - m.profile.first_s for m in drafts])
+    spare = seconds - lengths.sum() - settings.gap_s * (len(drafts) + 1)
+    if spare < 0:
+        raise SettingsError(
+            f"a clip long enough for {settings.events} events of kind {settings.kind}",
+            f"{seconds:g} s",
+            f"Make it at least {np.ceil(seconds - spare):g} s long, or ask for fewer events.",
+        )
+    # Random shares of the spare time go before, between and after the expressions.
+    shares = rng.dirichlet(np.ones(len(drafts) + 1)) * spare
+    movements = []
+    now = 0.0
+    for movement, share, length in zip(drafts, shares, lengths, strict=False):
+        now += settings.gap_s + share
+        movements.append(_moved(movement, now - movement.profile.first_s))
+        now += length
+    blinks = _blinks(movements, settings, seconds=seconds, rng=rng)
+    return tuple(sorted([*movements, *blinks], key=lambda m: m.profile.onset_s))
+
+
+def _expression(settings: PlanSettings, rng: np.random.Generator, index: int) -> Movement:
+    kind: EventKind = "macro" if settings.kind == "macro" or (settings.kind == "mixed" and index % 4 == 3) else "micro"
+    emotion = settings.emotions[int(rng.integers(len(settings.emotions)))]
+    activations, side = emotions.draw(emotion, rng, one_sided=settings.one_sided)
+    low, high = settings.percent or PERCENT[kind]
+    percent = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    return Movement(kind, profile.draw(kind, rng, onset_s=0.0), activations, percent, emotion, side)
+
+
+def _moved(movement: Movement, by_s: float) -> Movement:
+    p = movement.profile
+    later = profile.Profile(p.onset_s + by_s, p.apex_s + by_s, p.offset_s + by_s, p.hold_s)
+    return Movement(
+        movement.kind, later, movement.activations, movement.peak_percent_iod, movement.emotion, movement.side
+    )
+
+
+def _blinks(
+    movements: list[Movement], settings: PlanSettings, *, seconds: float, rng: np.random.Generator
+) -> list[Movement]:
+    """Blinks at random times that leave the expressions and each other alone; fewer where there is no room."""
+    taken = [(m.profile.first_s, m.profile.last_s) for m in movements]
+    blinks = []
+    for _ in range(round(settings.blinks_per_minute * seconds / 60)):
+        for _ in range(50):
+            blink = Movement("blink", profile.draw("blink", rng, onset_s=float(rng.uniform(0, seconds))))
+            first, last = blink.profile.first_s, blink.profile.last_s
+            room = settings.gap_s / 2
+            free = all(last + room <= start or first - room >= end for start, end in taken)
+            if free and first >= room and last <= seconds - room:
+                blinks.append(blink)
+                taken.append((first, last))
+                break
+    return blinks
