@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -11,10 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from timelines import PLAN, make_timeline
 
 from fleeting.errors import OutputError, SettingsError
 from fleeting.export.formats import DEFAULT_FORMATS, FORMATS, check_formats, write
+from fleeting.export.lanes import lanes
 from fleeting.export.signals import COLUMNS
 from fleeting.records import REGIONS, Event, Timeline
 
@@ -167,6 +171,9 @@ def test_boris_project_pairs_to_the_events(timeline: Timeline, tmp_path: Path) -
     assert set(observation["media_info"]["length"]) == {media}
     modifiers = set(project["behaviors_conf"]["0"]["modifiers"]["0"]["values"])
     assert {e[3] for e in observation["events"]} - {""} <= modifiers
+    coded = [e[3] for e in observation["events"] if e[2] == "micro" and e[4]]  # only the start has a comment
+    assert sorted(coded) == sorted(e.emotion for e in timeline.of_kind("micro"))
+    assert {e[3] for e in observation["events"] if e[2] == "blink"} == {""}
 
 
 def test_boris_keeps_overlapping_events_apart(timeline: Timeline, tmp_path: Path) -> None:
@@ -181,6 +188,19 @@ def test_boris_keeps_overlapping_events_apart(timeline: Timeline, tmp_path: Path
         ("blink", 0.045, 0.046),
     }
     assert "micro 2" in {b["code"] for b in project["behaviors_conf"].values()}
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 1)), max_size=12))
+def test_lanes_never_overlap(spans: list[tuple[float, float]]) -> None:
+    events = [Event(0, "micro", 0, 0, 0, a, a, a + d) for a, d in spans]
+    placed = lanes(events)
+    assert sorted(e.onset_s for e, _ in placed) == sorted(e.onset_s for e in events)
+    for lane in {lane for _, lane in placed}:
+        row = [e for e, where in placed if where == lane]
+        for before, after in itertools.pairwise(row):
+            assert round(before.offset_s, 3) < round(after.onset_s, 3)
+    used = {lane for _, lane in placed}
+    assert used == set(range(len(used)))
 
 
 def test_boris_table_has_start_and_stop(timeline: Timeline, tmp_path: Path) -> None:

@@ -10,14 +10,17 @@ from fleeting.records import Event
 def lanes(events: Sequence[Event]) -> list[tuple[Event, int]]:
     """Give every event the lowest lane, counted from 0, in which it neither overlaps nor touches another in time.
 
+    Times are compared in whole milliseconds, as the annotation tools store them.
+
     Returns
     -------
     Events in order of onset, each with its lane; all 0 where no two events overlap.
     """
-    ends: list[float] = []
+    ends: list[int] = []
     placed = []
     for event in sorted(events, key=lambda e: (e.onset_s, e.offset_s)):
-        lane = next((i for i, end in enumerate(ends) if event.onset_s > end), len(ends))
-        ends[lane : lane + 1] = [event.offset_s]
+        onset, offset = round(1000 * event.onset_s), round(1000 * event.offset_s)
+        lane = next((i for i, end in enumerate(ends) if onset > end), len(ends))
+        ends[lane : lane + 1] = [max(offset, onset + 1)]
         placed.append((event, lane))
     return placed

@@ -52,16 +52,14 @@
   }
 
   // ---- the timeline ----------------------------------------------------------------------------------------------
-  const LIGHT = { left: "#1d4ed8", right: "#c2410c", middle: "#15803d", left2: "#7aa2f0", right2: "#eda06d" };
-  const DARK = { left: "#7fb0ff", right: "#ff9d5c", middle: "#6fd693", left2: "#4a6fb5", right2: "#b5703f" };
+  const LIGHT = { left: "#1d4ed8", right: "#c2410c", middle: "#15803d" };
+  const DARK = { left: "#7fb0ff", right: "#ff9d5c", middle: "#6fd693" };
   function colour(name) {
-    const set = dark.matches ? DARK : LIGHT, second = /cheek/.test(name);
-    if (/^left/.test(name)) return second ? set.left2 : set.left;
-    if (/^right/.test(name)) return second ? set.right2 : set.right;
-    return set.middle;
+    const set = dark.matches ? DARK : LIGHT;
+    return set[(/^(left|right)/.exec(name) || ["middle"])[0]];
   }
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const DASHES = { "upper lip": "solid", "lower lip": "dash", chin: "dot" };
+  const DASHES = { "left cheek": "dot", "right cheek": "dot", "lower lip": "dash", chin: "dot" };
   const LANES = ["blink", "macro", "micro"];
 
   function traces(chart, range) {
