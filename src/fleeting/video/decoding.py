@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ SCAN_PACKETS = 2000
 
 MAX_DAMAGED = 16
 """After so many damaged pictures in a row the rest is given up: nothing that follows could be trusted."""
+
+
+REORDERED = 4
+"""Pictures that a decoder may hold for those that come between: encoders use one or two, pyramids up to four."""
 
 
 @contextmanager
@@ -122,36 +127,47 @@ class Damage:
     damaged: list[int] = field(default_factory=list)
     skipped: int = 0
 
+    def note(self, position: int, picture: tuple[Any, bool]) -> Any:
+        """Write down where a picture was damaged, and return it without the mark."""
+        frame, patched = picture
+        if patched:
+            self.damaged.append(position)
+        return frame
+
 
 def decode_whole(container: Any, stream: Any, damage: Damage, *, stored_order: bool) -> Iterator[Any]:
     """Decode in order of presentation, up to the end or the break.
 
     Damaged pictures with sound ones after them are kept and noted; damaged ones at the end, or more than
     `MAX_DAMAGED` in a row, are the break. Damaged ones before the first sound one (a recording that begins between two
-    key frames) are left out.
+    key frames) are left out. At a break, pictures may have been decoded ahead of B-frames that are lost; so the last
+    `REORDERED` are left out too where the codec has B-frames.
     """
+    ready: deque[tuple[Any, bool]] = deque()
     held: list[Any] = []
     failed = position = 0
+    started = False
     for frame in decode_raw(container, stream, damage, stored_order=stored_order):
         if frame is not None and not frame.is_corrupt:
-            for patched in held:
-                damage.damaged.append(position)
-                yield patched
-                position += 1
-            if failed and not held:
-                damage.damaged.append(position)
-            held, failed = [], 0
-            yield frame
-            position += 1
-        elif position == 0:
+            ready.extend((patched, True) for patched in held)
+            ready.append((frame, failed > 0 and not held))
+            held, failed, started = [], 0, True
+        elif not started:
             damage.skipped += frame is not None
         elif frame is None:
             failed += 1
         else:
             held.append(frame)
+        while len(ready) > (REORDERED if stream.codec_context.has_b_frames else 0):
+            yield damage.note(position, ready.popleft())
+            position += 1
         if len(held) + failed > MAX_DAMAGED:
             break
     damage.broken = damage.broken or bool(held or failed)
+    if not damage.broken:
+        while ready:
+            yield damage.note(position, ready.popleft())
+            position += 1
 
 
 def decode_raw(container: Any, stream: Any, damage: Damage, *, stored_order: bool) -> Iterator[Any]:
@@ -160,16 +176,19 @@ def decode_raw(container: Any, stream: Any, damage: Damage, *, stored_order: boo
     With `stored_order`, pictures are given the timestamps of their packets in rising order (see `PacketScan`).
     """
     waiting: list[int] = []
+    cut = False
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
         except av.FFmpegError:
-            damage.broken = True
-            packet = None
+            cut, packet = True, None
         last = packet is None or (packet.size == 0 and packet.dts is None)
         if packet is not None and packet.size == 0 and not last:
             continue  # AVI's mark of a dropped frame; a decoder would take it for the end
+        # The last packet is marked where the file ends within it.
+        cut = cut if packet is None or last else packet.is_corrupt
+        damage.broken = damage.broken or (last and cut)
         if stored_order and packet is not None and packet.pts is not None:
             heappush(waiting, packet.pts)
         try:

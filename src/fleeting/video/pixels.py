@@ -24,6 +24,9 @@ UNSPECIFIED, LIMITED, FULL = 0, 1, 2
 BT709, BT601, UNSPECIFIED_SPACE = 1, 5, 2
 """FFmpeg's numbers of colour spaces."""
 
+EXACT_CONVERSION = 0x4 | 0x2000 | 0x40000 | 0x80000
+"""FFmpeg's bicubic scaling with colour at full width and exact rounding; its quick way is off by up to 4 levels."""
+
 LUMA_FIRST = ("yuv4", "yuvj4", "yuva4", "nv12", "nv21", "nv16", "nv24", "gray")
 """Pixel formats whose first plane is luma alone."""
 
@@ -124,7 +127,9 @@ def to_rgb(frame: Any) -> Image:
     space: int | None = None
     if frame.format.name.startswith(("yuv", "nv", "p0")) and frame.colorspace == UNSPECIFIED_SPACE:
         space = BT709 if frame.height >= 720 else BT601
-    converted = frame.reformat(format="rgb24", src_colorspace=space, dst_color_range=FULL)
+    converted = frame.reformat(
+        format="rgb24", src_colorspace=space, dst_color_range=FULL, interpolation=EXACT_CONVERSION
+    )
     plane = converted.planes[0]
     rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
     return np.ascontiguousarray(rows[: frame.height, : frame.width * 3].reshape(frame.height, frame.width, 3))

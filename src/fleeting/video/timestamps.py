@@ -52,7 +52,7 @@ class Clock:
         """
         before = self._last_s
         if tick is None:
-            now = 0.0 if before is None else self._repair(before + self._gap_s)
+            now = self._repair(0.0 if before is None else before + self._gap_s)
         else:
             if self._origin is None:
                 self._origin, self._shift_s = tick, 0.0 if before is None else before + self._gap_s
