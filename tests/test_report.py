@@ -19,6 +19,7 @@ from timelines import make_media, make_timeline
 
 from fleeting.errors import OutputError
 from fleeting.records import REGIONS, EventMedia, Timeline
+from fleeting.report import wording
 from fleeting.report.build import build_report, render
 from fleeting.report.curves import MAX_SAMPLES, pack_face
 from fleeting.report.pictures import arrows, quality_for, sheet
@@ -157,7 +158,7 @@ def test_the_card_says_what_the_event_says(page: Page) -> None:
         "Left brow , right brow, left lid",
         "350 ms",
         "No class is probable enough to be named.",
-        "UF1 0.781, UAR 0.795 (leave-one-subject-out over 40 subjects, predictions pooled)",
+        "UF1 0.781 [0.72 to 0.83], UAR 0.795 (leave-one-subject-out over 40 subjects, predictions pooled)",
     ):
         assert words in text, words
 
@@ -273,6 +274,38 @@ def test_curves_come_back_within_a_fraction_of_the_noise() -> None:
 
 def test_the_noise_floor_is_left_out_where_its_threshold_is_unknown(timeline: Timeline) -> None:
     assert pack_face(timeline.signals[0], replace(timeline, settings={}))["floor"] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"), (math.nan, "–"), (True, "yes"), (3000, "3\N{THIN SPACE}000"), (0.0, "0"), (29.97, "30"),
+        (0.00512, "0.00512"), (96.4, "96.4"), (1234.5, "1234"), (-2.5, "-2.5"), ([1.0, 2.55], "1, 2.55"),
+        (["One.", "Two."], "One. Two."), ({"a_b": 1.5}, "a b 1.5"), ("text", "text"), (1e300, "1e+300"),
+    ],
+)  # fmt: skip
+def test_numbers_in_words(value: object, text: str) -> None:
+    assert wording.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0 %"), (0.001, "< 1 %"), (0.716, "72 %"), (0.999, "> 99 %"), (1.0, "100 %"), (None, "–")]
+)
+def test_a_share_does_not_claim_certainty_by_rounding(share: float | None, text: str) -> None:
+    assert wording.percent(share) == text
+
+
+def test_the_headline_takes_the_main_scores_wherever_they_stand() -> None:
+    card = {"scores": {"loso": {"UF1": 0.8, "uar": 0.7, "accuracy": 0.9, "protocol": "one subject out; more"}}}
+    assert wording.headline(card) == "UF1 0.8, UAR 0.7 (one subject out)"
+    assert wording.headline({"scores": {"other": 1.0, "protocol": "p"}}) == ""
+    assert wording.headline({}) == ""
+
+
+def test_what_needs_a_hand_comes_first(page: Page) -> None:
+    shown = [v for v in ("blur", "noise", "frame rate") if v in page.text]
+    panel = page.text[page.text.index("Quality of the recording") :]
+    assert [panel.index(v) for v in shown] == sorted(panel.index(v) for v in shown)
 
 
 def test_very_long_signals_keep_their_peaks() -> None:

@@ -197,7 +197,8 @@ def _quality(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "advice": str(record.get("advice") or ""),
             }
         )
-    return rows
+    # What needs a hand comes first.
+    return sorted(rows, key=lambda row: -VERDICTS.index(row["verdict"]) if row["known"] else 0)
 
 
 def _models(models: Mapping[str, Any]) -> list[dict[str, Any]]:

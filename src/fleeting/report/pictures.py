@@ -22,6 +22,8 @@ SMALLEST_SHARE = 0.22
 """Arrows shorter than this share of the longest are left out; they would hide the movement."""
 
 HEAT_BGR = (40, 90, 255)
+TINT_FROM = 0.12
+"""Share of the largest flow from which the picture is tinted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,9 @@ def heat_uri(media: EventMedia, *, width: int, quality: int) -> str:
     height, width = grey.shape
     size = cv2.resize(_lengths(media.flow), (width, height), interpolation=cv2.INTER_LINEAR)
     largest = float(size.max())
-    # The square root shows weak movement too; half of the tint at most, so that the face stays visible.
-    share = 0.65 * np.sqrt(size / largest)[..., None] if largest > 0 else np.zeros((height, width, 1), np.float32)
+    # The power shows weak movement too, the cut keeps noise clear; the tint is never full, so the face stays visible.
+    relative = np.clip(size / largest - TINT_FROM, 0, None) / (1 - TINT_FROM) if largest > 0 else 0 * size
+    share = 0.7 * relative[..., None] ** 0.7
     base = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR).astype(np.float32) * 0.85 + 20
     tinted = base * (1 - share) + np.array(HEAT_BGR, np.float32) * share
     return _uri(np.clip(tinted, 0, 255).astype(np.uint8), quality)

@@ -31,6 +31,8 @@ def number(value: Any, digits: int = 3) -> str:
         text = f"{value:.{max(digits - 1 - size, 0)}f}" if abs(size) < 12 else f"{value:.{digits}g}"
         return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
     if isinstance(value, (list, tuple)):
+        if value and all(isinstance(v, str) and v.endswith(".") for v in value):
+            return " ".join(value)
         return ", ".join(number(v, digits) for v in value)
     if isinstance(value, dict):
         return ", ".join(f"{words(str(k))} {number(v, digits)}" for k, v in value.items())
@@ -91,22 +93,24 @@ def scores(card: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def headline(card: Mapping[str, Any]) -> str:
-    """Return the main honest scores of a card in one line, empty where the card has none."""
+    """Return the two main honest scores of a card with their intervals and protocol; empty where the card has none."""
     found = card.get("scores")
     if not isinstance(found, Mapping):
         return ""
-    best = _first_scores(found)
-    parts = [f"{_SHORT.get(k, words(k))} {number(v)}" for k, v in best.items()]
-    protocol = next((str(v) for k, v in _leaves(found) if k == "protocol"), "")
-    return ", ".join(parts) + (f" ({protocol})" if parts and protocol else "")
-
-
-def _first_scores(found: Mapping[str, Any]) -> dict[str, float]:
-    best: dict[str, float] = {}
+    leaves: dict[str, Any] = {}
     for key, value in _leaves(found):
-        if key.lower() in HEADLINE_SCORES and finite(value):
-            best.setdefault(key.lower(), float(value))
-    return best
+        leaves.setdefault(key.lower(), value)
+    parts = [_with_interval(k, leaves) for k in HEADLINE_SCORES if finite(leaves.get(k))]
+    protocol = str(leaves.get("protocol", "")).split(";")[0].strip()
+    return ", ".join(parts[:2]) + (f" ({protocol})" if parts and protocol else "")
+
+
+def _with_interval(key: str, leaves: Mapping[str, Any]) -> str:
+    text = f"{_SHORT.get(key, words(key))} {number(leaves[key])}"
+    interval = leaves.get(f"{key}_interval")
+    if isinstance(interval, (list, tuple)) and len(interval) == 2 and all(map(finite, interval)):
+        text += f" [{number(interval[0])} to {number(interval[1])}]"
+    return text
 
 
 def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
