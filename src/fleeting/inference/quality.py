@@ -53,6 +53,9 @@ SAMPLE_S = 0.25
 LONGEST_SIDE = 960
 """Pictures of faces are halved until no side is longer, for speed."""
 
+LOSSLESS = frozenset({"ffv1", "rawvideo", "png", "huffyuv", "ffvhuff", "utvideo", "bmp", "tif", "tiff", "pgm", "ppm"})
+"""Codecs and image formats that keep what the camera gave."""
+
 REPEATED = 0.05
 """A frame that differs from the one before by less than this share of the median difference repeats it."""
 
@@ -239,6 +242,7 @@ class QualityMeter:
             variable=self._info.variable_frame_rate,
             min_iod_px=self._settings.min_iod_px,
             grid_hz=flicker[1] if flicker else 0.0,
+            lossy=self._info.codec not in LOSSLESS,
         )
         return Quality(
             {name: Measure(v, unit, verdict, advice.say(name, v, verdict, facts)) for name, v, unit, verdict in rows}

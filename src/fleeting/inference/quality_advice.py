@@ -9,6 +9,12 @@ MICRO_S = 0.2
 """A micro-expression of middling length, in seconds, for the examples."""
 
 
+SMOOTHED_BELOW = 0.25
+"""Grey levels; rounding to 8 bits alone makes 0.29, so less noise than that was taken away by compression."""
+
+_SMOOTHED = "Compression took the noise away, and perhaps the smallest movements with it. A higher bit rate keeps them."
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the sentences need beside the value itself.
@@ -21,6 +27,8 @@ class Facts:
         Smallest face that is analysed.
     grid_hz
         Power grid of the flicker; 0 where there is none.
+    lossy
+        Whether the pictures were compressed with loss.
     """
 
     fps: float
@@ -28,6 +36,7 @@ class Facts:
     variable: bool
     min_iod_px: float
     grid_hz: float
+    lossy: bool
 
 
 def say(name: str, value: float | None, verdict: str, facts: Facts) -> str:
@@ -37,13 +46,13 @@ def say(name: str, value: float | None, verdict: str, facts: Facts) -> str:
     if value is None:
         return _UNKNOWN.get(name, "")
     if verdict == "good":
-        return ""
+        return _SMOOTHED if name == "noise" and facts.lossy and value < SMOOTHED_BELOW else ""
     return _ADVICE[name](value, facts)
 
 
 def _frame_rate(facts: Facts, verdict: str) -> str:
     covers = MICRO_S * facts.fps
-    text = f"A movement of {MICRO_S} s covers {covers:.0f} frames"
+    text = f"A movement of {MICRO_S} s covers {covers:.2g} frames"
     if verdict == "poor":
         text += ": too few to be found reliably. Film at 100 frames/s or more."
     elif verdict == "fair":
