@@ -68,9 +68,9 @@ def maps(*faces: tuple[int, int, float, tuple[float, float, float, float]]) -> t
 class TestDecode:
     def test_box_of_a_peak_in_pixels_of_the_frame(self) -> None:
         heat, sides = maps((10, 20, 2.0, (12, 14, 16, 18)))
-        (box,) = decode(heat, sides, threshold=0.5, scale=0.5)
-        # The middle of place (10, 20) is (163.5, 83.5); with sides (151.5, 69.5); at half size twice as far from -1/2.
-        assert box[:4] == pytest.approx((2 * 152 - 0.5, 2 * 70 - 0.5, 56, 64))
+        (box,) = decode(heat, sides, threshold=0.5, scale=(0.5, 0.25))
+        # The middle of place (10, 20) is (163.5, 83.5), the corner (151.5, 69.5): twice, four times as far from -1/2.
+        assert box[:4] == pytest.approx((2 * 152 - 0.5, 4 * 70 - 0.5, 56, 128))
         assert box.score == pytest.approx(1 / (1 + np.exp(-2.0)))
 
     def test_places_beside_a_peak_are_no_faces(self) -> None:
@@ -104,22 +104,22 @@ def test_distinct_keeps_neighbours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "expected", "scale"),
-    [((360, 640), (192, 320), 0.5), ((720, 1280), (192, 320), 0.25), ((60, 60), (256, 256), 4.0)],
+    ("shape", "expected"),
+    [((360, 640), (192, 320)), ((720, 1280), (192, 320)), ((60, 60), (256, 256)), ((1, 900), (32, 3584))],
 )
-def test_every_frame_is_searched_at_the_same_size(
-    shape: tuple[int, int], expected: tuple[int, int], scale: float
-) -> None:
-    picture, factor = scaled(np.zeros(shape, np.uint8), pixels=COARSE_PIXELS)
-    assert (picture.shape, factor) == (expected, pytest.approx(scale))
+def test_every_frame_is_searched_at_about_the_same_size(shape: tuple[int, int], expected: tuple[int, int]) -> None:
+    picture, scale = scaled(np.zeros(shape, np.uint8), pixels=COARSE_PIXELS)
+    assert picture.shape == expected
+    assert scale == (expected[1] / shape[1], expected[0] / shape[0])
 
 
 def test_scaling_keeps_places() -> None:
     grey = np.zeros((360, 640), np.uint8)
-    grey[100:120, 300:340] = 255
-    picture, factor = scaled(grey, pixels=COARSE_PIXELS)
+    grey[120:180, 300:340] = 255
+    picture, (across, down) = scaled(grey, pixels=COARSE_PIXELS)
     rows, columns = np.nonzero(picture > 127)
-    assert ((columns.min() + 0.5) / factor, (rows.min() + 0.5) / factor) == pytest.approx((301, 101))
+    assert (columns.min() / across, rows.min() / down) == pytest.approx((300, 120))
+    assert ((columns.max() + 1) / across, (rows.max() + 1) / down) == pytest.approx((340, 180))
 
 
 class TestDetector:

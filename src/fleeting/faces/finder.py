@@ -32,25 +32,30 @@ SAME_FACE_IOU = 0.4
 Grey = npt.NDArray[np.uint8]
 
 
-def scaled(grey: Grey, *, pixels: int) -> tuple[Grey, float]:
-    """Scale a picture to at most about `pixels` pixels and fill it up to sides that are multiples of 32.
+def scaled(grey: Grey, *, pixels: int) -> tuple[Grey, tuple[float, float]]:
+    """Scale a picture to about `pixels` pixels, with sides that are multiples of 32.
+
+    Nothing is filled up: that would draw edges that no camera makes. So width and height are scaled by slightly
+    different factors, as faces are stretched a little in training.
 
     Returns
     -------
     picture, scale
-        (h, w) uint8, filled to the right and below with its last column and row; factor from `grey` to it.
+        (h, w) uint8; factors from the width and the height of `grey` to its own.
     """
     height, width = grey.shape
-    scale = min(float(np.sqrt(pixels / (height * width))), LARGEST_ENLARGEMENT)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    right, below = -size[0] % ALIGNMENT, -size[1] % ALIGNMENT
-    filled = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    return filled.astype(np.uint8, copy=False), scale
+    factor = min(float(np.sqrt(pixels / (height * width))), LARGEST_ENLARGEMENT)
+    size = tuple(max(round(s * factor / ALIGNMENT), 1) * ALIGNMENT for s in (width, height))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return cv2.resize(grey, size, interpolation=how).astype(np.uint8, copy=False), (size[0] / width, size[1] / height)
 
 
 def decode(
-    heat: npt.NDArray[np.float32], sides: npt.NDArray[np.float32], *, threshold: float, scale: float = 1.0
+    heat: npt.NDArray[np.float32],
+    sides: npt.NDArray[np.float32],
+    *,
+    threshold: float,
+    scale: tuple[float, float] = (1.0, 1.0),
 ) -> list[FaceBox]:
     """Turn the maps of one picture into boxes.
 
@@ -63,7 +68,7 @@ def decode(
     threshold
         Smallest probability of a face.
     scale
-        Factor from the picture to the input.
+        Factors from the picture's width and height to the input's.
 
     Returns
     -------
@@ -77,7 +82,7 @@ def decode(
     x, y = (columns + 0.5) * STRIDE - 0.5, (rows + 0.5) * STRIDE - 0.5
     table = np.stack([x - left, y - top, left + right, top + bottom], 1)
     # Pixel centres: x + 1/2 = scale * (x of the picture + 1/2).
-    table = np.concatenate([(table[:, :2] + 0.5) / scale - 0.5, table[:, 2:] / scale], 1)
+    table = np.concatenate([(table[:, :2] + 0.5) / np.array(scale) - 0.5, table[:, 2:] / np.array(scale)], 1)
     return distinct([FaceBox(*row) for row in np.column_stack([table, score]).tolist()])
 
 

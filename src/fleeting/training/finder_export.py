@@ -51,7 +51,7 @@ def ship(recipe: FinderRecipe, *, out: Path, faces: dict[str, int], people: dict
         "pictures": faces,
         "recipe": "recipes/face_finder.toml",
         "command": "fleeting train recipes/face_finder.toml --data ../shared/data --out runs/face_finder",
-        "preprocessing": f"grey, scaled to a fixed number of pixels, sides filled up to multiples of {ALIGNMENT}",
+        "preprocessing": f"grey, scaled to a fixed number of pixels with sides that are multiples of {ALIGNMENT}",
         "inputs": {"grey": "(n, 1, h, w) float32, 0..255"},
         "outputs": {
             "heat": "(n, 1, h/8, w/8) logits that a face is centred here",
