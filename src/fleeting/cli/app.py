@@ -14,8 +14,10 @@ from typing import Annotated
 
 import typer
 
+from fleeting.cli.analyse import analyse
 from fleeting.cli.demo import demo
 from fleeting.cli.evaluate import evaluate
+from fleeting.cli.magnify import magnify
 from fleeting.cli.probe import probe
 from fleeting.cli.report import report
 from fleeting.cli.synthesise import synthesise
@@ -32,6 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command()(analyse)
+app.command("analyze", hidden=True)(analyse)
 app.command()(probe)
 
 
@@ -56,6 +60,7 @@ def _options(
 app.command()(report)
 app.command()(train)
 app.command()(evaluate)
+app.command()(magnify)
 app.command()(demo)
 app.command()(synthesise)
 app.command("synthesize", hidden=True)(synthesise)

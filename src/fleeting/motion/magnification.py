@@ -10,8 +10,8 @@ differences, so noise grows less and a factor of 10 leaves no bright halos.
 Deviations and readings: the pyramid is OpenCV's (five-tap Gaussian); the Riesz transform is a kernel of 11 x 11 pixels,
 and the smoothing solves for the movement that explains the edges of all directions around a pixel. The paper's three
 taps and plain average fall short on this pyramid's wide bands and on skin, whose edges have all directions. The filters
-in time are of first order; an enlarged phase stops at 3 / 4 of a half wave, beyond which an edge would jump to its
-neighbour. What comes out is somewhat less than the factor: about four fifths of it on random texture.
+in time are of first order; a movement that would shift a band by more than a quarter wave fades out of the enlargement,
+since beyond that a picture tears. What comes out is somewhat less than the factor: about four fifths of it on random texture.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _Image = npt.NDArray[np.float32]
 SMALLEST_SIDE = 8
 """Bands of fewer pixels along a side are left as they are: at this scale the whole face moves."""
 _SMOOTHING = 2.0  # pixels of each band, standard deviation (the paper's code uses 3 on sharper bands)
-_MOST_PHASE = 0.75 * math.pi
+_MOST_PHASE = np.float32(0.5 * math.pi)
 _RIDGE = np.float32(0.05)  # keeps the movement along a lone edge, which nothing shows, near zero
 _KERNEL_SIZE = 11
 
@@ -120,7 +120,9 @@ def _smoothed(phase: _Image, amplitude: _Image, across: _Image, down: _Image) ->
 
 def _shifted(now: tuple[_Image, _Image, _Image], phase: _Image) -> _Image:
     size = np.sqrt(phase[..., 0] ** 2 + phase[..., 1] ** 2)
-    limited = np.minimum(size, np.float32(_MOST_PHASE))
+    # Up to a quarter wave a band can be moved; a larger movement fades out of the enlargement instead of tearing the
+    # picture, so that a turning head or a laugh is shown nearly as it is.
+    limited = np.minimum(size, _MOST_PHASE**2 / np.maximum(size, 1e-6))
     sine = np.sin(limited) / np.maximum(size, 1e-12)
     return np.asarray(np.cos(limited) * now[0] - sine * (phase[..., 0] * now[1] + phase[..., 1] * now[2]), np.float32)
 
