@@ -59,7 +59,7 @@ def test_pooled_counts_by_hand(tmp_path: Path) -> None:
         "quiet.mp4": (event(10, 20), event(30, 40)),
     }
 
-    def analyse(path: Path) -> Timeline:
+    def analyse(path: Path, fps: float | None) -> Timeline:
         if path.name == "broken.mp4":
             raise NoFaceError("a face", "none", "Film one.")
         return timeline(path, *spotted[path.name])

@@ -192,7 +192,8 @@ def test_running_median_agrees_with_the_definition(length: int) -> None:
     rest = running_median(values, 0.02, 1.3)
     half = round(1.3 / (2 * 0.02))
     for i in range(length):
-        part = values if half >= length else values[max(0, i - half) : i + half + 1]
+        reach = min(half, i, length - 1 - i)
+        part = values[i - reach : i + reach + 1]
         np.testing.assert_allclose(rest[i], np.median(part, axis=0))
 
 

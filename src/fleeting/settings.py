@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 from fleeting.errors import SettingsError
 
 FlowMethod = Literal["dis", "farneback", "tvl1"]
+Landmarker = Literal["fleeting", "mediapipe"]
 FLOW_METHODS: tuple[str, ...] = get_args(FlowMethod)
 
 
@@ -32,12 +33,15 @@ class FaceSettings:
         Seconds between searches of the whole frame while all known faces are followed.
     all_faces
         Analyse every track instead of the largest one.
+    landmarker
+        ``fleeting`` for the shipped networks, ``mediapipe`` for MediaPipe's (extra ``mediapipe``).
     """
 
     min_iod_px: float = 24.0
     max_gap_s: float = 1.0
     find_interval_s: float = 0.5
     all_faces: bool = False
+    landmarker: Landmarker = "fleeting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from fleeting.errors import InputError
-
-
-def _landmarks(data: Path, out: Path) -> dict[str, Any]:
-    from fleeting.evaluation.landmarks import evaluate_landmarks
-
-    return evaluate_landmarks(data, out=out)
-
-
-def _recogniser(data: Path, out: Path) -> dict[str, Any]:
-    from fleeting.evaluation.recogniser import evaluate_recogniser
-
-    return evaluate_recogniser(data, out=out)
-
-
-MODELS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {"landmarks": _landmarks, "recogniser": _recogniser}
-"""What can be evaluated: takes the data and the folder of results, writes ``metrics.json`` there and returns it."""
+MODELS = ("landmarks", "recogniser", "spotting")
+"""The names of `fleeting.api.EVALUATIONS`, here so that the help needs no import."""
 
 
 def evaluate(
@@ -34,19 +18,16 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of metrics.json and the rows behind it.")] = Path(
         "fleeting-output"
     ),
+    fps: Annotated[float | None, typer.Option(help="Frames per second of image folders, for spotting.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Measure a shipped network on labelled data, and write metrics.json.
 
     Example: fleeting evaluate landmarks faces.npz --out results
     """
-    if model not in MODELS:
-        import difflib
+    from fleeting import api
 
-        near = difflib.get_close_matches(model, MODELS, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else "Choose one of them."
-        raise InputError(f"one of {', '.join(MODELS)}", f"'{model}'", hint)
-    metrics = MODELS[model](data, out)
+    metrics = api.evaluate(model, data, out=out, fps=fps)
     if as_json:
         typer.echo(json.dumps(metrics))
         return

@@ -15,6 +15,9 @@ Conventions
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fleeting.errors import DataError, FleetingError
+from fleeting.files import write_text
 from fleeting.labels import THREE_CLASSES, TO_THREE
 from fleeting.records import EVENT_KINDS, Event, Timeline
 from fleeting.synthesis.truth import TruthRow, read_truth
@@ -31,8 +35,9 @@ TRUTH_NAME = "truth.csv"
 AMPLITUDE_EDGES = (0.0, 0.7, 1.0, 1.8, 3.0, 5.0, math.inf)
 """Percent of the inter-ocular distance: edges of the bins in which recall is given."""
 
-Analyse = Callable[[Path], Timeline]
-"""Analyses one video; the caller chooses how (`fleeting.api` passes the shipped analysis)."""
+Analyse = Callable[[Path, float | None], Timeline]
+"""Analyses one video, given the frames per second that the truth states for it, if any; `fleeting.api` passes the
+shipped analysis."""
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".gif"})
 
@@ -135,7 +140,7 @@ def evaluate_spotting(
         rows = [row for row in truth if row.file == name]
         events: Sequence[Event] = ()
         try:
-            timeline = analyse(folder / name)
+            timeline = analyse(folder / name, next((r.fps for r in rows if math.isfinite(r.fps)), None))
         except FleetingError as error:
             # What cannot be analysed has found nothing: its marked events are misses.
             failed[name] = str(error)
@@ -161,6 +166,27 @@ def evaluate_spotting(
         },
     }
     return SpottingResult(metrics, matches)
+
+
+def write_spotting(result: SpottingResult, out: Path) -> dict[str, Any]:
+    """Write ``metrics.json`` and ``events.csv`` (one row per marked or spotted event), and return the metrics."""
+    columns = ("file", "kind", "truth_onset", "truth_apex", "truth_offset", "truth_emotion", "peak_percent_iod")
+    columns += ("onset", "apex", "offset", "emotion", "probability", "confidence", "iou")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for m in result.matches:
+        t, e = m.truth, m.event
+        marked = ("",) * 5 if t is None else (t.onset, t.apex, t.offset, t.emotion, t.peak_percent_iod)
+        spotted = (
+            ("",) * 6
+            if e is None
+            else (e.onset_frame, e.apex_frame, e.offset_frame, e.emotion, e.probability, e.confidence)
+        )
+        writer.writerow((m.file, _kind(m), *marked, *spotted, f"{m.iou:.3f}"))
+    write_text(out / "events.csv", text.getvalue())
+    write_text(out / "metrics.json", json.dumps(result.metrics, indent=2) + "\n")
+    return result.metrics
 
 
 def find_videos(folder: Path, named: Iterable[str]) -> list[str]:

@@ -109,6 +109,12 @@ class Tracker:
         detector: Detector | None = None,
         follower: Follower | None = None,
     ) -> None:
+        self.settings = settings = settings or FaceSettings()
+        if settings.landmarker == "mediapipe" and (detector is None or follower is None):
+            from fleeting.faces.mediapipe_landmarks import MediaPipeLandmarker
+
+            landmarker = MediaPipeLandmarker()
+            detector, follower = detector or landmarker, follower or landmarker
         if detector is None:
             from fleeting.faces.detect import FaceDetector
 
@@ -117,7 +123,6 @@ class Tracker:
             from fleeting.faces.landmarks import LandmarkNet
 
             follower = LandmarkNet()
-        self.settings = settings or FaceSettings()
         self._detector, self._follower = detector, follower
         self._tracks: list[_Track] = []
         self._next_search_s = -np.inf

@@ -7,13 +7,14 @@ import numpy.typing as npt
 
 from fleeting.spotting.rest import Array, robust_deviation, running_median
 
-CLOSED = 0.35
+CLOSED = 0.3
 """Share of its usual opening that each eye must lose at the deepest point."""
 
 EDGE = 0.15
 """Share of the opening that is lost at onset and offset."""
 
-REST_WINDOW_S = 2.5
+REST_WINDOW_S = 2.0
+NOISE_LAG_S = 0.03
 LONGEST_S = 0.8
 """A blink takes 0.1 to 0.4 s (Stern et al., "The endogenous eyeblink", Psychophysiology 21, 1984); slow ones twice
 that. Longer closures are closed eyes, not blinks."""
@@ -45,11 +46,13 @@ def find_blinks(closed: Array, period_s: float) -> list[tuple[int, int, int]]:
         Seconds between samples.
     """
     both = closed.min(axis=1)
-    noise = float(robust_deviation(closed.mean(axis=1)))
-    # Lids that flutter in the landmarks alone must not look like blinks.
+    mean = closed.mean(axis=1)
+    # Lids that flutter in the landmarks alone must not look like blinks. The noise is read from differences, since a
+    # smile narrows the eyes for seconds.
+    lag = max(1, round(NOISE_LAG_S / period_s))
+    noise = float(robust_deviation(mean[lag:] - mean[:-lag]) / np.sqrt(2)) if len(mean) > lag else 0.0
     needed = max(CLOSED, 6 * noise)
     found: list[tuple[int, int, int]] = []
-    mean = closed.mean(axis=1)
     place = 0
     while place < len(both):
         if both[place] < needed:

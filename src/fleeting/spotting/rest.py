@@ -39,9 +39,11 @@ def smooth(values: Array, sigma: float) -> Array:
 
 
 def running_median(values: Array, period_s: float, window_s: float) -> Array:
-    """Take the running median over a window in seconds, which shrinks at the ends to what is there.
+    """Take the running median over a window in seconds, centred on each sample.
 
-    A movement shorter than half of the window leaves the median at rest, a lasting change of position moves it along.
+    A movement shorter than half of the window leaves the median at rest; a lasting change of position moves it along.
+    Towards the ends the window shrinks on both sides alike, so that this holds there too (a window that is cut on one
+    side would look ahead into a change, and call the time before it a movement).
 
     Parameters
     ----------
@@ -57,23 +59,21 @@ def running_median(values: Array, period_s: float, window_s: float) -> Array:
     if window_s > 4:
         step = max(step, round(window_s / (80 * period_s)))
     coarse = flat[::step]
-    half = max(1, round(window_s / (2 * period_s * step)))
-    if half >= len(coarse):
-        rest = np.repeat(np.median(coarse, axis=0)[None], len(coarse), axis=0)
-    else:
-        # NaN beyond the ends, left out by nanmedian, shrinks the window there.
-        padded = np.pad(coarse, ((half, half), (0, 0)), constant_values=np.nan)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
-        rest = np.empty_like(coarse)
-        inner = slice(half, len(coarse) - half)
-        for first in range(half, len(coarse) - half, 2048):
-            last = min(first + 2048, len(coarse) - half)
-            rest[first:last] = np.median(windows[first:last], axis=-1)
-        for place in [*range(half), *range(max(inner.stop, half), len(coarse))]:
-            rest[place] = np.nanmedian(windows[place], axis=-1)
+    count = len(coarse)
+    half = min(max(1, round(window_s / (2 * period_s * step))), (count - 1) // 2)
+    rest = coarse.copy()
+    for reach in range(1, half):
+        for place in {reach, count - 1 - reach}:
+            rest[place] = np.median(coarse[place - reach : place + reach + 1], axis=0)
+    if half > 0:
+        windows = np.lib.stride_tricks.sliding_window_view(coarse, 2 * half + 1, axis=0)
+        for first in range(0, len(windows), 2048):
+            rest[half + first : half + first + len(windows[first : first + 2048])] = np.median(
+                windows[first : first + 2048], axis=-1
+            )
     if step == 1:
         return rest.reshape(values.shape)
-    places = np.arange(len(coarse)) * step
+    places = np.arange(count) * step
     full = [np.interp(np.arange(len(flat)), places, column) for column in rest.T]
     return np.stack(full, axis=1).reshape(values.shape)
 

@@ -24,6 +24,13 @@ MICRO_REST_S = 1.3
 NOISE_FLOOR = 0.04
 """Percent of the inter-ocular distance: no flow is more exact than this, however quiet the recording."""
 
+SLOW_NOISE = 3.0
+SLOW_NOISE_FLOOR = 0.25
+"""Percent of the inter-ocular distance: what is left of the turns of the head over some seconds."""
+
+BEGINNING_S = 0.2
+"""Of a recording too short for a running median, the beginning is taken for rest: so clips of expressions are cut."""
+
 BLINK_MARGIN_S = 0.08
 EYE_REGIONS = tuple(REGIONS.index(n) for n in ("left_lid", "right_lid"))
 NEAR_EYES = tuple(
@@ -43,7 +50,7 @@ class _Run:
         place = resample(measured.displacement[frames], self.time_s, self.grid)
         self.place = smooth(place, sigma)
         self.quick = self.place - running_median(self.place, self.period, MICRO_REST_S)
-        self.slow = self.place - running_median(self.place, self.period, 2 * settings.max_macro_s)
+        self.slow = self.place - _long_rest(self.place, self.period, 2 * settings.max_macro_s)
         eyes = resample(measured.eye_opening[frames], self.time_s, self.grid)
         self.closed = smooth(closure(eyes, self.period), sigma / 2)
         self.blinks = find_blinks(self.closed, self.period)
@@ -90,7 +97,8 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
     runs = [_Run(measured, s, settings) for s in measured.runs() if s.stop - s.start >= 4]
     runs = [r for r in runs if r.grid[-1] - r.grid[0] >= 2 * settings.min_duration_s]
     noise = _noise([r.quick for r in runs])
-    slow_noise = np.maximum(_noise([r.slow for r in runs]), noise)
+    # Rest itself wanders over seconds; how far cannot be read from the signal, where expressions last as long.
+    slow_noise = np.maximum(SLOW_NOISE * noise, SLOW_NOISE_FLOOR)
     events: list[Event] = []
     motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
     for run in runs:
@@ -110,6 +118,14 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         noise=noise.astype(np.float32),
     )
     return events, signals
+
+
+def _long_rest(place: Array, period_s: float, window_s: float) -> Array:
+    """Rest for macro-expressions: the running median where the run is long enough to know it, else its beginning."""
+    if len(place) * period_s >= window_s:
+        return running_median(place, period_s, window_s)
+    first = place[: max(1, round(BEGINNING_S / period_s))]
+    return np.broadcast_to(np.median(first, axis=0), place.shape)
 
 
 def _noise(deviations: list[Array]) -> Array:
@@ -134,20 +150,22 @@ def _movements(
     least = settings.min_duration_s / run.period
     # Half a second at 30 frames/s is 15 periods; an event's frames may round to one more.
     most = settings.max_micro_s / run.period + 1
-    # Of a movement that the recording cuts off, neither the duration nor the return to rest is known.
-    quick, slow = ([m for m in found if m.begins and m.ends] for found in (quick, slow))
-    micro = [m for m in quick if least <= len(m) <= most + 1]
-    macro = [m for m in slow if most + 1 < len(m) <= settings.max_macro_s / run.period]
-    macro += [m for m in quick if most + 1 < len(m) and not any(m.overlap(a) for a in macro)]
-    kept: list[tuple[EventKind, Movement]] = [("macro", m) for m in macro]
-    for m in micro:
-        part = [a for a in macro if m.overlap(a) > 0.5 * len(m) and m.peak < 0.5 * a.peak]
-        whole = [a for a in macro if m.overlap(a) > 0.5 * len(a)]
-        if not part and not whole:
-            kept.append(("micro", m))
-        elif whole:
-            kept = [(k, a) for k, a in kept if a not in whole] + [("micro", m)]
-    return kept
+    # Of a movement that the recording cuts off, the duration is not known: it may be called long, never short.
+    micro = [m for m in quick if least <= len(m) <= most + 1 and m.begins and m.ends]
+    macro = [m for m in slow if most + 1 < len(m) <= settings.max_macro_s / run.period and m.begins]
+    long = [m for m in quick if most + 1 < len(m) and m.begins and m.ends]
+    macro += [m for m in long if not any(m.overlap(a) for a in macro)]
+    return _told_apart(micro, macro)
+
+
+def _told_apart(micro: list[Movement], macro: list[Movement]) -> list[tuple[EventKind, Movement]]:
+    """Report what was found on both scales of time once."""
+    # A long movement that peaks in a short one is that one, on top of a wandering rest.
+    macro = [a for a in macro if not any(m.onset <= a.apex <= m.offset and m.peak >= 0.5 * a.peak for m in micro)]
+    # A short one within a long, larger one is an unevenness of it.
+    micro = [m for m in micro if not any(m.overlap(a) > 0.5 * len(m) and m.peak < 0.7 * a.peak for a in macro)]
+    found: list[tuple[EventKind, Movement]] = [("micro", m) for m in micro]
+    return [*found, *(("macro", a) for a in macro)]
 
 
 def _event(measured: Measurements, run: _Run, kind: EventKind, movement: Movement, settings: SpottingSettings) -> Event:

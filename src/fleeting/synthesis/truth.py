@@ -43,6 +43,8 @@ class TruthRow:
         Largest displacement at the apex, percent of the inter-ocular distance; NaN where unknown.
     face
         Id of the face, counted from 0.
+    fps
+        Frames per second, for image folders, which do not say it themselves; NaN where not given.
     """
 
     file: str
@@ -58,6 +60,7 @@ class TruthRow:
     side: str = "both"
     peak_percent_iod: float = math.nan
     face: int = 0
+    fps: float = math.nan
 
     def __post_init__(self) -> None:
         if self.kind not in EVENT_KINDS:
@@ -75,6 +78,7 @@ class TruthRow:
 COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(TruthRow))
 REQUIRED: tuple[str, ...] = COLUMNS[:6]
 _TIMES = ("onset_s", "apex_s", "offset_s")
+_LONG = (*_TIMES, "fps")
 
 
 def truth_row(
@@ -110,6 +114,7 @@ def truth_row(
         side=movement.side,
         peak_percent_iod=movement.peak_percent_iod if peak_percent_iod is None else peak_percent_iod,
         face=face,
+        fps=fps,
     )
 
 
@@ -133,7 +138,7 @@ def _cell(name: str, value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float):
-        return f"{value:.6f}" if name in _TIMES else f"{value:.4f}"
+        return f"{value:.6f}" if name in _LONG else f"{value:.4f}"
     return str(value)
 
 
@@ -180,6 +185,7 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> TruthRow:
             side=cell["side"] or "both",
             face=int(cell["face"] or 0),
             peak_percent_iod=float(cell["peak_percent_iod"] or math.nan),
+            fps=float(cell["fps"] or math.nan),
             **{name: float(cell[name] or math.nan) for name in _TIMES},
         )
     except ValueError as error:

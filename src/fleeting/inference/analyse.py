@@ -1,0 +1,269 @@
+"""One video in, one timeline out: decode, follow faces, measure motion, spot, recognise, in bounded memory.
+
+The frames stream by once; only numbers are kept of them (about 200 bytes a frame and face). A second look at the frames
+of each event gives its pictures and its class.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fleeting import weights
+from fleeting.errors import FleetingWarning, NoFaceError, VideoError
+from fleeting.faces.track import Tracker
+from fleeting.inference.event_media import EventPictures, picture_event
+from fleeting.inference.quality import QualityMeter
+from fleeting.inference.recognise import Recogniser
+from fleeting.records import Event, EventMedia, FaceTrack, Signals, Timeline
+from fleeting.settings import AnalyseSettings, to_dict
+from fleeting.spotting.measurements import MeasurementLog, Measurements
+from fleeting.spotting.region_motion import RegionMotion
+from fleeting.spotting.spot import spot
+from fleeting.video.reader import VideoReader, open_video
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int | None], None]
+"""Called with the frames done so far and the number to be done (None where the video does not say)."""
+
+SIDE_BY_SIDE = 3
+"""Most faces whose motion is measured at once while it is not yet known which is the largest."""
+
+MICRO_FPS = 25.0
+"""Below this frame rate a movement of half a second covers too few frames to be told from noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What `analyse_video` gives.
+
+    Attributes
+    ----------
+    timeline
+        All that was found.
+    media
+        Pictures of micro- and macro-expressions, by place in ``timeline.events``.
+    """
+
+    timeline: Timeline
+    media: dict[int, EventMedia]
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What the first look at the frames leaves behind."""
+
+    times: list[float] = field(default_factory=list)
+    logs: dict[int, MeasurementLog] = field(default_factory=dict)
+    tracks: tuple[FaceTrack, ...] = ()
+    brightness: float = 0.0
+    changes: bool = False
+
+
+def analyse_video(
+    path: str | Path,
+    *,
+    settings: AnalyseSettings | None = None,
+    fps: float | None = None,
+    progress: Progress | None = None,
+    pictures: bool = True,
+) -> Analysis:
+    """Analyse one video.
+
+    Parameters
+    ----------
+    path
+        A video file, or a folder of numbered images.
+    settings
+        See `settings.AnalyseSettings`.
+    fps
+        Frames per second of an image folder.
+    progress
+        Called now and then.
+    pictures
+        Whether to make the pictures of each event; the classes are the same without.
+
+    Raises
+    ------
+    VideoError
+        Where the path is no usable video.
+    NoFaceError
+        Where no face, or none large enough, is in view.
+    """
+    settings = settings or AnalyseSettings()
+    with _collected_warnings() as notes, open_video(path, fps=fps) as reader:
+        meter = QualityMeter(reader.info)
+        seen = _first_look(reader, settings, meter, progress)
+        time_s = np.array(seen.times)
+        tracks = _usable_tracks(seen, settings, str(path))
+        chosen = tracks if settings.faces.all_faces else tracks[:1]
+        if len(tracks) > 1 and not settings.faces.all_faces:
+            _note(
+                f"{len(tracks)} faces are in view; the largest (face {chosen[0].id}) was analysed. --all-faces takes all."
+            )
+        events: list[Event] = []
+        signals: list[Signals] = []
+        measured: dict[int, Measurements] = {}
+        for track in chosen:
+            measured[track.id] = seen.logs[track.id].collect(time_s)
+            found, curves = spot(measured[track.id], settings.spotting)
+            events += found
+            signals.append(curves)
+        events.sort(key=lambda e: (e.onset_frame, e.face, e.offset_frame))
+        events, media = _second_look(reader, events, measured, settings, pictures=pictures)
+        _remarks(reader, seen, time_s)
+    duration = float(time_s[-1] + (np.median(np.diff(time_s)) if len(time_s) > 1 else 0.0))
+    timeline = Timeline(
+        video=reader.info,
+        frame_count=len(time_s),
+        duration_s=duration,
+        tracks=tuple(sorted(seen.tracks, key=lambda t: t.id)),
+        events=tuple(events),
+        signals=tuple(signals),
+        quality=meter.quality(tracks[0]).to_dict(),
+        warnings=tuple(dict.fromkeys(notes)),
+        models={role: _summary(name) for role, name in _MODELS.items()},
+        settings=to_dict(settings),
+        version=_version(),
+    )
+    return Analysis(timeline, media)
+
+
+_MODELS = {"face_finder": "face_finder", "landmarks": "landmarks", "recogniser": "recogniser"}
+
+
+def _summary(name: str) -> dict[str, Any]:
+    card = weights.card(name)
+    return {key: card[key] for key in ("name", "version", "scores", "limits", "labels", "sha256") if key in card}
+
+
+def _version() -> str:
+    import fleeting
+
+    return str(fleeting.__version__)
+
+
+def _note(text: str) -> None:
+    warnings.warn(text, FleetingWarning, stacklevel=3)
+
+
+@contextmanager
+def _collected_warnings() -> Iterator[list[str]]:
+    """Keep the texts of the package's warnings for the timeline, and show them all the same."""
+    notes: list[str] = []
+    shown = warnings.showwarning
+
+    def note(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+        if issubclass(category, FleetingWarning):
+            notes.append(str(message))
+        shown(message, category, *rest, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FleetingWarning)
+        warnings.showwarning = note
+        yield notes
+
+
+def _first_look(
+    reader: VideoReader, settings: AnalyseSettings, meter: QualityMeter, progress: Progress | None
+) -> _Pass:
+    seen = _Pass()
+    tracker = Tracker(settings.faces)
+    motion: dict[int, RegionMotion] = {}
+    before: Any = None
+    for frame in reader:
+        grey = frame.grey
+        seen.times.append(frame.time_s)
+        sightings = tracker.update(frame.index, frame.time_s, grey)
+        meter.add(frame, [s.landmarks for s in sightings])
+        if not seen.changes and frame.index % 10 == 1:
+            seen.changes = before is not None and not np.array_equal(before, grey)
+        if frame.index % 10 == 0:
+            before = grey if not seen.changes else None
+            seen.brightness = max(seen.brightness, float(grey[::8, ::8].mean()))
+        if not settings.faces.all_faces:
+            sightings = sorted(sightings, key=lambda s: -float(s.landmarks.iod))
+            sightings = [s for s in sightings if s.landmarks.iod > 0.6 * sightings[0].landmarks.iod][:SIDE_BY_SIDE]
+        for sighting in sightings:
+            meter_of = motion.setdefault(sighting.track, RegionMotion(settings.motion))
+            log_of = seen.logs.setdefault(sighting.track, MeasurementLog(sighting.track))
+            sample = meter_of.update(frame.time_s, grey, sighting.landmarks, sighting.segment)
+            log_of.add(frame.index, sighting.landmarks, sample)
+        if progress is not None and frame.index % 16 == 0:
+            progress(frame.index + 1, reader.info.frame_count)
+    if progress is not None:
+        progress(len(seen.times), len(seen.times))
+    if not seen.times:
+        raise VideoError("a video with frames", f"{reader.info.path} without any", "Check the file in a player.")
+    seen.tracks = tracker.tracks()
+    return seen
+
+
+def _usable_tracks(seen: _Pass, settings: AnalyseSettings, path: str) -> list[FaceTrack]:
+    """Tracks large enough to analyse, the largest (area times frames) first."""
+    if not seen.tracks:
+        dark = seen.brightness < 20
+        raise NoFaceError(
+            "a face in view",
+            f"{path} with none in {len(seen.times)} frames" + (" (the picture is black or very dark)" if dark else ""),
+            "More light is needed." if dark else "Film the face from the front, unobscured, at least 80 px wide.",
+        )
+    large = [t for t in seen.tracks if t.median_iod_px >= settings.faces.min_iod_px and t.id in seen.logs]
+    if not large:
+        widest = max(t.median_iod_px for t in seen.tracks)
+        raise NoFaceError(
+            f"a face with at least {settings.faces.min_iod_px:.0f} px between the outer eye corners",
+            f"{path} with {widest:.0f} px at most",
+            "Film from closer by or at a higher resolution; a small movement must cover a good part of a pixel.",
+        )
+    return sorted(large, key=lambda t: -(t.median_iod_px**2) * t.frame_count)
+
+
+def _second_look(
+    reader: VideoReader,
+    events: list[Event],
+    measured: dict[int, Measurements],
+    settings: AnalyseSettings,
+    *,
+    pictures: bool,
+) -> tuple[list[Event], dict[int, EventMedia]]:
+    """Classes and pictures of all micro- and macro-expressions."""
+    expressions = [i for i, e in enumerate(events) if e.kind != "blink"]
+    looks: dict[int, EventPictures] = {}
+    for place in expressions:
+        face = measured[events[place].face]
+        looks[place] = picture_event(reader, events[place], face.transform, settings.motion, loop=pictures)
+    if looks:
+        recogniser = Recogniser()
+        probabilities = recogniser(np.stack([look.flow_image for look in looks.values()]))
+        for place, row in zip(looks, probabilities, strict=True):
+            label, probability = recogniser.name(row)
+            by_class = {name: float(p) for name, p in zip(recogniser.labels, row, strict=True)}
+            events[place] = replace(
+                events[place], emotion=label, probability=float(probability), probabilities=by_class
+            )
+    media = {place: look.media for place, look in looks.items() if look.media is not None}
+    return events, media
+
+
+def _remarks(reader: VideoReader, seen: _Pass, time_s: Any) -> None:
+    rate = reader.info.fps
+    if rate < MICRO_FPS:
+        _note(
+            f"{rate:.3g} frames/s: a micro-expression of 0.2 s covers {0.2 * rate:.1f} frames, too few to be found "
+            f"reliably. Film at {MICRO_FPS:.0f} frames/s or more, better 100."
+        )
+    if len(time_s) > 2 and not seen.changes:
+        _note("All frames look the same: this is a still picture filmed as a video, so nothing can move in it.")
+    if time_s[-1] - time_s[0] < 1.0:
+        _note(
+            f"The video lasts {time_s[-1] - time_s[0]:.2f} s: too short to know the face at rest. Film some seconds more."
+        )

@@ -1,0 +1,56 @@
+"""Run by scripts/test-mediapipe in an environment of its own, since mediapipe replaces the headless OpenCV."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mediapipe", reason="the extra 'mediapipe' is tested in an environment of its own")
+data = pytest.importorskip("skimage.data", reason="the portrait comes with the extra 'demo'")
+
+import cv2  # noqa: E402
+
+from fleeting.faces.mediapipe_landmarks import MediaPipeLandmarker  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def grey() -> np.ndarray:
+    return cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
+
+
+@pytest.fixture(scope="module")
+def landmarker() -> MediaPipeLandmarker:
+    return MediaPipeLandmarker()
+
+
+def test_the_astronaut_is_found(landmarker: MediaPipeLandmarker, grey: np.ndarray) -> None:
+    ((box, seen),) = landmarker(grey)
+    assert 170 < box.x < 200
+    assert seen.points.shape == (68, 2)
+    eyes = seen.points[36:48].mean(axis=0)
+    mouth = seen.points[48:].mean(axis=0)
+    assert mouth[1] - eyes[1] > 0.4 * seen.iod
+    assert (seen.eye_opening > 0.15).all()
+    assert np.abs(seen.pose).max() < 30
+
+
+def test_the_two_networks_agree(landmarker: MediaPipeLandmarker, grey: np.ndarray) -> None:
+    from fleeting.faces.detect import FaceDetector
+
+    ((_, theirs),) = landmarker(grey)
+    ((_, ours),) = FaceDetector()(grey)
+    inner = np.linalg.norm(theirs.points[17:] - ours.points[17:], axis=1).mean() / ours.iod
+    assert inner < 0.09
+    assert np.abs(theirs.pose - ours.pose).max() < 15
+
+
+def test_a_known_face_is_followed_and_a_wrong_place_scores_nothing(
+    landmarker: MediaPipeLandmarker, grey: np.ndarray
+) -> None:
+    ((_, seen),) = landmarker(grey)
+    (again,) = landmarker.from_points(grey, [seen.points + 3])
+    assert np.linalg.norm(again.points - seen.points, axis=1).mean() < 0.04 * seen.iod
+    (gone,) = landmarker.from_points(grey, [seen.points * 0.3 + (380, 300)])
+    assert gone.score == 0
