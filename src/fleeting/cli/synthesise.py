@@ -68,7 +68,7 @@ def synthesise(
         try:
             still = is_picture(source)
             given = [name for name, value in film.items() if value is not None]
-            if given and not still:
+            if given and not still and source.exists():
                 raise SettingsError(
                     "a portrait for " + ", ".join(f"--{n}" for n in given), f"{source}", "Leave it out."
                 )
@@ -78,7 +78,8 @@ def synthesise(
         except FleetingError as error:
             failed = True
             typer.echo(f"error: {error}", err=True)
-    typer.echo(f"truth: {out / 'truth.csv'}", err=True)
+    if (out / "truth.csv").exists():
+        typer.echo(f"truth: {out / 'truth.csv'}", err=True)
     if failed:
         raise typer.Exit(1)
 

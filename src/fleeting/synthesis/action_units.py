@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy.typing as npt
 
 from fleeting.errors import SettingsError
 from fleeting.faces.ibug import MIRROR
-from fleeting.synthesis.face_frame import FaceFrame, Grid, Points, check_points, face_frame, pixel_grid
+from fleeting.synthesis.face_frame import Grid, Points, check_points, face_frame, pixel_grid
 
 Side = Literal["both", "left", "right"]
 SIDES: tuple[str, ...] = get_args(Side)
@@ -230,28 +231,29 @@ def displacement_field(
         raise SettingsError("a peak of 0 or more percent", f"{peak_percent_iod}", "Correct the peak displacement.")
     points = check_points(points)
     frame = face_frame(points)
-    scale = peak_percent_iod / 100 / _largest(points, frame, activations)
+    landmarks = frame.coordinates(points)
+    scale = peak_percent_iod / 100 / _largest(np.round(landmarks, 5).tobytes(), tuple(activations))
     coordinates = frame.coordinates(pixel_grid(shape, left=left, top=top))
-    total = _sum(points, frame, activations, coordinates)
+    total = _sum(landmarks, activations, coordinates)
     return (frame.vector(total) * scale).astype(np.float32)
 
 
-def _largest(points: npt.NDArray[np.float64], frame: FaceFrame, activations: Sequence[Activation]) -> float:
-    """Largest length of the sum of patches, on a grid that depends on the face alone, not on the picture."""
-    axis = np.arange(-1.2, 1.2, 0.01)
-    low, high = (frame.coordinates(points)[:, 1].min() - 0.5, frame.coordinates(points)[:, 1].max() + 0.5)
-    grid = np.stack(np.meshgrid(axis, np.arange(low, high, 0.01)), axis=-1)
-    return float(np.hypot(*np.moveaxis(_sum(points, frame, activations, grid), -1, 0)).max())
+@lru_cache(maxsize=64)
+def _largest(landmarks: bytes, activations: tuple[Activation, ...]) -> float:
+    """Largest length of the sum of patches, on a grid that depends on the face alone, not on the picture.
+
+    Remembered, since a face that moves without changing its shape is the same face in its own coordinates.
+    """
+    points = np.frombuffer(landmarks).reshape(68, 2)
+    rows = np.arange(points[:, 1].min() - 0.5, points[:, 1].max() + 0.5, 0.01)
+    grid = np.stack(np.meshgrid(np.arange(-1.2, 1.2, 0.01), rows), axis=-1)
+    return float(np.hypot(*np.moveaxis(_sum(points, activations, grid), -1, 0)).max())
 
 
 def _sum(
-    points: npt.NDArray[np.float64],
-    frame: FaceFrame,
-    activations: Sequence[Activation],
-    coordinates: npt.NDArray[np.float64],
+    landmarks: npt.NDArray[np.float64], activations: Sequence[Activation], coordinates: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Unscaled sum of the activations' patches at coordinates of the face (..., 2)."""
-    landmarks = frame.coordinates(points)
     total = np.zeros(coordinates.shape)
     for activation in activations:
         unit = ACTION_UNITS[activation.unit]

@@ -53,14 +53,15 @@ class Lid:
         width2 = float(self.along @ self.along)
         return (np.asarray(xy, np.float64) - self.corner) @ np.stack([self.along, self.down], axis=1) / width2
 
-    def _pixels(self, local: Floats) -> Floats:
+    def pixels(self, local: Floats) -> Floats:
+        """Coordinates of the eye (..., 2) to pixels (..., 2)."""
         return self.corner + local @ np.stack([self.along, self.down])
 
     def corners(self) -> Floats:
         """Corners (4, 2) in pixels of a box that holds all that the lid can change."""
         top = min(self.upper[0], self.upper[0] + self.upper[1], 0) / 4 - self.crease
         bottom = max(self.lower[0], self.lower[0] + self.lower[1], 0) / 4 + _LASHES
-        return self._pixels(np.array([[-0.05, top], [1.05, top], [-0.05, bottom], [1.05, bottom]]))
+        return self.pixels(np.array([[-0.05, top], [1.05, top], [-0.05, bottom], [1.05, bottom]]))
 
     def _edge_and_drop(self, s: Floats, closure: float) -> tuple[Floats, Floats]:
         inside = np.clip(s, 0, 1)
@@ -78,7 +79,7 @@ class Lid:
         """Where skin of the lid at ``xy`` (..., 2) goes when the eye closes by ``closure`` (0 open, 1 closed)."""
         local = self.local(xy)
         edge, drop = self._edge_and_drop(local[..., 0], closure)
-        return self._pixels(local + _down(drop * self._share(edge - local[..., 1])))
+        return self.pixels(local + _down(drop * self._share(edge - local[..., 1])))
 
     def backward(self, xy: npt.NDArray[Any], closure: float) -> tuple[Floats, npt.NDArray[np.float64]]:
         """Where on the open lid the skin that is seen at ``xy`` comes from, and how much of the lid is seen there.
@@ -111,7 +112,7 @@ class Lid:
         lashes = _LASHES * np.minimum(drop / 0.05, 1) * np.clip(8 * local[..., 0] * (1 - local[..., 0]), 0, 1)
         cover = np.clip(0.5 + (edge + drop + lashes - local[..., 1]) / softness, 0, 1)
         cover = np.where(drop > 0, cover, 0.0)
-        return self._pixels(source), cover
+        return self.pixels(source), cover
 
     def is_skin(self, xy: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Whether pixels (..., 2) of the neutral portrait belong to the open upper lid or the skin above it."""
@@ -142,7 +143,6 @@ def _lid(points: Floats, side: str) -> Lid:
     reach = points[inner] - points[outer]
     corner = points[outer] - 0.14 * reach
     along = points[inner] + 0.04 * reach - corner
-    width = float(np.hypot(*along))
     down = np.array([-along[1], along[0]])
     if down @ face_frame(points).down < 0:
         down = -down
@@ -150,9 +150,8 @@ def _lid(points: Floats, side: str) -> Lid:
     upper = _curve(lid.local(points[[upper_outer, upper_inner]]))
     lower = _curve(lid.local(points[[lower_outer, lower_inner]]))
     gap = -float(np.median(lid.local(points[list(brow)])[:, 1])) + float(upper[0] / 4 + upper[1] / 8)
-    opening = Lid(corner, along, down, upper, lower, 1.0).opening() / width
-    # The skin must not fold: the steepest slope of the share is 1.5 / crease.
-    return Lid(corner, along, down, upper, lower, max(0.8 * gap, 1.7 * opening, 0.05))
+    # Most of the skin up to the brow stretches; the brow itself stays.
+    return Lid(corner, along, down, upper, lower, max(0.75 * gap, 0.05))
 
 
 def _curve(local: Floats) -> tuple[float, float]:

@@ -159,6 +159,7 @@ class Injection:
                 action_units=movement.action_units,
                 side=movement.side,
                 peak_percent_iod=movement.peak_percent_iod,
+                fps=self._reader.info.fps,
             )
         )
 
@@ -227,7 +228,11 @@ def carried(points: Floats, times_s: Floats) -> Floats:
         (n, 68, 2): shape of the mean face of the first frames, place, turn and size of each frame, smoothed with
         `SMOOTHING_S`.
     """
-    weights = np.exp(-0.5 * ((times_s[:, None] - times_s[None]) / SMOOTHING_S) ** 2)
+    # Local linear regression: a plain weighted mean would lag behind a moving face at both ends.
+    apart = (times_s[None] - times_s[:, None]) / SMOOTHING_S
+    near = np.exp(-0.5 * apart**2)
+    s1, s2 = ((near * apart**k).sum(axis=1, keepdims=True) for k in (1, 2))
+    weights = near * (s2 - apart * s1) + 1e-9 * near  # the last term is for a single frame, where s2 is 0
     weights /= weights.sum(axis=1, keepdims=True)
     smooth = np.einsum("ij,jkl->ikl", weights, points)
     first = smooth[0]

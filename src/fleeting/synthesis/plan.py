@@ -28,7 +28,7 @@ class PlanSettings:
     events
         Number of expressions.
     kind
-        ``micro``, ``macro``, or ``mixed`` for three micro-expressions to one macro-expression.
+        ``micro``, ``macro``, or ``mixed``: of every four expressions, and of the last two or three, one is macro.
     percent
         Lowest and highest peak displacement, percent of the inter-ocular distance, drawn evenly on a logarithmic
         scale; None takes `PERCENT` of the kind.
@@ -108,7 +108,9 @@ def plan(settings: PlanSettings, *, seconds: float, seed: int) -> tuple[Movement
 
 
 def _expression(settings: PlanSettings, rng: np.random.Generator, index: int) -> Movement:
-    kind: EventKind = "macro" if settings.kind == "macro" or (settings.kind == "mixed" and index % 4 == 3) else "micro"
+    last_of_few = index == settings.events - 1 and index % 4 > 0
+    mixed_in = settings.kind == "mixed" and (index % 4 == 3 or last_of_few)
+    kind: EventKind = "macro" if settings.kind == "macro" or mixed_in else "micro"
     emotion = settings.emotions[int(rng.integers(len(settings.emotions)))]
     activations, side = emotions.draw(emotion, rng, one_sided=settings.one_sided)
     low, high = settings.percent or PERCENT[kind]

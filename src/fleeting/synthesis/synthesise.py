@@ -15,6 +15,7 @@ from fleeting.errors import InputError, NoFaceError, SettingsError
 from fleeting.files import make_folder
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
 from fleeting.synthesis.inject import PointSource, inject
+from fleeting.synthesis.lid_edges import refine_lids
 from fleeting.synthesis.plan import PlanSettings, plan
 from fleeting.synthesis.render import DEFAULT_CRF, Progress, render_clip
 from fleeting.synthesis.truth import TruthRow, read_truth, write_truth
@@ -77,7 +78,7 @@ def read_portrait(path: str | Path) -> npt.NDArray[np.uint8]:
 
 
 def find_points(portrait: npt.NDArray[np.uint8], *, name: str) -> npt.NDArray[np.floating]:
-    """Landmarks (68, 2) of the largest face of a picture (h, w, 3) RGB, by the shipped networks.
+    """Landmarks (68, 2) of the largest face of a picture (h, w, 3) RGB, by the shipped networks; lids made exact.
 
     Raises
     ------
@@ -90,8 +91,7 @@ def find_points(portrait: npt.NDArray[np.uint8], *, name: str) -> npt.NDArray[np
     found = FaceDetector()(grey)
     if not found:
         raise NoFaceError(f"a face in {name}", "a picture without one", "Give a portrait seen from the front.")
-    points: npt.NDArray[np.floating] = found[0][1].points
-    return points
+    return refine_lids(grey, found[0][1].points)
 
 
 def synthesise(
