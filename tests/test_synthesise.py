@@ -142,7 +142,7 @@ def test_the_command_goes_on_after_a_source_that_failed(tmp_path: Path) -> None:
     video = tmp_path / "film.mp4"
     video.write_bytes(b"no film")
     result = CliRunner().invoke(
-        app, ["synthesise", str(tmp_path / "missing.mp4"), str(video), "--out", str(tmp_path), "--iod", "40"]
+        app, ["synthesise", str(tmp_path / "missing.mp4"), str(video), "--out", str(tmp_path / "out"), "--iod", "40"]
     )
     assert result.exit_code == 1
     assert "missing.mp4" in result.output

@@ -151,7 +151,7 @@ def synthesise(
     clips = []
     for index in range(settings.clips):
         clip = out / _name(source, settings, index)
-        if clip.resolve() == source.resolve():
+        if source.exists() and clip.resolve() == source.resolve():
             raise InputError("another folder than that of the video", f"{out}", "Choose another --out.")
         made = make(clip, settings.seed + index)
         rows = [r for r in rows if r.file != clip.name] + made
