@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fleeting.faces.align import CANONICAL_POINTS
+from fleeting.motion.regions import signal_map
 from fleeting.records import REGIONS, Event
 from fleeting.settings import SpottingSettings
+from fleeting.spotting.cells import CELL_REGION, cell_weights, cells_of
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.rest import resample, robust_deviation, running_median, smooth, uniform_times
 from fleeting.spotting.spot import spot
@@ -31,18 +34,18 @@ def measured(
     rng = np.random.default_rng(seed)
     time_s = np.arange(round(fps * seconds)) / fps if times is None else times
     n = len(time_s)
-    place = rng.normal(0, noise, (n, len(REGIONS), 2))
+    place = rng.normal(0, noise, (n, len(CELL_REGION), 2))
     place += 0.5 * np.sin(2 * np.pi * 0.1 * time_s)[:, None, None]
     for onset, apex, offset, regions, peak in bumps:
         for region in regions:
-            place[:, REGIONS.index(region), 1] -= peak * bump(time_s, onset, apex, offset)
+            place[:, cells_of(region), 1] -= peak * bump(time_s, onset, apex, offset)[:, None]
     eyes = np.full((n, 2), 0.3) + rng.normal(0, 0.005, (n, 2))
     for at in blinks:
         closing = bump(time_s, at, at + 0.1, at + 0.25)
         eyes *= (1 - 0.95 * closing)[:, None]
         for lid in ("left_lid", "right_lid"):
-            place[:, REGIONS.index(lid), 1] += 6 * closing
-        place[:, REGIONS.index("left_brow"), 1] += 1.5 * closing
+            place[:, cells_of(lid), 1] += 6 * closing[:, None]
+        place[:, cells_of("left_brow"), 1] += 1.5 * closing[:, None]
     return Measurements(
         face=3,
         time_s=time_s,
@@ -206,3 +209,15 @@ def test_resampling_smoothing_and_scale() -> None:
     assert robust_deviation(noise)[0] == pytest.approx(2, rel=0.03)
     assert smooth(noise, 4).std() == pytest.approx(2 / np.sqrt(2 * np.sqrt(np.pi) * 4), rel=0.05)
     assert smooth(noise, 0.1) is noise
+
+
+def test_cells_cover_their_regions_in_equal_shares() -> None:
+    weights = cell_weights(CANONICAL_POINTS, (170, 140))
+    labels = signal_map().reshape(-1)
+    for name in REGIONS:
+        cells = weights[cells_of(name)] > 0
+        assert (cells.sum(axis=0) == (labels == REGIONS.index(name) + 1)).all(), name
+        assert np.ptp(cells.sum(axis=1)) <= 2
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+    outside = cell_weights(CANONICAL_POINTS + 500, (170, 140))
+    assert (outside == 0).all()

@@ -85,8 +85,8 @@ class SpottingSettings:
     min_duration_s: float = 0.06
     max_macro_s: float = 4.0
     smoothing_s: float = 0.02
-    threshold: float = 5.0
-    min_displacement_percent_iod: float = 0.5
+    threshold: float = 6.0
+    min_displacement_percent_iod: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)

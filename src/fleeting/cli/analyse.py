@@ -155,5 +155,5 @@ def _json_line(outcome: Outcome) -> str:
     row: dict[str, object] = {"path": str(outcome.path), "folder": str(outcome.folder), "skipped": outcome.skipped}
     row["error"] = outcome.error
     if outcome.timeline is not None:
-        row["events"] = {k: len(outcome.timeline.of_kind(k)) for k in ("micro", "macro", "blink")}  # type: ignore[arg-type]
+        row["events"] = {k: len(outcome.timeline.of_kind(k)) for k in ("micro", "macro", "blink")}
     return json.dumps(row)

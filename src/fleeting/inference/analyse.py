@@ -1,6 +1,6 @@
 """One video in, one timeline out: decode, follow faces, measure motion, spot, recognise, in bounded memory.
 
-The frames stream by once; only numbers are kept of them (about 200 bytes a frame and face). A second look at the frames
+The frames stream by once; only numbers are kept of them (about 450 bytes a frame and face). A second look at the frames
 of each event gives its pictures and its class.
 """
 

@@ -1,4 +1,4 @@
-"""Movements in regional motion: peaks that stand out of the noise, with onset, apex and offset.
+"""Movements in the motion of cells: peaks that stand out of the noise, with onset, apex and offset.
 
 Works on evenly spaced samples of one run; `spotting.spot` turns samples into frames and events.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.records import REGIONS
+from fleeting.spotting.cells import CELL_REGION
 
 Array = npt.NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class Movement:
     regions
         Regions that moved, the strongest first.
     peak
-        Displacement of the strongest region at the apex, percent of the inter-ocular distance.
+        Displacement of the strongest cell at the apex, percent of the inter-ocular distance.
     score
         Peak in units of the noise.
     begins, ends
@@ -72,9 +72,9 @@ def find_movements(
     Parameters
     ----------
     deviation
-        (n, r, 2) displacement of every region against its rest, percent of the inter-ocular distance.
+        (n, c, 2) displacement of every cell against its rest, percent of the inter-ocular distance.
     noise
-        (r,) or (n, r) standard deviation of one component.
+        (c,) or (n, c) standard deviation of one component.
     period_s
         Seconds between samples.
     threshold
@@ -82,7 +82,7 @@ def find_movements(
     min_peak
         Smallest peak in percent of the inter-ocular distance.
     open_to
-        (n, r) in 0..1: how far a region may raise an event (0 where a blink moves it).
+        (n, c) in 0..1: how far a cell may raise an event (0 where a blink moves it).
     """
     size = np.linalg.norm(deviation, axis=2)
     standing_out = size / np.broadcast_to(noise, size.shape)
@@ -125,7 +125,7 @@ def _grow(
         onset=onset,
         apex=apex,
         offset=offset,
-        regions=tuple(REGIONS[i] for i in order),
+        regions=tuple(dict.fromkeys(CELL_REGION[i] for i in order)),
         peak=float(size[apex][takes_part].max()),
         score=float(score.max()),
         begins=begins,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.landmarks import Landmarks
-from fleeting.records import REGIONS
+from fleeting.spotting.cells import CELL_REGION
 from fleeting.spotting.region_motion import RegionSample
 
 Array = npt.NDArray[np.float64]
@@ -28,7 +28,7 @@ class Measurements:
     run
         (n,) int; displacements can be compared within a run only.
     displacement
-        (n, r, 2) right and down, percent of the inter-ocular distance, regions as `records.REGIONS`.
+        (n, c, 2) right and down, percent of the inter-ocular distance, cells as `cells.CELL_REGION`.
     transform
         (n, 2, 3) from the frame to the canonical crop.
     residual_px
@@ -57,7 +57,7 @@ class Measurements:
 
 @dataclass(slots=True)
 class MeasurementLog:
-    """Collects `Measurements` while a video streams by; about 200 bytes a frame."""
+    """Collects `Measurements` while a video streams by; about 450 bytes a frame."""
 
     face: int
     frames: list[int] = field(default_factory=list)
@@ -83,18 +83,18 @@ class MeasurementLog:
 
     def collect(self, time_s: Array) -> Measurements:
         """Return what was noted, on all frames of the video, whose times are given."""
-        n, r = len(time_s), len(REGIONS)
-        table = np.full((n, 2 * r + 6 + 1 + 2 + 1 + 3), np.nan, np.float32)
+        n, c = len(time_s), len(CELL_REGION)
+        table = np.full((n, 2 * c + 6 + 1 + 2 + 1 + 3), np.nan, np.float32)
         run = np.full(n, -1, np.int32)
         if self.frames:
             table[self.frames] = np.stack(self.rows)
             run[self.frames] = self.runs
-        parts = np.split(table, np.cumsum([2 * r, 6, 1, 2, 1]), axis=1)
+        parts = np.split(table, np.cumsum([2 * c, 6, 1, 2, 1]), axis=1)
         return Measurements(
             face=self.face,
             time_s=np.asarray(time_s, np.float64),
             run=run,
-            displacement=parts[0].reshape(n, r, 2),
+            displacement=parts[0].reshape(n, c, 2),
             transform=parts[1].reshape(n, 2, 3).astype(np.float64),
             residual_px=parts[2][:, 0],
             eye_opening=parts[3],

@@ -1,4 +1,4 @@
-"""From frames to the displacement of each face region over time, in percent of the inter-ocular distance."""
+"""From frames to the displacement of each cell of the face over time, in percent of the inter-ocular distance."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from fleeting.faces.align import align, crop_transform, to_crop
 from fleeting.faces.landmarks import Landmarks
-from fleeting.motion.regions import label_map, signal_regions
 from fleeting.motion.registration import Registration, compose, crop_shift, invert
-from fleeting.records import REGIONS
 from fleeting.settings import MotionSettings
+from fleeting.spotting.cells import CELL_REGION, cell_weights
 
 REFERENCE_S = 1.0
 """Age at which a reference crop is replaced: light and skin change slowly, and a micro-expression is shorter."""
@@ -35,7 +34,8 @@ class RegionSample:
     Attributes
     ----------
     displacement
-        (r, 2) float32 right and down, percent of the inter-ocular distance, against the first frame of the run.
+        (c, 2) float32 right and down, percent of the inter-ocular distance, against the first frame of the run; cells
+        as `cells.CELL_REGION`.
     run
         Counts the stretches over which displacements can be compared, from 0.
     transform
@@ -61,10 +61,10 @@ class RegionMotion:
         self.settings = settings or MotionSettings()
         self._run = -1
         self._segment: int | None = None
-        self._carried = np.zeros((len(REGIONS), 2))
+        self._carried = np.zeros((len(CELL_REGION), 2))
         self._transform: npt.NDArray[np.float64] = np.eye(2, 3)
         self._by_landmarks: npt.NDArray[np.float64] = np.eye(2, 3)
-        self._weights = np.zeros((len(REGIONS), 0), np.float32)
+        self._weights = np.zeros((len(CELL_REGION), 0), np.float32)
         self._reference_s = self._iod = 0.0
         self._registration: Registration | None = None
 
@@ -108,7 +108,7 @@ class RegionMotion:
         self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, transform: npt.NDArray[Any]
     ) -> RegionSample:
         self._run += 1
-        self._carried = np.zeros((len(REGIONS), 2))
+        self._carried = np.zeros((len(CELL_REGION), 2))
         self._by_landmarks = np.asarray(transform, np.float64)
         self._anchor(time_s, grey, landmarks, transform)
         return RegionSample(self._carried.astype(np.float32), self._run, transform, 0.0)
@@ -123,11 +123,7 @@ class RegionMotion:
             transform = by_landmarks
         crop = align(grey, transform, width=width)
         points = to_crop(landmarks.points, transform)
-        names = signal_regions(points)
-        labels = label_map(tuple(names.values()), crop.shape).reshape(-1)
-        order = [list(names).index(region) + 1 for region in REGIONS]
-        weights = np.stack([labels == i for i in order]).astype(np.float32)
-        self._weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
+        self._weights = cell_weights(points, crop.shape)
         self._registration = Registration(crop, method=self.settings.flow)
         self._transform = np.asarray(transform, np.float64)
         self._reference_s = time_s

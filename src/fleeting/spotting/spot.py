@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fleeting.records import REGIONS, Event, EventKind, Signals
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.blinks import closure, find_blinks
+from fleeting.spotting.cells import CELL_REGION, cells_of
 from fleeting.spotting.events import Movement, find_movements
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.rest import Array, resample, robust_deviation, running_median, smooth, uniform_times
@@ -32,10 +33,12 @@ BEGINNING_S = 0.2
 """Of a recording too short for a running median, the beginning is taken for rest: so clips of expressions are cut."""
 
 BLINK_MARGIN_S = 0.08
-EYE_REGIONS = tuple(REGIONS.index(n) for n in ("left_lid", "right_lid"))
-NEAR_EYES = tuple(
-    REGIONS.index(n) for n in ("left_brow", "right_brow", "between_brows", "nose", "left_cheek", "right_cheek")
-)
+LIDS = [c for name in ("left_lid", "right_lid") for c in cells_of(name)]
+NEAR_EYES = [
+    c
+    for name in ("left_brow", "right_brow", "between_brows", "nose", "left_cheek", "right_cheek")
+    for c in cells_of(name)
+]
 
 
 class _Run:
@@ -63,13 +66,13 @@ class _Run:
         return int(self.first + np.argmin(np.abs(self.time_s - self.grid[min(sample, len(self.grid) - 1)])))
 
     def open_to(self) -> npt.NDArray[np.float64]:
-        """(n, r) how far each region may raise an event: a blink moves the lids and drags the skin around them."""
-        allowed = np.ones((len(self.grid), len(REGIONS)))
+        """(n, c) how far each cell may raise an event: a blink moves the lids and drags the skin around them."""
+        allowed = np.ones((len(self.grid), len(CELL_REGION)))
         margin = round(BLINK_MARGIN_S / self.period)
-        lids = np.linalg.norm(self.quick[:, EYE_REGIONS], axis=2).max(axis=1)
+        lids = np.linalg.norm(self.quick[:, LIDS], axis=2).max(axis=1)
         for onset, _, offset in self.blinks:
             span = slice(max(0, onset - margin), offset + margin + 1)
-            allowed[span, EYE_REGIONS] = 0.0
+            allowed[span, LIDS] = 0.0
             dragged = np.linalg.norm(self.quick[span][:, NEAR_EYES], axis=2) < 0.6 * lids[span].max()
             block = allowed[span]
             block[:, NEAR_EYES] = np.where(dragged, 0.0, 1.0)
@@ -102,7 +105,7 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
     events: list[Event] = []
     motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
     for run in runs:
-        shown = resample(np.linalg.norm(run.slow, axis=2), run.grid, run.time_s)
+        shown = resample(_of_regions(np.linalg.norm(run.slow, axis=2)), run.grid, run.time_s)
         motion[run.first : run.first + len(run.time_s)] = shown
         for kind, movement in _movements(run, noise, slow_noise, settings):
             events.append(_event(measured, run, kind, movement, settings))
@@ -115,9 +118,14 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         eye_opening=measured.eye_opening,
         mouth_opening=measured.mouth_opening,
         pose=measured.pose,
-        noise=noise.astype(np.float32),
+        noise=_of_regions(noise[None])[0].astype(np.float32),
     )
     return events, signals
+
+
+def _of_regions(values: Array) -> Array:
+    """Largest value of each region's cells, (n, c) to (n, r)."""
+    return np.stack([values[:, cells_of(name)].max(axis=1) for name in REGIONS], axis=1)
 
 
 def _long_rest(place: Array, period_s: float, window_s: float) -> Array:
@@ -129,9 +137,9 @@ def _long_rest(place: Array, period_s: float, window_s: float) -> Array:
 
 
 def _noise(deviations: list[Array]) -> Array:
-    """(r,) the recording's own noise of one component of each region, over all runs together."""
+    """(c,) the recording's own noise of one component of each cell, over all runs together."""
     if not deviations:
-        return np.full(len(REGIONS), np.nan)
+        return np.full(len(CELL_REGION), np.nan)
     together = np.concatenate(deviations)
     return np.asarray(np.maximum(robust_deviation(together).mean(axis=1), NOISE_FLOOR), np.float64)
 
@@ -190,7 +198,7 @@ def _event(measured: Measurements, run: _Run, kind: EventKind, movement: Movemen
 def _blink(measured: Measurements, run: _Run, samples: tuple[int, int, int]) -> Event:
     onset, apex, offset = (run.frame(s) for s in samples)
     time_s = measured.time_s
-    lids = np.linalg.norm(run.quick[samples[0] : samples[2] + 1][:, EYE_REGIONS], axis=2)
+    lids = np.linalg.norm(run.quick[samples[0] : samples[2] + 1][:, LIDS], axis=2)
     return Event(
         face=measured.face,
         kind="blink",
