@@ -124,6 +124,7 @@ def test_clipped_share() -> None:
         (25, 60, True),
         (30, 60, False),
         (30, 50, True),
+        (30000 / 1001, 50, True),  # between two bins of the spectrum
         (120, 50, True),
         (200, 60, True),
         (200, 50, True),  # half the frame rate
@@ -307,6 +308,13 @@ def test_face_that_is_seldom_in_view() -> None:
     found = meter.quality().measures["face_in_view"]
     assert (found.value, found.verdict) == (25.0, "poor")
     assert "75 % of the frames" in found.advice
+
+
+def test_large_faces_are_halved_without_changing_the_measure() -> None:
+    large = cv2.resize(portrait(blur=1.5), None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC)
+    meter = QualityMeter(INFO)
+    meter.add(Frame(0, 0.0, np.clip(large, 0, 255).astype(np.uint8)), [FakeFace(480, 240, 960, 960, 600.0)])
+    assert meter.quality().measures["blur"].value == pytest.approx(1.5, rel=0.2)
 
 
 def test_face_beyond_the_picture() -> None:

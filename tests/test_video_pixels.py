@@ -14,6 +14,7 @@ from video_files import HEIGHT, WIDTH, number_of, set_matrix, write_numbered, wr
 from fleeting.video.frame import Frame
 from fleeting.video.orientation import Orientation
 from fleeting.video.reader import open_video
+from fleeting.video.writer import VideoWriter
 
 
 def ramp() -> np.ndarray:
@@ -25,6 +26,7 @@ def ramp() -> np.ndarray:
 STORED: dict[str, tuple[str, dict[str, Any], int, int]] = {
     # name: file, how, tolerance in grey levels, bits
     "limited range": ("a.mp4", {"options": {"crf": "4"}}, 2, 8),
+    "limited range, labelled": ("a.mp4", {"options": {"crf": "4"}, "full_range": False}, 2, 8),
     "full range": ("a.mp4", {"options": {"crf": "4"}, "full_range": True}, 2, 8),
     "full range by format": ("a.avi", {"codec": "mjpeg", "pixel_format": "yuvj444p", "options": {"q": "2"}}, 3, 8),
     "10 bits": ("a.mp4", {"pixel_format": "yuv420p10le", "options": {"crf": "4"}}, 2, 10),
@@ -36,6 +38,7 @@ STORED: dict[str, tuple[str, dict[str, Any], int, int]] = {
     ),
     "12 bits": ("a.mkv", {"codec": "ffv1", "pixel_format": "yuv422p12le"}, 2, 12),
     "grey": ("a.mkv", {"codec": "ffv1", "pixel_format": "gray", "full_range": True}, 0, 8),
+    "grey, not labelled": ("a.mkv", {"codec": "ffv1", "pixel_format": "gray"}, 0, 8),
     "grey of 16 bits": ("a.mkv", {"codec": "ffv1", "pixel_format": "gray16le", "full_range": True}, 1, 16),
     "planar RGB": ("a.avi", {"codec": "utvideo", "pixel_format": "gbrp"}, 0, 8),
     "alpha": ("a.mkv", {"codec": "ffv1", "pixel_format": "bgra"}, 0, 8),
@@ -67,6 +70,27 @@ def test_range_is_what_the_name_says(tmp_path: Path, kind: str, high: int) -> No
     with av.open(str(write_video(tmp_path / name, [ramp()] * 3, **how))) as container:
         luma = np.frombuffer(next(container.decode(video=0)).planes[0], np.uint8)
     assert luma.max() == pytest.approx(high, abs=3)
+
+
+def test_grey_of_limited_range(tmp_path: Path) -> None:
+    """FFmpeg converts to grey of full range only, so the values are made here."""
+    limited = np.rint(16 + ramp()[..., 0] / 255 * 219).astype(np.uint8)
+    how = {"codec": "ffv1", "pixel_format": "gray", "source_format": "gray", "full_range": False}
+    frame = next(iter(open_video(write_video(tmp_path / "a.mkv", [limited] * 2, **how))))
+    assert np.abs(frame.grey.astype(int) - ramp()[..., 0]).max() <= 1
+
+
+@pytest.mark.parametrize("options", [{}, {"pixel_format": "gray", "crf": 0}, {"pixel_format": "yuv420p10le"}])
+def test_what_the_writer_writes(tmp_path: Path, options: dict[str, Any]) -> None:
+    with VideoWriter(tmp_path / "a.mp4", fps=50, size=(WIDTH, HEIGHT), **options) as writer:
+        for image in (ramp(), ramp()[..., 0]) if "gray" not in options.values() else [ramp()[..., 0]] * 2:
+            writer.write(image)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stored = next(container.decode(video=0))
+    assert (stored.color_range, stored.colorspace) == ((1, 1) if "gray" not in options.values() else (2, 2))
+    for frame in open_video(tmp_path / "a.mp4"):
+        middles = np.arange(WIDTH // 16, WIDTH, WIDTH // 8)
+        assert np.abs(frame.grey[10, middles].astype(int) - ramp()[0, middles, 0]).max() <= 3
 
 
 @pytest.mark.parametrize("colour", [(200, 60, 60), (60, 200, 60), (60, 60, 200)])

@@ -46,7 +46,7 @@ def write_video(
     b_frames: int | None = None,
     aspect: Fraction | None = None,
     source_format: str = "rgb24",
-    full_range: bool = False,
+    full_range: bool | None = None,
 ) -> Path:
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream: Any = container.add_stream(codec, rate=rate, options=options or {})
@@ -56,16 +56,16 @@ def write_video(
             stream.codec_context.max_b_frames = b_frames
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
-        if full_range:
-            stream.codec_context.color_range = 2
+        if full_range is not None:
+            stream.codec_context.color_range = 2 if full_range else 1
         if ticks is not None:
             stream.codec_context.time_base = time_base
         for index, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(image, format=source_format)
             if frame.format.name != pixel_format:
                 frame = frame.reformat(format=pixel_format, dst_color_range=2 if full_range else None)
-            if full_range:
-                frame.color_range = 2
+            if full_range is not None:
+                frame.color_range = 2 if full_range else 1
             frame.pts = index if ticks is None else ticks[index]
             frame.time_base = Fraction(1) / rate if ticks is None else time_base
             container.mux(stream.encode(frame))

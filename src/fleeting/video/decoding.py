@@ -63,7 +63,7 @@ def _choose(container: Any, path: Path) -> Any:
     known = [s for s in streams if getattr(s, "codec_context", None) is not None]
     if not known:
         raise trouble.no_decoder(path, getattr(streams[0], "codec_tag", None) or "an unknown codec")
-    return max(known, key=lambda s: (s.codec_context.width * s.codec_context.height, -s.index))
+    return max(known, key=lambda s: s.codec_context.width * s.codec_context.height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """From a decoded picture to grey and RGB values.
 
 Grey is the luma plane itself, widened to full range (ITU-R BT.601-7 and BT.709-6: 8-bit black at 16, white at 235); a
-way through RGB would cost several times as much and add two roundings. Deeper samples are rounded to 8 bits.
+way through RGB would cost several times as much and add roundings. Deeper samples are rounded to 8 bits.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ UNSPECIFIED, LIMITED, FULL = 0, 1, 2
 BT709, BT601, UNSPECIFIED_SPACE = 1, 5, 2
 """FFmpeg's numbers of colour spaces."""
 
-EXACT_CONVERSION = 0x4 | 0x2000 | 0x40000 | 0x80000
-"""FFmpeg's bicubic scaling with colour at full width and exact rounding; its quick way is off by up to 4 levels."""
+EXACT_CONVERSION = 0x2 | 0x2000 | 0x40000
+"""FFmpeg's bilinear scaling with colour at full width and exact rounding; its quick way is darker by a grey level."""
 
 LUMA_FIRST = ("yuv4", "yuvj4", "yuva4", "nv12", "nv21", "nv16", "nv24", "gray")
 """Pixel formats whose first plane is luma alone."""
