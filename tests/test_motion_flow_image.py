@@ -116,7 +116,7 @@ def test_expression_flow_keeps_the_smile_and_drops_the_head() -> None:
     )
     crops = [np.clip(np.rint(c), 0, 255).astype(np.uint8) for c in (onset, apex)]
     flow, found = images.expression_flow(*crops)
-    assert found.zoom == pytest.approx(head.zoom, abs=0.003)
+    assert found.coefficients[2] == pytest.approx(head.zoom, abs=0.003)
     still = np.linalg.norm(flow[5:90, 5:-5], axis=-1)
     assert np.median(still) < 0.12
     # DIS smooths a movement this narrow, so it comes out too small, but never turned or lost.
@@ -124,3 +124,9 @@ def test_expression_flow_keeps_the_smile_and_drops_the_head() -> None:
     assert 0.6 < corner @ expected / (expected @ expected) < 1.1
     right = np.corrcoef(images.flow_image(flow)[..., 1].ravel(), images.flow_image(smile())[..., 1].ravel())[0, 1]
     assert right > 0.9
+
+
+def test_expression_flow_needs_canonical_crops() -> None:
+    square = np.zeros((140, 140), np.uint8)
+    with pytest.raises(InputError, match="170 px high at a width of 140"):
+        images.expression_flow(square, square)

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import InputError
+from fleeting.faces.align import crop_size
 from fleeting.motion.flow import dense_flow
-from fleeting.motion.head_motion import Similarity, estimate_similarity, remove
-from fleeting.motion.regions import stable_weights
+from fleeting.motion.rigid_motion import RigidMotion, estimate_rigid
 from fleeting.motion.strain import optical_strain
 from fleeting.settings import FlowMethod
 
@@ -82,7 +82,7 @@ def mirrored(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def expression_flow(
     onset: npt.NDArray[np.uint8], apex: npt.NDArray[np.uint8], *, method: FlowMethod = "dis"
-) -> tuple[npt.NDArray[np.float32], Similarity]:
+) -> tuple[npt.NDArray[np.float32], RigidMotion]:
     """Return the flow between two canonical crops without the head's motion, and that motion.
 
     Parameters
@@ -98,16 +98,23 @@ def expression_flow(
     flow
         (h, w, 2) float32 pixels of the crop.
     head
-        The similarity motion that was taken away.
+        The motion that was taken away, as `motion.registration` does in the analysis of a video.
 
     Raises
     ------
     InputError
         As `dense_flow`; and where the crop is not of the canonical proportions.
     """
+    height, width = onset.shape[:2]
+    if crop_size(width)[0] != height:
+        raise InputError(
+            f"a canonical crop, {crop_size(width)[0]} px high at a width of {width}",
+            f"{height} px",
+            "Cut it with faces.align.align.",
+        )
     flow = dense_flow(onset, apex, method=method)
-    head = estimate_similarity(flow, stable_weights(flow.shape[1]))
-    return remove(flow, head), head
+    head = estimate_rigid(flow)
+    return np.asarray(flow - head.displacement(width), np.float32), head
 
 
 def standardised(images: npt.NDArray[np.uint8], *, limit: float = 3.0) -> npt.NDArray[np.float32]:

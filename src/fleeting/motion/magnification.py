@@ -11,7 +11,8 @@ Deviations and readings: the pyramid is OpenCV's (five-tap Gaussian); the Riesz 
 and the smoothing solves for the movement that explains the edges of all directions around a pixel. The paper's three
 taps and plain average fall short on this pyramid's wide bands and on skin, whose edges have all directions. The filters
 in time are of first order; a movement that would shift a band by more than a quarter wave fades out of the enlargement,
-since beyond that a picture tears. What comes out is somewhat less than the factor: about four fifths of it on random texture.
+since beyond that a picture tears. What comes out is somewhat less than the factor: about four fifths of it on random
+texture.
 """
 
 from __future__ import annotations

@@ -105,6 +105,8 @@ def card(
         "limits": [
             "Trained on adults who were filmed frontally, in good light, in two laboratories.",
             "Knows three classes only; 'negative' lumps disgust, fear, sadness, anger and repression together.",
+            "Raised brows are called surprise, in fear and often in sadness too; one-sided movements are often unsure"
+            " (benchmarks/results/recogniser_transfer.md).",
             "Has no class for a movement without emotion, such as speech, chewing or a twitch.",
             "Probabilities are calibrated for the class frequencies of its training data.",
             "A micro-expression is not a lie, and about every fifth answer is wrong even on data like its own.",
