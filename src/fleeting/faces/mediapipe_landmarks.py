@@ -7,6 +7,7 @@ visible rim of the face. The package must be installed in an environment of its 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,12 @@ class MediaPipeLandmarker:
                 num_faces=MOST_FACES,
             )
         )
+        # Left to the end of the program, MediaPipe's own closing may wait for a thread that is gone already.
+        self._closing = weakref.finalize(self, self._landmarker.close)
+
+    def close(self) -> None:
+        """Release MediaPipe's graph; done by itself when the program ends."""
+        self._closing()
 
     def __call__(self, grey: npt.NDArray[np.uint8]) -> list[tuple[FaceBox, Landmarks]]:
         """Find the faces of a (h, w) uint8 frame, the largest first."""
