@@ -90,7 +90,10 @@ def _print_table(matches: list[Match], timeline: Timeline, folder: Path) -> None
         hits = sum(m.event is not None for m in put)
         false = len(of_kind) - len(put)
         typer.echo(f"{kind}: {hits} of {len(put)} found, {false} found that was not there")
-    typer.echo("% is the peak displacement in percent of the eye distance; found means IoU >= 0.5.")
+    typer.echo(
+        "Found means IoU >= 0.5. % of the eye distance: put in, the largest of any point of the skin; found, the"
+    )
+    typer.echo("largest of a region's mean, which is smaller.")
     for text in timeline.warnings:
         typer.echo(f"warning: {text}", err=True)
     typer.echo(f"report: {folder / 'report.html'}")

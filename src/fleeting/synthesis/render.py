@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from fleeting.errors import SettingsError
 from fleeting.synthesis.clip import PortraitClip
@@ -12,6 +17,8 @@ from fleeting.video.writer import ImageFolderWriter, VideoWriter
 
 DEFAULT_CRF = 16
 """Compression of rendered clips: weak, as cameras in laboratories have it."""
+
+DRAWING_THREADS = 2
 
 Progress = Callable[[int, int], None]
 """Called with the number of frames done and the number of all frames."""
@@ -55,11 +62,22 @@ def render_clip(
     else:
         writer = ImageFolderWriter(path)
     with writer as film:
-        for index, picture in enumerate(clip.frames()):
+        for index, picture in enumerate(_drawn_ahead(clip)):
             film.write(picture)
             if progress:
                 progress(index + 1, len(clip))
     return rows
+
+
+def _drawn_ahead(clip: PortraitClip) -> Iterator[npt.NDArray[np.uint8]]:
+    """Frames in order, a few of them drawn ahead on other cores while one is being encoded."""
+    with ThreadPoolExecutor(DRAWING_THREADS) as pool:
+        coming = deque(pool.submit(clip.frame, i) for i in range(min(2 * DRAWING_THREADS, len(clip))))
+        for index in range(len(clip)):
+            picture = coming.popleft().result()
+            if index + 2 * DRAWING_THREADS < len(clip):
+                coming.append(pool.submit(clip.frame, index + 2 * DRAWING_THREADS))
+            yield picture
 
 
 def clip_truth(clip: PortraitClip, file: str) -> list[TruthRow]:
