@@ -14,6 +14,7 @@ from fleeting.datasets import composite
 from fleeting.errors import FleetingWarning
 from fleeting.evaluation.leakage import overlap
 from fleeting.evaluation.predictions import Predictions, scores
+from fleeting.files import write_text
 
 
 def evaluate_recogniser(data: str | Path, *, out: str | Path | None = None, name: str = "recogniser") -> dict[str, Any]:
@@ -38,6 +39,8 @@ def evaluate_recogniser(data: str | Path, *, out: str | Path | None = None, name
     ------
     DataError
         Where the file cannot be used.
+    OutputError
+        Where the results cannot be written.
 
     Warns
     -----
@@ -69,14 +72,12 @@ def evaluate_recogniser(data: str | Path, *, out: str | Path | None = None, name
         "subjects_trained_on": len(shared),
     }
     if out is not None:
-        folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "metrics.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        _write_table(table, card["labels"], folder / "predictions.csv")
+        write_text(Path(out) / "predictions.csv", _table_text(table, card["labels"]))
+        write_text(Path(out) / "metrics.json", json.dumps(found, indent=2) + "\n")
     return found
 
 
-def _write_table(table: Predictions, labels: list[str], path: Path) -> None:
+def _table_text(table: Predictions, labels: list[str]) -> str:
     import pandas as pd
 
     rows = pd.DataFrame({"fold": table.fold, "clip": table.clip, "subject": table.subject})
@@ -84,4 +85,4 @@ def _write_table(table: Predictions, labels: list[str], path: Path) -> None:
     rows["predicted"] = [labels[i] for i in table.predicted]
     rows["answered"] = table.answered
     rows[[f"p_{label}" for label in labels]] = table.probabilities
-    rows.to_csv(path, index=False)
+    return str(rows.to_csv(index=False))

@@ -17,6 +17,7 @@ from fleeting import settings as recipes
 from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
 from fleeting.errors import FleetingWarning
+from fleeting.files import make_folder, write_text
 from fleeting.training import recogniser_export
 from fleeting.training.calibration import fit_temperature, fit_threshold, log_loss
 from fleeting.training.inner_folds import subject_folds
@@ -166,12 +167,14 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     ------
     SettingsError, DataError
         Where the recipe or the data cannot be used.
+    OutputError
+        Where the results cannot be written.
     """
     plan = recipes.load(RecogniserRecipe, recipe)
     images = composite.read(data / plan.data)
     fitted = fit_recogniser(images, plan)
     log.info("chosen %s, temperature %.3f, threshold %.2f", fitted.chosen, fitted.model.temperature, fitted.threshold)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     network = out / f"{plan.name}.onnx"
     recogniser_export.write(fitted.model, network)
     card = recogniser_export.card(
@@ -184,7 +187,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     )
     card["recipe"] = recipes.to_dict(plan)
     card["command"] = f"fleeting train recipes/{recipe.name} --data DATA --out OUT"
-    (out / f"{plan.name}.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    write_text(out / f"{plan.name}.json", json.dumps(card, indent=2) + "\n")
 
 
 def _scores(plan: RecogniserRecipe, recipe: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from fleeting import weights
+from fleeting.files import write_bytes
 from fleeting.labels import THREE_CLASSES, UNSURE
 from fleeting.motion.flow_image import CHANNELS, SIZE
 from fleeting.training.linear_recogniser import LinearRecogniser
@@ -72,7 +73,7 @@ def graph(model: LinearRecogniser) -> onnx.ModelProto:
 
 def write(model: LinearRecogniser, path: Path) -> None:
     """Write the model as an ONNX file."""
-    path.write_bytes(graph(model).SerializeToString())
+    write_bytes(path, graph(model).SerializeToString())
 
 
 def card(
