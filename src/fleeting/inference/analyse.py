@@ -107,7 +107,7 @@ def analyse_video(
         chosen = tracks if settings.faces.all_faces else tracks[:1]
         if len(tracks) > 1 and not settings.faces.all_faces:
             _note(
-                f"{len(tracks)} faces are in view; the largest (face {chosen[0].id}) was analysed. --all-faces takes all."
+                f"{len(tracks)} faces in view; the largest (face {chosen[0].id}) was analysed. --all-faces takes all."
             )
         events: list[Event] = []
         signals: list[Signals] = []
@@ -248,7 +248,11 @@ def _second_look(
             label, probability = recogniser.name(row)
             by_class = {name: float(p) for name, p in zip(recogniser.labels, row, strict=True)}
             events[place] = replace(
-                events[place], emotion=label, probability=float(probability), probabilities=by_class
+                events[place],
+                emotion=label,
+                probability=float(probability),
+                probabilities=by_class,
+                displacement_percent_iod=looks[place].peak_percent_iod,
             )
     media = {place: look.media for place, look in looks.items() if look.media is not None}
     return events, media
@@ -265,5 +269,5 @@ def _remarks(reader: VideoReader, seen: _Pass, time_s: Any) -> None:
         _note("All frames look the same: this is a still picture filmed as a video, so nothing can move in it.")
     if time_s[-1] - time_s[0] < 1.0:
         _note(
-            f"The video lasts {time_s[-1] - time_s[0]:.2f} s: too short to know the face at rest. Film some seconds more."
+            f"{time_s[-1] - time_s[0]:.2f} s of video are too short to know the face at rest. Film some seconds more."
         )
