@@ -44,7 +44,7 @@ def read(path: Path) -> tuple[list[int], list[str]]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
-@pytest.mark.parametrize("share", [0.3, 0.7])
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.4, 0.55, 0.7, 0.82, 0.9])
 def test_cut_off(tmp_path: Path, suffix: str, share: float) -> None:
     path = textured(tmp_path / f"a{suffix}")
     data = path.read_bytes()
@@ -56,6 +56,20 @@ def test_cut_off(tmp_path: Path, suffix: str, share: float) -> None:
     second = re.search(r"a\.\w+ breaks off at ([\d.]+) s", note)
     assert second is not None
     assert float(second[1]) == pytest.approx(len(numbers) / 25, abs=0.05)
+
+
+def test_any_frames_of_a_file_that_is_cut_off(tmp_path: Path) -> None:
+    for suffix in (".mp4", ".mkv", ".avi"):
+        path = textured(tmp_path / f"a{suffix}")
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) * 7 // 10])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FleetingWarning)
+            reader = open_video(path)
+            whole = list(reader)
+            part = list(reader.frames(51, 55))
+        assert [f.time_s for f in part] == [f.time_s for f in whole[51:56]]
+        assert all(np.array_equal(f.grey, whole[f.index].grey) for f in part)
 
 
 def test_overwritten_second_half(tmp_path: Path) -> None:

@@ -78,6 +78,13 @@ def test_rate_by_timestamps(ticks: list[int], fps: float | None, variable: bool)
     assert estimate.variable is variable
 
 
+def test_gap_that_most_pictures_keep_to() -> None:
+    hole = [*range(0, 4000, 40), 4120]
+    assert estimate_rate(hole, MILLI).gap_ticks == 40
+    halves = [*range(0, 1000, 33), *range(1000, 2000, 42)]
+    assert estimate_rate(halves, MILLI).gap_ticks is None
+
+
 def test_rate_of_few_ticks_a_frame() -> None:
     assert estimate_rate([0, 1, 2, 4, 5], Fraction(1, 25)).variable
 

@@ -135,19 +135,37 @@ class Damage:
         return frame
 
 
-def decode_whole(container: Any, stream: Any, damage: Damage, *, stored_order: bool) -> Iterator[Any]:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is known of the order of pictures before they are decoded.
+
+    Attributes
+    ----------
+    stored
+        See `PacketScan.stored_order`.
+    gap_ticks
+        Ticks from picture to picture; None where most pictures do not keep to one rate.
+    """
+
+    stored: bool = False
+    gap_ticks: float | None = None
+
+
+def decode_whole(container: Any, stream: Any, damage: Damage, order: Order) -> Iterator[Any]:
     """Decode in order of presentation, up to the end or the break.
 
     Damaged pictures with sound ones after them are kept and noted; damaged ones at the end, or more than
     `MAX_DAMAGED` in a row, are the break. Damaged ones before the first sound one (a recording that begins between two
     key frames) are left out. At a break, pictures may have been decoded ahead of B-frames that are lost; so the last
-    `REORDERED` are left out too where the codec has B-frames.
+    `REORDERED` are left out too where the codec has B-frames. A hole or a damaged picture among these, at the end of a
+    file that does not say that it is cut off, is such a break.
     """
     ready: deque[tuple[Any, bool]] = deque()
     held: list[Any] = []
     failed = position = 0
     started = False
-    for frame in decode_raw(container, stream, damage, stored_order=stored_order):
+    newest: int | None = None
+    for frame in decode_raw(container, stream, damage, order):
         if frame is not None and not frame.is_corrupt:
             ready.extend((patched, True) for patched in held)
             ready.append((frame, failed > 0 and not held))
@@ -159,21 +177,39 @@ def decode_whole(container: Any, stream: Any, damage: Damage, *, stored_order: b
         else:
             held.append(frame)
         while len(ready) > (REORDERED if stream.codec_context.has_b_frames else 0):
+            newest = ready[0][0].pts
             yield damage.note(position, ready.popleft())
             position += 1
         if len(held) + failed > MAX_DAMAGED:
             break
     damage.broken = damage.broken or bool(held or failed)
-    if not damage.broken:
-        while ready:
-            yield damage.note(position, ready.popleft())
-            position += 1
+    if damage.broken:
+        return
+    whole = _before_hole(ready, newest, order)
+    damage.broken = len(whole) < len(ready)
+    for picture in whole:
+        yield picture[0]
 
 
-def decode_raw(container: Any, stream: Any, damage: Damage, *, stored_order: bool) -> Iterator[Any]:
+def _before_hole(ready: deque[tuple[Any, bool]], newest: int | None, order: Order) -> list[tuple[Any, bool]]:
+    """Leading pictures up to the first that is damaged or follows a hole in time; all where there is no telling."""
+    whole: list[tuple[Any, bool]] = []
+    for picture, patched in ready:
+        tick = picture.pts
+        if patched:
+            break
+        gap = None if tick is None or newest is None else tick - newest
+        if gap is not None and order.gap_ticks is not None and gap > 1.5 * order.gap_ticks:
+            break
+        whole.append((picture, patched))
+        newest = tick
+    return whole
+
+
+def decode_raw(container: Any, stream: Any, damage: Damage, order: Order) -> Iterator[Any]:
     """Decode all pictures; None in place of a packet that fails. A read error sets ``damage.broken`` and ends it.
 
-    With `stored_order`, pictures are given the timestamps of their packets in rising order (see `PacketScan`).
+    Where the order is that of storage, pictures are given the timestamps of their packets in rising order.
     """
     waiting: list[int] = []
     cut = False
@@ -189,7 +225,7 @@ def decode_raw(container: Any, stream: Any, damage: Damage, *, stored_order: boo
         # The last packet is marked where the file ends within it.
         cut = cut if packet is None or last else packet.is_corrupt
         damage.broken = damage.broken or (last and cut)
-        if stored_order and packet is not None and packet.pts is not None:
+        if order.stored and packet is not None and packet.pts is not None:
             heappush(waiting, packet.pts)
         try:
             # Decoders that work in threads hold some pictures back until the last, empty packet.
@@ -200,7 +236,7 @@ def decode_raw(container: Any, stream: Any, damage: Damage, *, stored_order: boo
             yield None
             frames = []
         for frame in frames:
-            if stored_order:
+            if order.stored:
                 frame.pts = heappop(waiting) if waiting else None
             yield frame
         if last:

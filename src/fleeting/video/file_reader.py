@@ -15,6 +15,7 @@ from fleeting.records import VideoInfo
 from fleeting.video import trouble
 from fleeting.video.decoding import (
     Damage,
+    Order,
     PacketScan,
     announced_seconds,
     decode_raw,
@@ -56,12 +57,14 @@ class FileReader(VideoReader):
         self._fps_given = fps
         # The table for random access grows while the video is first read.
         self._ticks, self._times, self._keys = array("q"), array("d"), array("q")
+        self._damaged = False
         with open_stream(path) as (container, stream):
             self._announced_s = announced_seconds(container, stream)
             scan = scan_packets(container, stream)
             if scan.complete and scan.count < 2:
                 raise _too_short(path, stream, scan, self._announced_s)
-        self._stored_order = scan.stored_order
+        gap_ticks = estimate_rate(scan.ticks, Fraction(1)).gap_ticks
+        self._order = Order(stored=scan.stored_order, gap_ticks=gap_ticks)
         with open_stream(path) as (container, stream):
             picture = next(self._decode(container, stream, Damage()), None)
             if picture is None:
@@ -98,7 +101,7 @@ class FileReader(VideoReader):
         )
 
     def _decode(self, container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
-        return decode_whole(container, stream, damage, stored_order=self._stored_order)
+        return decode_whole(container, stream, damage, self._order)
 
     def _stream(self) -> Generator[Frame]:
         damage = Damage()
@@ -130,6 +133,7 @@ class FileReader(VideoReader):
     def _conclude(self, damage: Damage, clock: Clock, end_s: float) -> None:
         """Say what was wrong with the video, now that it was read to its end."""
         name = self.path.name
+        self._damaged = bool(damage.damaged or damage.skipped)
         late_s = max(0.1, 3 * self._gap_s)
         ends_early = self._announced_s is not None and end_s < self._announced_s - late_s
         if damage.broken or ends_early:
@@ -187,7 +191,12 @@ class FileReader(VideoReader):
         key = bisect_right(self._keys, first) - 1
         start = self._keys[key] if key >= 0 else 0
         ticks = self._ticks[start : first + 1]
-        if start == 0 or NO_TICK in ticks or any(b <= a for a, b in zip(ticks, ticks[1:], strict=False)):
+        if (
+            self._order.stored
+            or self._damaged
+            or NO_TICK in ticks
+            or any(b <= a for a, b in zip(ticks, ticks[1:], strict=False))
+        ):
             start = 0
         with open_stream(self.path) as (container, stream):
             if start == 0:
@@ -197,7 +206,7 @@ class FileReader(VideoReader):
                 return
             container.seek(self._ticks[start], stream=stream, backward=True)
             seen = False
-            for picture in decode_raw(container, stream, Damage(), stored_order=self._stored_order):
+            for picture in decode_raw(container, stream, Damage(), self._order):
                 if picture is None:
                     return
                 # Earlier pictures may be there: those before the key frame, and those that lead it in an open group.

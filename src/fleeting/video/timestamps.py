@@ -86,10 +86,13 @@ class RateEstimate:
     variable
         Whether gaps differ by more than rounding to ticks does (up to two ticks, less where a gap has few ticks) and
         by more than a fiftieth of their median.
+    gap_ticks
+        Median gap, where at least nine of ten gaps are no more than that from it; else None.
     """
 
     fps: float | None
     variable: bool
+    gap_ticks: float | None = None
 
 
 def estimate_rate(ticks: Sequence[int], time_base: Fraction) -> RateEstimate:
@@ -100,4 +103,6 @@ def estimate_rate(ticks: Sequence[int], time_base: Fraction) -> RateEstimate:
     gaps = np.diff(times)
     fps = float((len(times) - 1) / (int(times[-1] - times[0]) * time_base))
     median = float(np.median(gaps))
-    return RateEstimate(fps, bool(gaps.max() - gaps.min() > max(min(2.0, median / 4), 0.02 * median)))
+    tolerance = max(min(2.0, median / 4), 0.02 * median)
+    regular = float(np.mean(np.abs(gaps - median) <= tolerance)) >= 0.9
+    return RateEstimate(fps, bool(gaps.max() - gaps.min() > tolerance), median if regular else None)
