@@ -60,6 +60,10 @@ class FinderRecipe:
         Width of the network.
     check_every
         Steps between checks on the validation people; the best average by that is kept.
+    bfloat16
+        Compute activations in bfloat16: a third quicker where the processor can, no slower where it cannot.
+    threads
+        Threads of torch and OpenCV.
     scenes
         How scenes are composed.
     """
@@ -67,7 +71,7 @@ class FinderRecipe:
     task: str = "face_finder"
     teacher: str = "runs/teacher"
     seed: int = 0
-    steps: int = 3600
+    steps: int = 2400
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
@@ -75,6 +79,7 @@ class FinderRecipe:
     hard_share: float = 0.12
     width: int = 24
     check_every: int = 300
+    bfloat16: bool = True
     threads: int = 1
     scenes: SceneSettings = field(default_factory=SceneSettings)
 
@@ -172,7 +177,8 @@ def fit(recipe: FinderRecipe, maker: SceneMaker, validation: list[Scene], *, out
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * _schedule(step, recipe.steps)
         scenes = _batch(rng, recipe, maker, hard)
-        heat, sides = net.train()(_input(scenes))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bfloat16):
+            heat, sides = (maps.float() for maps in net.train()(_input(scenes)))
         losses = finder_loss(heat, sides, targets_of(scenes))
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(losses[0] + BOX_WEIGHT * losses[1])
