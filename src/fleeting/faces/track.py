@@ -22,8 +22,9 @@ KEEP_SCORE = 0.3
 """A face that was seen in the last frame needs less evidence than a new one: hands and blinks lower the score."""
 
 TEMPLATE_WIDTH = 35
-SAME_PERSON = 0.6
-"""Smallest correlation of two aligned faces that counts as the same person after a long absence."""
+SAME_PERSON = 0.7
+"""Smallest correlation of two aligned faces that counts as the same person after a long absence: to give one person two
+tracks is better than to mix two people in one (``benchmarks/identity.py``)."""
 
 SEARCH_EMPTY_S = 0.1
 """Seconds between searches of the whole frame while no face is in view."""
@@ -180,15 +181,15 @@ class Tracker:
             here = max(waiting, key=lambda t: box_iou(box, points_box(t.landmarks.points)), default=None)
             if here is not None and box_iou(box, points_box(here.landmarks.points)) > 0.3:
                 here.unconfirmed = 0
-                here.template += 0.1 * (_template(grey, here.landmarks) - here.template)
+                here.template += 0.1 * (template(grey, here.landmarks) - here.template)
                 waiting.remove(here)
                 continue
             if any(box_iou(box, points_box(t.landmarks.points)) > 0.3 for t in self._tracks if t.active):
                 continue
-            template = _template(grey, landmarks)
-            track = self._returning(landmarks, template, time_s)
+            looks = template(grey, landmarks)
+            track = self._returning(landmarks, looks, time_s)
             if track is None:
-                track = _Track(len(self._tracks), landmarks, index, time_s, template)
+                track = _Track(len(self._tracks), landmarks, index, time_s, looks)
                 self._tracks.append(track)
             track.active, track.unconfirmed = True, 0
             track.segments.append([index, index - 1])
@@ -213,7 +214,7 @@ class Tracker:
             track.segments[-1][1] = index - 1
             track.seen_frame = index - 1
 
-    def _returning(self, landmarks: Landmarks, template: npt.NDArray[np.float32], time_s: float) -> _Track | None:
+    def _returning(self, landmarks: Landmarks, looks: npt.NDArray[np.float32], time_s: float) -> _Track | None:
         """Find the lost track that this face continues: the same place soon after, or the same looks at any time."""
         best: tuple[float, _Track] | None = None
         for track in self._tracks:
@@ -222,7 +223,7 @@ class Tracker:
             ratio = float(landmarks.iod) / max(float(track.landmarks.iod), 1e-6)
             distance = np.linalg.norm(landmarks.points.mean(0) - track.landmarks.points.mean(0))
             near = distance < 1.5 * float(track.landmarks.iod) and 0.6 < ratio < 1.7
-            likeness = float((template * track.template).mean())
+            likeness = float((looks * track.template).mean())
             soon = time_s - track.seen_s <= self.settings.max_gap_s
             rank = likeness + (1.0 if near and soon else 0.0)
             if ((near and soon) or likeness >= SAME_PERSON) and (best is None or rank > best[0]):
@@ -238,8 +239,8 @@ def _plausible(now: Landmarks, before: Landmarks, shape: tuple[int, ...]) -> boo
     return bool(now.score >= KEEP_SCORE and inside and 0.7 < ratio < 1.4)
 
 
-def _template(grey: npt.NDArray[np.uint8], landmarks: Landmarks) -> npt.NDArray[np.float32]:
-    """Aligned face of 42 x 35 pixels with zero mean and unit variance."""
+def template(grey: npt.NDArray[np.uint8], landmarks: Landmarks) -> npt.NDArray[np.float32]:
+    """Return the aligned face at 42 x 35 pixels, with zero mean and unit variance: the looks by which it is known."""
     crop = align(grey, crop_transform(landmarks.points, width=TEMPLATE_WIDTH), width=TEMPLATE_WIDTH).astype(np.float32)
     centred = crop - crop.mean()
     return np.asarray(centred / max(float(centred.std()), 1e-3), np.float32)
