@@ -19,6 +19,8 @@ def test_movements_lie_in_the_clip_and_apart(seed: int) -> None:
     assert ends[0][0] > 0
     assert ends[-1][1] < 20.0
     assert all(a[1] < b[0] for a, b in zip(ends, ends[1:], strict=False))
+    rests = zip([(0.0, 0.0), *((m.profile.first_s, m.profile.last_s) for m in expressions)], expressions, strict=False)
+    assert all(m.profile.first_s - end >= 0.3 - 1e-9 for (_, end), m in rests)
     for m in expressions:
         low, high = PERCENT[m.kind]
         assert low <= m.peak_percent_iod <= high
