@@ -57,7 +57,7 @@ class FileReader(VideoReader):
         self._fps_given = fps
         # The table for random access grows while the video is first read.
         self._ticks, self._times, self._keys = array("q"), array("d"), array("q")
-        self._damaged = False
+        self._damaged = self._concluded = False
         with open_stream(path) as (container, stream):
             self._announced_s = announced_seconds(container, stream)
             scan = scan_packets(container, stream)
@@ -131,7 +131,10 @@ class FileReader(VideoReader):
         return Frame(index, time_s, DecodedPicture(picture, self._display))
 
     def _conclude(self, damage: Damage, clock: Clock, end_s: float) -> None:
-        """Say what was wrong with the video, now that it was read to its end."""
+        """Say what was wrong with the video, now that it was read to its end for the first time."""
+        if self._concluded:
+            return
+        self._concluded = True
         name = self.path.name
         self._damaged = bool(damage.damaged or damage.skipped)
         late_s = max(0.1, 3 * self._gap_s)
