@@ -65,7 +65,8 @@ def _show(found: Probe) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(found.video.path), caption=Text(_header(found)), title_justify="left", expand=False)
+    title = Text(f"{found.video.path}\n{_header(found)}")
+    table = Table(title=title, title_justify="left", title_style="")
     table.add_column("measure", no_wrap=True)
     table.add_column("value", justify="right")
     table.add_column("verdict", no_wrap=True)
@@ -107,7 +108,7 @@ def _rows(found: Probe) -> list[tuple[str, str, str, str]]:
     return [
         (
             name.replace("_", " "),
-            "not measured" if m.value is None else f"{m.value:.4g} {m.unit}",
+            "not measured" if m.value is None else f"{m.value:.3g} {m.unit}",
             m.verdict,
             m.advice,
         )

@@ -232,7 +232,7 @@ class QualityMeter:
             ("noise", noise, "grey levels", judge(noise, 2, 5)),
             ("blur", blur, "% of the inter-ocular distance", judge(blur, 2, 4)),
             ("clipped", clipped, "% of the face" if self._seen else "% of the picture", judge(clipped, 1, 5)),
-            ("brightness", brightness, "grey level of 255", light),
+            ("brightness", brightness, "of 255 grey levels", light),
             ("blockiness", blocks, "times the difference within blocks", judge(blocks, 1.3, 1.6)),
             ("flicker", depth, "% of the brightness", judge(depth, 0.5, 2)),
         ]
