@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from portraits import POINTS, portrait
 
-from fleeting.errors import FleetingWarning, SettingsError
+from fleeting.errors import FleetingWarning, NoFaceError, SettingsError
 from fleeting.records import VideoInfo
 from fleeting.synthesis.action_units import Activation
 from fleeting.synthesis.camera import PERFECT
@@ -187,3 +187,25 @@ def test_from_file_to_file(tmp_path: Path, film: PortraitClip, video: Memory) ->
     corner = slice(y - 15, y + 15), slice(x - 15, x + 15)
     moved = [np.abs(f.rgb.astype(float) - video._pictures[f.index])[corner].mean() for f in frames]
     assert np.mean(moved[18:22]) > 2 * np.mean(moved[:8])
+
+
+def test_variable_frame_rates_keep_their_times(tmp_path: Path, film: PortraitClip, video: Memory) -> None:
+    times = [i / 40 + (0.01 if i % 3 == 1 else 0.0) for i in range(48)]
+    source = tmp_path / "phone.mkv"
+    with VideoWriter(source, fps=40.0, size=(200, 200), codec="ffv1") as writer:
+        for picture, time_s in zip(video._pictures, times, strict=True):
+            writer.write(picture, time_s=time_s)
+    with open_video(source) as reader:
+        (row,) = inject(reader, tmp_path / "out.mp4", [SMILE], points=following(film))
+        assert reader.info.variable_frame_rate
+    with open_video(tmp_path / "out.mp4") as reader:
+        assert [f.time_s for f in reader] == pytest.approx(times, abs=0.0011)
+    strong = [i for i, t in enumerate(times) if SMILE.profile(t) >= 0.05 - 1e-6]
+    assert (row.onset, row.offset) == (strong[0], strong[-1])
+    assert row.onset_s == pytest.approx(times[row.onset], abs=0.0011)
+
+
+def test_a_video_without_a_face_is_refused_and_nothing_written(tmp_path: Path, video: Memory) -> None:
+    with pytest.warns(FleetingWarning, match="left out"), pytest.raises(NoFaceError, match="at least one of 1 mov"):
+        inject(video, tmp_path / "out.mp4", [SMILE], points=lambda frame: None)
+    assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.errors import FleetingWarning, SettingsError
+from fleeting.errors import FleetingWarning, NoFaceError, SettingsError
 from fleeting.faces.align import ANCHOR_WEIGHTS, ANCHORS, fit_similarity
 from fleeting.synthesis.action_units import displacement_field
 from fleeting.synthesis.face_frame import Grid, face_frame, pixel_grid
@@ -264,6 +264,8 @@ def inject(
 
     Raises
     ------
+    NoFaceError
+        Where every movement had to be left out.
     OutputError
         Where the disk refuses.
     SettingsError
@@ -272,6 +274,12 @@ def inject(
     from dataclasses import replace
 
     injection = Injection(reader, movements, points=points)
+    if movements and not injection.rows:
+        raise NoFaceError(
+            f"a face in view during at least one of {len(movements)} movements",
+            f"none in {reader.path.name}",
+            "Choose a video that shows a face for longer, or another --seed.",
+        )
     info = reader.info
     odd = info.width % 2 or info.height % 2
     with VideoWriter(
