@@ -47,9 +47,11 @@ def test_absent_classes_are_left_out() -> None:
 
 def test_calibration_error_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.45, 0.55]])
-    truth = np.array([0, 1, 1, 0])
-    # Bin .8-.9: confidence .9, accuracy .5, half of the rows; bin .5-.6 (both .6 and .55): .575 against .5.
-    assert metrics.calibration_error(probabilities, truth) == pytest.approx(0.5 * 0.4 + 0.5 * 0.075)
+    truth = np.array([0, 1, 1, 1])
+    # Bin .8-.9: confidence .9, accuracy .5, half of the rows; bin .5-.6 (both .6 and .55): .575 against 1.
+    assert metrics.calibration_error(probabilities, truth) == pytest.approx(0.5 * 0.4 + 0.5 * 0.425)
+    # One bin for all would let the two gaps cancel.
+    assert metrics.calibration_error(probabilities, truth, bins=1) == pytest.approx(0.0125)
     assert metrics.calibration_error(np.eye(2)[[0, 1]], np.array([0, 1])) == 0
 
 
