@@ -1,11 +1,13 @@
-"""Find faces and make sure of them: the finder proposes, the landmark network places 68 points and confirms.
+"""Find faces and make sure of them: two networks that were trained apart have to agree.
 
-Two networks that were trained apart have to agree, so the finder may be generous (nothing small, turned or dark is
-lost) without false faces. The box that is returned is the one of the confirmed points.
+The finder proposes places. The landmark network puts 68 points on each and says whether it sees a face; the finder
+looks once more at the face as those points lay it out, level and of one size. The three answers are weighed together,
+so that the finder may be generous (nothing small, turned or dark is lost) without false faces.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -17,14 +19,18 @@ from fleeting.faces.finder import COARSE_PIXELS, FINE_PIXELS, FaceFinder, distin
 from fleeting.faces.landmarks import LandmarkNet, Landmarks
 from fleeting.records import FaceBox
 
-PROPOSE = 0.25
+PROPOSE = 0.15
 """Finder probability from which a place is looked at more closely."""
 
-CONFIRM = 0.8
-"""Probability of a face, by the landmark network on the crop of its own points, from which a face is reported."""
-
 HOPELESS = 0.1
-"""Below this probability on the finder's crop there is no second look."""
+"""Below this probability on the finder's crop the landmark network looks no second time."""
+
+CONFIRM = 0.5
+"""Probability, of all evidence together, from which a face is reported."""
+
+EVIDENCE = (-3.0, 1.6, 0.8, 1.8)
+"""Weights in log-odds: constant, finder's proposal, landmark network's second look, finder's second look. Fitted on
+validation people by ``benchmarks/faces_evidence.py``."""
 
 SMALLEST_PX = 16.0
 """Smaller boxes (longer side, pixels of the frame) show too little of a face to tell it from anything else."""
@@ -32,22 +38,48 @@ SMALLEST_PX = 16.0
 MOST_PROPOSALS = 32
 """Proposals of one search that are looked at, the most probable first."""
 
+Grey = npt.NDArray[np.uint8]
+
 
 class Proposer(Protocol):
     """Proposes boxes; `faces.finder.FaceFinder` is the shipped one."""
 
-    def search(self, grey: npt.NDArray[np.uint8], *, pixels: int, threshold: float | None = None) -> list[FaceBox]:
+    def search(self, grey: Grey, *, pixels: int, threshold: float | None = None) -> list[FaceBox]:
         """Return boxes of a (h, w) uint8 frame, searched at a number of pixels."""
+
+    def again(self, grey: Grey, points: npt.NDArray[np.floating]) -> float:
+        """Return the log-odds of a face at points (68, 2), seen level and of one size."""
 
 
 class Verifier(Protocol):
     """Places landmarks and scores faces; `faces.landmarks.LandmarkNet` is the shipped one."""
 
-    def __call__(self, grey: npt.NDArray[np.uint8], boxes: Sequence[FaceBox]) -> list[Landmarks]:
+    def __call__(self, grey: Grey, boxes: Sequence[FaceBox]) -> list[Landmarks]:
         """Return landmarks for each box."""
 
-    def from_points(self, grey: npt.NDArray[np.uint8], points: Sequence[npt.NDArray[Any]]) -> list[Landmarks]:
+    def from_points(self, grey: Grey, points: Sequence[npt.NDArray[Any]]) -> list[Landmarks]:
         """Return new landmarks for each of the given ones, (68, 2) in pixels of the frame."""
+
+
+def log_odds(probability: float) -> float:
+    """Log-odds of a probability, which is held between 1e-5 and 1 - 1e-5: one network alone never decides."""
+    held = min(max(probability, 1e-5), 1 - 1e-5)
+    return math.log(held / (1 - held))
+
+
+def weigh(proposed: float, landmarks: float, again: float) -> float:
+    """Probability of a face from the three answers.
+
+    Parameters
+    ----------
+    proposed, landmarks
+        Probabilities of the finder and, on the crop of its own points, of the landmark network.
+    again
+        Log-odds of the finder's second look.
+    """
+    constant, first, second, third = EVIDENCE
+    total = constant + first * log_odds(proposed) + second * log_odds(landmarks) + third * again
+    return 1.0 / (1.0 + math.exp(-min(max(total, -30.0), 30.0)))
 
 
 class FaceDetector:
@@ -65,7 +97,7 @@ class FaceDetector:
         self._finder = finder or FaceFinder(threads=threads)
         self._landmarks = landmarks or LandmarkNet(threads=threads)
 
-    def __call__(self, grey: npt.NDArray[np.uint8]) -> list[tuple[FaceBox, Landmarks]]:
+    def __call__(self, grey: Grey) -> list[tuple[FaceBox, Landmarks]]:
         """Find the faces of a frame.
 
         Parameters
@@ -76,21 +108,34 @@ class FaceDetector:
         Returns
         -------
         list of (FaceBox, Landmarks)
-            In pixels of the frame, the largest first; the box is that of the 68 points, its score the landmark
-            network's. The frame is searched finer only where the first search confirms no face.
+            In pixels of the frame, the largest first; the box is that of the 68 points, its score the probability of a
+            face by all evidence. The frame is searched finer only where the first search confirms no face.
         """
         # Where the first search saw every pixel, a finer one shows nothing new.
         searches = (COARSE_PIXELS, FINE_PIXELS) if grey.size > COARSE_PIXELS else (COARSE_PIXELS,)
         for pixels in searches:
-            proposed = self._finder.search(grey, pixels=pixels, threshold=PROPOSE)
-            found = self._confirm(grey, sorted(proposed, key=lambda b: -b.score)[:MOST_PROPOSALS])
-            if found:
-                return found
+            found = [(box, seen) for box, seen, _ in self.candidates(grey, pixels=pixels) if box.score >= CONFIRM]
+            faces = dict(found)
+            if faces:
+                return [(box, faces[box]) for box in distinct(list(faces))]
         return []
 
-    def _confirm(self, grey: npt.NDArray[np.uint8], boxes: list[FaceBox]) -> list[tuple[FaceBox, Landmarks]]:
-        boxes = [box for box in boxes if max(box.width, box.height) >= SMALLEST_PX]
-        first = [seen for seen in self._landmarks(grey, boxes) if seen.score >= HOPELESS and seen.iod > 1.0]
-        second = self._landmarks.from_points(grey, [seen.points for seen in first])
-        faces = {points_box(seen.points, score=seen.score): seen for seen in second if seen.score >= CONFIRM}
-        return [(box, faces[box]) for box in distinct(list(faces))]
+    def candidates(self, grey: Grey, *, pixels: int) -> list[tuple[FaceBox, Landmarks, tuple[float, float, float]]]:
+        """Search once, at a number of pixels, and weigh every proposal, confirmed or not.
+
+        Returns
+        -------
+        list of (FaceBox, Landmarks, answers)
+            Box of the points with the probability of a face; the three answers as `weigh` takes them.
+        """
+        proposed = self._finder.search(grey, pixels=pixels, threshold=PROPOSE)
+        proposed = [box for box in proposed if max(box.width, box.height) >= SMALLEST_PX]
+        proposed = sorted(proposed, key=lambda b: -b.score)[:MOST_PROPOSALS]
+        first = zip(proposed, self._landmarks(grey, proposed), strict=True)
+        hopeful = [(box.score, seen) for box, seen in first if seen.score >= HOPELESS and seen.iod > 1.0]
+        second = self._landmarks.from_points(grey, [seen.points for _, seen in hopeful])
+        result = []
+        for (score, _), seen in zip(hopeful, second, strict=True):
+            answers = (score, seen.score, self._finder.again(grey, seen.points))
+            result.append((points_box(seen.points, score=weigh(*answers)), seen, answers))
+        return result

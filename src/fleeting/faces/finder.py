@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting import weights
+from fleeting.faces.crop import MARGIN, cut, points_transform
 from fleeting.records import FaceBox
 
 STRIDE = 8
@@ -28,6 +29,10 @@ LARGEST_ENLARGEMENT = 4.0
 
 SAME_FACE_IOU = 0.4
 """Of two boxes that overlap by more than this, the one with the lower score is dropped."""
+
+AGAIN_SIZE = 128
+AGAIN_FACE = 64
+"""The second look: side of the crop, and longer side of the face's box in it, in pixels."""
 
 Grey = npt.NDArray[np.uint8]
 
@@ -141,3 +146,29 @@ class FaceFinder:
         heat, sides = self._session.run(None, {"grey": picture[None, None].astype(np.float32)})
         least = self.threshold if threshold is None else threshold
         return decode(heat[0, 0], sides[0], threshold=least, scale=scale)
+
+    def again(self, grey: Grey, points: npt.NDArray[np.floating]) -> float:
+        """Look once more at a face whose points are known.
+
+        What looks like a face by chance seldom does so again when it is turned level, brought to one size and mirrored.
+
+        Parameters
+        ----------
+        grey
+            (h, w) uint8.
+        points
+            (68, 2) in pixels of the frame.
+
+        Returns
+        -------
+        float
+            Log-odds of a face in the middle of the level crop, mean of the crop and its mirror image.
+        """
+        inner = round(AGAIN_FACE * MARGIN)
+        transform = points_transform(points, size=inner)[0]
+        transform[:, 2] += (AGAIN_SIZE - inner) / 2
+        crop = cut(grey, transform, size=AGAIN_SIZE)
+        both = np.stack([crop, crop[:, ::-1]])[:, None].astype(np.float32)
+        heat = self._session.run(("heat",), {"grey": both})[0][:, 0]
+        middle = slice(AGAIN_SIZE // STRIDE // 2 - 2, AGAIN_SIZE // STRIDE // 2 + 2)
+        return float(heat[:, middle, middle].max((1, 2)).mean())
