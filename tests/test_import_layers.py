@@ -40,7 +40,8 @@ ABOVE = (
     | {"motion", "spotting", "synthesis", "datasets", "models", "training", "evaluation", "inference"}
     | {"explain", "report", "export"}
 )
-ALLOWED["api"] = ABOVE
+ALLOWED["results"] = FOUNDATION
+ALLOWED["api"] = ABOVE | {"results"}
 ALLOWED["cli"] = ABOVE | {"api"}
 ALLOWED["__main__"] = {"cli"}
 ALLOWED["web"] = ABOVE | {"api"}

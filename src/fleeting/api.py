@@ -6,26 +6,25 @@ This is where the layers meet: analysis, report and export below it know nothing
 from __future__ import annotations
 
 import difflib
-import json
 import logging
-import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleeting.errors import FleetingError, InputError
-from fleeting.files import make_folder, output_error
+from fleeting import results
+from fleeting.errors import FleetingError, InputError, SettingsError, VideoError
 from fleeting.records import Timeline
-from fleeting.settings import AnalyseSettings, to_dict
+from fleeting.settings import AnalyseSettings
 
 log = logging.getLogger(__name__)
 
 REPORT_NAME = "report.html"
-TIMELINE_NAME = "timeline.json"
 MEDIA_NAME = "media.npz"
+
+Progress = Callable[[int, int | None], None]
+"""Called with the frames done so far and the number to be done (None where the video does not say)."""
 
 
 def analyse(
@@ -35,7 +34,7 @@ def analyse(
     settings: AnalyseSettings | None = None,
     fps: float | None = None,
     formats: Sequence[str] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Timeline:
     """Find the micro-expressions, macro-expressions and blinks of a video.
 
@@ -45,7 +44,8 @@ def analyse(
         A video file, or a folder of numbered images (then `fps` is needed).
     out
         Folder for the results: the report and the files of `formats` are written to ``out/NAME/``, whole or not at
-        all. Nothing is written where None.
+        all. They take the place of former results of the same video; files that a person has added or changed there
+        are kept. Nothing is written where None.
     settings
         See `settings.AnalyseSettings`.
     fps
@@ -66,21 +66,22 @@ def analyse(
     VideoError, NoFaceError
         Where the video cannot be used.
     OutputError
-        Where the results cannot be written.
+        Where the results cannot be written, or their place is taken by something else.
     SettingsError
         For an unknown format.
     """
     from fleeting.inference.analyse import analyse_video
 
     chosen = chosen_formats(formats)
-    if out is not None:
-        # A place that cannot be written is found out before the work, not after it.
-        _check_writable(make_folder(out))
-    with_report = out is not None and "report" in chosen
-    analysis = analyse_video(path, settings=settings, fps=fps, progress=progress, pictures=with_report)
-    if out is not None:
-        write_results(analysis.timeline, analysis.media, Path(out) / analysis.timeline.video.name, chosen)
-    return analysis.timeline
+    if out is None:
+        return analyse_video(path, settings=settings, fps=fps, progress=progress, pictures=False).timeline
+    results.check_writable(out)
+    video = Path(path)
+    folder = Path(out) / results.result_names([video])[0]
+    run = _run(video, settings, fps, chosen)
+    if run is not None:
+        results.check_place(folder, run)
+    return _analyse_into(folder, video, run, settings=settings, progress=progress)
 
 
 def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
@@ -93,52 +94,36 @@ def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
     SettingsError
         For an unknown name.
     """
-    from fleeting.export import DEFAULT_FORMATS, check_formats
+    from fleeting.export import DEFAULT_FORMATS, FORMATS
 
     if formats is None:
         return ("report", *DEFAULT_FORMATS)
-    files = check_formats([name for name in formats if name != "report"])
-    report = ("report",) if "report" in formats or "all" in formats else ()
-    return tuple(dict.fromkeys((*report, *files, "json")))
+    known = ("report", *FORMATS)
+    if not formats:
+        raise SettingsError(f"at least one format of {', '.join(known)}", "none", "Name one, or leave --format out.")
+    for name in formats:
+        if name not in (*known, "all"):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean '{near[0]}'?" if near else "Choose one of them, or 'all'."
+            raise SettingsError(f"a format of {', '.join(known)}", f"'{name}'", hint)
+    return known if "all" in formats else tuple(dict.fromkeys((*formats, "json")))
 
 
-def write_results(timeline: Timeline, media: Any, folder: Path, formats: Sequence[str]) -> None:
-    """Write report and files into a new folder, which then takes the place of `folder` at once."""
+def write_results(timeline: Timeline, media: Any, folder: Path, formats: Sequence[str], run: dict[str, Any]) -> None:
+    """Write report and files into a new folder, which then takes the place of `folder` at once.
+
+    `run` is what `results.describe_run` said of the video before it was analysed.
+    """
     from fleeting.export import write
     from fleeting.export.media import write_media
     from fleeting.report.build import build_report
 
-    make_folder(folder.parent)
-    try:
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name[:80]}.", suffix=".partial", dir=folder.parent))
-    except OSError as error:
-        raise output_error(folder, error) from error
-    try:
-        partial.chmod(0o755)
+    with results.new_folder(folder, run) as partial:
         if "report" in formats:
             build_report(timeline, media, partial / REPORT_NAME)
             if media:
                 write_media(media, partial / MEDIA_NAME)
         write(timeline, partial, [name for name in formats if name != "report"])
-        former = None
-        if folder.exists():
-            former = partial.with_suffix(".former")
-            folder.rename(former)
-        partial.rename(folder)
-        if former is not None:
-            shutil.rmtree(former, ignore_errors=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _check_writable(folder: Path) -> None:
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".fleeting-"):
-            pass
-    except OSError as error:
-        raise output_error(folder, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +158,18 @@ def analyse_many(
     formats: Sequence[str] | None = None,
     force: bool = False,
     on_start: Callable[[Path, int, int], None] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
     on_done: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Analyse several videos; one that fails does not stop the others, finished ones are skipped.
 
-    A video is finished when its folder holds a ``timeline.json`` of the same version and settings that is newer than
-    the video. Parameters as for `analyse`, and:
+    A video is finished when its folder holds every file that is asked for, made by the same version with the same
+    settings from a video of the same name, size and time of change. Parameters as for `analyse`, and:
 
     Parameters
     ----------
     force
-        Analyse finished videos again.
+        Analyse finished videos again, and replace results of another video of the same name.
     on_start, on_done
         Called before each video with its place and the number of videos, and after it with its outcome.
 
@@ -194,38 +179,40 @@ def analyse_many(
         What would fail for every video alike.
     """
     videos = [Path(p) for p in paths]
-    chosen_formats(formats)
-    _check_writable(make_folder(out))
+    chosen = chosen_formats(formats)
+    results.check_writable(out)
     outcomes: list[Outcome] = []
-    for place, (video, name) in enumerate(zip(videos, result_names(videos), strict=True)):
-        folder = Path(out) / name
+    for place, (video, name) in enumerate(zip(videos, results.result_names(videos), strict=True)):
         if on_start is not None:
             on_start(video, place, len(videos))
-        if not force and _finished(folder, video, settings or AnalyseSettings()):
-            outcome = Outcome(video, folder, skipped=True)
-        else:
-            outcome = _one(video, folder, settings=settings, fps=fps, formats=formats, progress=progress)
-        outcomes.append(outcome)
+        job = _Job(video, Path(out) / name, settings, fps, chosen, force)
+        outcomes.append(_one(job, progress))
         if on_done is not None:
-            on_done(outcome)
+            on_done(outcomes[-1])
     return outcomes
 
 
-def _one(
-    video: Path,
-    folder: Path,
-    *,
-    settings: AnalyseSettings | None,
-    fps: float | None,
-    formats: Sequence[str] | None,
-    progress: Callable[[int, int | None], None] | None,
-) -> Outcome:
-    from fleeting.inference.analyse import analyse_video
+@dataclass(frozen=True, slots=True)
+class _Job:
+    video: Path
+    folder: Path
+    settings: AnalyseSettings | None
+    fps: float | None
+    formats: tuple[str, ...]
+    force: bool
 
+
+def _one(job: _Job, progress: Progress | None) -> Outcome:
+    """Analyse one video of a batch, which must not stop at it."""
+    video, folder = job.video, job.folder
     try:
-        chosen = chosen_formats(formats)
-        analysis = analyse_video(video, settings=settings, fps=fps, progress=progress, pictures="report" in chosen)
-        write_results(analysis.timeline, analysis.media, folder, chosen)
+        run = _run(video, job.settings, job.fps, job.formats)
+        if run is not None:
+            results.settle(folder)
+            if not job.force and results.is_finished(folder, run):
+                return Outcome(video, folder, skipped=True)
+            results.check_place(folder, run, force=job.force)
+        timeline = _analyse_into(folder, video, run, settings=job.settings, progress=progress)
     except FleetingError as error:
         return Outcome(video, folder, error=str(error))
     except MemoryError:
@@ -233,42 +220,49 @@ def _one(
             video, folder, error="The memory of this machine is full. Close other programs or cut the video."
         )
     except Exception as error:
-        # A batch over a night must not stop at one video; the trace goes to the log for whoever mends it.
-        log.exception("analysis of %s failed", video)
-        return Outcome(video, folder, error=f"An error in Fleeting itself ({type(error).__name__}: {error}).")
-    return Outcome(video, folder, timeline=analysis.timeline)
+        # The trace goes to the log for whoever mends it; it need not stop a batch that runs over a night.
+        log.info("analysis of %s failed", video, exc_info=True)
+        return Outcome(
+            video,
+            folder,
+            error=f"An error in Fleeting itself ({type(error).__name__}: {error}). Say 'fleeting -v analyse' for more.",
+        )
+    return Outcome(video, folder, timeline=timeline)
 
 
-def result_names(videos: Sequence[Path]) -> list[str]:
-    """Return a folder name for each video: its stem, with more of its path where stems are the same.
-
-    Raises
-    ------
-    InputError
-        Where one video is named twice.
-    """
-    resolved = [v.resolve() for v in videos]
-    twice = [str(v) for v, count in Counter(resolved).items() if count > 1]
-    if twice:
-        raise InputError("each video once", f"{twice[0]} more than once", "Remove it from the list.")
-    names = [v.name if v.is_dir() else v.stem for v in resolved]
-    for longer in (lambda v: v.name, lambda v: f"{v.parent.name}_{v.name}", lambda v: "_".join(v.parts[1:])):
-        counts = Counter(names)
-        names = [longer(v) if counts[n] > 1 else n for n, v in zip(names, resolved, strict=True)]
-    return names
-
-
-def _finished(folder: Path, video: Path, settings: AnalyseSettings) -> bool:
+def _run(
+    video: Path, settings: AnalyseSettings | None, fps: float | None, formats: Sequence[str]
+) -> dict[str, Any] | None:
+    """Describe a run; None for a video that cannot be looked at, about which the reader says more."""
     import fleeting
 
-    timeline = folder / TIMELINE_NAME
     try:
-        stored = json.loads(timeline.read_text(encoding="utf-8"))
-        newer = timeline.stat().st_mtime >= video.stat().st_mtime
-    except (OSError, ValueError):
-        return False
-    same = stored.get("version") == fleeting.__version__ and stored.get("settings") == to_dict(settings)
-    return bool(newer and same)
+        return results.describe_run(
+            video, settings=settings or AnalyseSettings(), fps=fps, formats=formats, version=fleeting.__version__
+        )
+    except OSError:
+        return None
+
+
+def _analyse_into(
+    folder: Path,
+    video: Path,
+    run: dict[str, Any] | None,
+    *,
+    settings: AnalyseSettings | None,
+    progress: Progress | None,
+) -> Timeline:
+    from fleeting.inference.analyse import analyse_video
+    from fleeting.video.reader import open_video
+
+    if run is None:
+        open_video(video).close()
+        raise VideoError("a video that can be looked at", f"{video}, which has gone meanwhile", "Try again.")
+    analysis = analyse_video(
+        video, settings=settings, fps=run["fps"], progress=progress, pictures="report" in run["formats"]
+    )
+    write_results(analysis.timeline, analysis.media, folder, run["formats"], run)
+    return analysis.timeline
 
 
 def evaluate(
@@ -305,7 +299,7 @@ def evaluate(
         hint = f"Did you mean '{near[0]}'?" if near else "Choose one of them."
         raise InputError(f"one of {', '.join(EVALUATIONS)}", f"'{model}'", hint)
     if out is not None:
-        _check_writable(make_folder(out))
+        results.check_writable(out)
         return EVALUATIONS[model](Path(data), Path(out), fps)
     with tempfile.TemporaryDirectory(prefix="fleeting-") as folder:
         return EVALUATIONS[model](Path(data), Path(folder), fps)

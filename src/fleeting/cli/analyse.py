@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import glob
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fleeting.cli.frame_progress import FrameProgress
 from fleeting.errors import InputError
 from fleeting.settings import FLOW_METHODS, AnalyseSettings
 
@@ -25,7 +25,10 @@ def analyse(
         str | None,
         typer.Option("--format", help="Files to write, separated by commas: report,csv,json,... All where not given."),
     ] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames per second of image folders.")] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Frames per second of image folders, or of a camera that stores a slower rate."),
+    ] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Analyse every face, not the largest alone.")] = False,
     flow: Annotated[str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}.")] = None,
     settings_file: Annotated[Path | None, typer.Option("--settings", help="Settings as TOML.")] = None,
@@ -34,25 +37,34 @@ def analyse(
 ) -> None:
     """Find the micro-expressions of videos: a timeline, a report and annotation files for each.
 
+    A stopped batch goes on where it was when the same command is given again. Exit status 0 only if every video was
+    analysed.
+
     Example: fleeting analyse interview.mp4 --out results
     """
-    from fleeting.api import analyse_many
+    from fleeting.api import Outcome, analyse_many
 
     settings = _settings(settings_file, all_faces=all_faces, flow=flow)
-    paths = _expand(videos)
     display = _Display(as_json=as_json)
-    chosen = [f.strip() for f in formats.split(",") if f.strip()] if formats else None
-    outcomes = analyse_many(
-        paths,
-        out=out,
-        settings=settings,
-        fps=fps,
-        formats=chosen,
-        force=force,
-        on_start=display.start,
-        progress=display.progress,
-        on_done=display.done,
-    )
+    paths, unmatched = _expand(videos, out)
+    outcomes = [Outcome(Path(u), out, error=_no_match(u)) for u in unmatched]
+    for outcome in outcomes:
+        display.done(outcome)
+    try:
+        outcomes += analyse_many(
+            paths,
+            out=out,
+            settings=settings,
+            fps=fps,
+            formats=None if formats is None else [f.strip() for f in formats.split(",") if f.strip()],
+            force=force,
+            on_start=display.start,
+            progress=display.progress,
+            on_done=display.done,
+        )
+    except KeyboardInterrupt:
+        display.stopped(len(paths))
+        raise
     failed = [o for o in outcomes if o.error is not None]
     if failed:
         typer.echo(f"{len(failed)} of {len(outcomes)} failed:", err=True)
@@ -72,62 +84,65 @@ def _settings(path: Path | None, *, all_faces: bool, flow: str | None) -> Analys
     return from_dict(AnalyseSettings, values)
 
 
-def _expand(patterns: list[str]) -> list[Path]:
-    """Files that the arguments name; a pattern that the shell left alone is expanded here."""
+def _expand(patterns: list[str], out: Path) -> tuple[list[Path], list[str]]:
+    """Paths that the arguments name, each once, and patterns without a match; patterns are expanded here too."""
     paths: list[Path] = []
+    unmatched: list[str] = []
     for pattern in patterns:
-        found = sorted(glob.glob(pattern, recursive=True)) if any(c in pattern for c in "*?[") else []
-        if found:
-            paths += [Path(p) for p in found]
-        elif any(c in pattern for c in "*?[") and not Path(pattern).exists():
-            raise InputError("a pattern that matches a file", f"'{pattern}' without a match", "Check the path.")
-        else:
+        if not any(c in pattern for c in "*?[") or Path(pattern).exists():
             paths.append(Path(pattern))
-    unique = list(dict.fromkeys(p.resolve() for p in paths))
-    by_resolved = {p.resolve(): p for p in reversed(paths)}
-    return [by_resolved[p] for p in unique]
+            continue
+        found = sorted(glob.glob(pattern, recursive=True))
+        paths += [Path(p) for p in found]
+        unmatched += [] if found else [pattern]
+    unique: dict[Path, Path] = {}
+    for path in paths:
+        if path.resolve() == out.resolve():
+            typer.echo(f"warning: {path} is the folder of the results; it is left out.", err=True)
+        elif unique.setdefault(path.resolve(), path) != path or paths.count(path) > 1:
+            typer.echo(f"warning: {path} is named more than once; it is analysed once.", err=True)
+    return list(unique.values()), unmatched
+
+
+def _no_match(pattern: str) -> str:
+    return str(InputError("a pattern that matches a file", f"'{pattern}' without a match", "Check the path."))
 
 
 class _Display:
-    """Progress: a line that rewrites itself on a terminal, plain lines in a log."""
+    """What the user sees of a batch: lines on the standard error, results (or JSON) on the standard output."""
 
     def __init__(self, *, as_json: bool) -> None:
-        import sys
-
-        self._live = sys.stderr.isatty() and not as_json
         self._json = as_json
-        self._began = self._shown = 0.0
+        self._frames: FrameProgress | None = None
+        self._finished = 0
 
     def start(self, path: Path, place: int, count: int) -> None:
-        self._began = self._shown = time.monotonic()
-        if not self._json:
-            typer.echo(f"[{place + 1}/{count}] {path}", err=True)
+        self._frames = FrameProgress(f"[{place + 1}/{count}] {path.name}", quiet=self._json)
+        self._frames.begin()
 
     def progress(self, done: int, total: int | None) -> None:
-        now = time.monotonic()
-        if self._json or (done != total and now - self._shown < (0.2 if self._live else 10.0)):
-            return
-        self._shown = now
-        rate = done / max(now - self._began, 1e-6)
-        left = f", {max(total - done, 0) / rate:.0f} s left" if total else ""
-        of = f" of {total}" if total else ""
-        text = f"  {done}{of} frames, {rate:.0f} frames/s{left}"
-        if self._live:
-            typer.echo(f"\r\x1b[K{text}", err=True, nl=done == total)
-        else:
-            typer.echo(text, err=True)
+        if self._frames is not None:
+            self._frames(done, total)
 
     def done(self, outcome: Outcome) -> None:
-        if self._live:
-            typer.echo("\r\x1b[K", err=True, nl=False)
+        self._finished += outcome.error is None
+        if self._frames is not None:
+            self._frames.end()
         if self._json:
             typer.echo(_json_line(outcome))
         elif outcome.skipped:
-            typer.echo(f"  finished before, skipped: {outcome.folder} (--force analyses it again)", err=True)
+            typer.echo(f"{outcome.path}: finished before, see {outcome.folder} (--force analyses it again)", err=True)
         elif outcome.error is not None:
-            typer.echo(f"  failed: {outcome.error}", err=True)
+            typer.echo(f"error: {outcome.path}: {outcome.error}", err=True)
         elif outcome.timeline is not None:
             _summary(outcome)
+
+    def stopped(self, count: int) -> None:
+        if self._frames is not None:
+            self._frames.end()
+        typer.echo(
+            f"{self._finished} of {count} videos are finished; the same command goes on with the others.", err=True
+        )
 
 
 def _summary(outcome: Outcome) -> None:
@@ -155,5 +170,6 @@ def _json_line(outcome: Outcome) -> str:
     row: dict[str, object] = {"path": str(outcome.path), "folder": str(outcome.folder), "skipped": outcome.skipped}
     row["error"] = outcome.error
     if outcome.timeline is not None:
+        row["warnings"] = list(outcome.timeline.warnings)
         row["events"] = {k: len(outcome.timeline.of_kind(k)) for k in ("micro", "macro", "blink")}
     return json.dumps(row)

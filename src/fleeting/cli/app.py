@@ -8,7 +8,9 @@ One module of this package per command, with a function of the command's name. M
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
 import warnings
 from typing import Annotated
 
@@ -17,12 +19,15 @@ import typer
 from fleeting.cli.analyse import analyse
 from fleeting.cli.demo import demo
 from fleeting.cli.evaluate import evaluate
+from fleeting.cli.frame_progress import CLEAR
 from fleeting.cli.magnify import magnify
 from fleeting.cli.probe import probe
 from fleeting.cli.report import report
 from fleeting.cli.synthesise import synthesise
 from fleeting.cli.train import train
 from fleeting.errors import FleetingError, FleetingWarning
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="fleeting",
@@ -68,27 +73,45 @@ app.command("synthesize", hidden=True)(synthesise)
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object) -> None:
     if issubclass(category, FleetingWarning):
-        typer.echo(f"warning: {message}", err=True)
+        start = CLEAR if sys.stderr.isatty() else ""  # a line of progress may stand there
+        typer.echo(f"{start}warning: {message}", err=True)
+    else:
+        log.info("%s: %s", category.__name__, message)
+
+
+_STOPPED = (130, 143)
+
+
+def _stop(number: int, _: object) -> None:
+    """Let a stop from outside run the same clearing up as one from the keyboard."""
+    raise SystemExit(128 + number)
 
 
 def run(application: typer.Typer) -> int:
     """Run the application and return its exit status; errors of the package are printed in one line, without a trace.
 
     Exit status 1: an input failed or results could not be written. 2: the command line itself is wrong.
-    130: stopped from the keyboard.
+    130: stopped from the keyboard. 143: told to stop by the system.
     """
+    # A library may be silenced by its user; a command has none but the one who reads its output.
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    warnings.simplefilter("always", FleetingWarning)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
     try:
         application(standalone_mode=True)
     except FleetingError as error:
         typer.echo(f"error: {error}", err=True)
         return 1
     except SystemExit as stop:
+        if stop.code in _STOPPED:
+            typer.echo("stopped.", err=True)
         return stop.code if isinstance(stop.code, int) else 1
     except KeyboardInterrupt:
         typer.echo("stopped.", err=True)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
+    except Exception as error:
+        log.info("the trace", exc_info=True)
+        typer.echo(f"error: in Fleeting itself ({type(error).__name__}: {error}); 'fleeting -v' shows more.", err=True)
         return 1
     return 0

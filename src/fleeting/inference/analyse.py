@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from fleeting import weights
@@ -39,6 +39,9 @@ SIDE_BY_SIDE = 3
 
 MICRO_FPS = 25.0
 """Below this frame rate a movement of half a second covers too few frames to be told from noise."""
+
+CODING_NOISE = 12
+"""Grey levels by which compression lets the frames of a still picture differ; a living face differs by far more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +102,15 @@ def analyse_video(
         Where no face, or none large enough, is in view.
     """
     settings = settings or AnalyseSettings()
-    with _collected_warnings() as notes, open_video(path, fps=fps) as reader:
-        meter = QualityMeter(reader.info)
+    with open_video(path, fps=fps) as reader:
+        notes: list[str] = []
+        meter = QualityMeter(reader.info, settings=settings.faces)
         seen = _first_look(reader, settings, meter, progress)
         time_s = np.array(seen.times)
         tracks = _usable_tracks(seen, settings, str(path))
         chosen = tracks if settings.faces.all_faces else tracks[:1]
         if len(tracks) > 1 and not settings.faces.all_faces:
-            _note(
+            notes.append(
                 f"{len(tracks)} faces in view; the largest (face {chosen[0].id}) was analysed. --all-faces takes all."
             )
         events: list[Event] = []
@@ -119,7 +123,9 @@ def analyse_video(
             signals.append(curves)
         events.sort(key=lambda e: (e.onset_frame, e.face, e.offset_frame))
         events, media = _second_look(reader, events, measured, settings, pictures=pictures)
-        _remarks(reader, seen, time_s)
+        notes += _remarks(reader, seen, time_s)
+    for note in notes:
+        warnings.warn(note, FleetingWarning, stacklevel=2)
     duration = float(time_s[-1] + (np.median(np.diff(time_s)) if len(time_s) > 1 else 0.0))
     timeline = Timeline(
         video=reader.info,
@@ -129,7 +135,7 @@ def analyse_video(
         events=tuple(events),
         signals=tuple(signals),
         quality=meter.quality(tracks[0]).to_dict(),
-        warnings=tuple(dict.fromkeys(notes)),
+        warnings=tuple(dict.fromkeys([*reader.warnings, *notes])),
         models={role: _summary(name) for role, name in _MODELS.items()},
         settings=to_dict(settings),
         version=_version(),
@@ -151,43 +157,22 @@ def _version() -> str:
     return str(fleeting.__version__)
 
 
-def _note(text: str) -> None:
-    warnings.warn(text, FleetingWarning, stacklevel=3)
-
-
-@contextmanager
-def _collected_warnings() -> Iterator[list[str]]:
-    """Keep the texts of the package's warnings for the timeline, and show them all the same."""
-    notes: list[str] = []
-    shown = warnings.showwarning
-
-    def note(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
-        if issubclass(category, FleetingWarning):
-            notes.append(str(message))
-        shown(message, category, *rest, **more)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", FleetingWarning)
-        warnings.showwarning = note
-        yield notes
-
-
 def _first_look(
     reader: VideoReader, settings: AnalyseSettings, meter: QualityMeter, progress: Progress | None
 ) -> _Pass:
     seen = _Pass()
     tracker = Tracker(settings.faces)
     motion: dict[int, RegionMotion] = {}
-    before: Any = None
+    first: Any = None
     for frame in reader:
         grey = frame.grey
         seen.times.append(frame.time_s)
         sightings = tracker.update(frame.index, frame.time_s, grey)
         meter.add(frame, [s.landmarks for s in sightings])
-        if not seen.changes and frame.index % 10 == 1:
-            seen.changes = before is not None and not np.array_equal(before, grey)
+        if not seen.changes:
+            first = grey if first is None else first
+            seen.changes = first.shape != grey.shape or cv2.norm(first, grey, cv2.NORM_INF) > CODING_NOISE
         if frame.index % 10 == 0:
-            before = grey if not seen.changes else None
             seen.brightness = max(seen.brightness, float(grey[::8, ::8].mean()))
         if not settings.faces.all_faces:
             sightings = sorted(sightings, key=lambda s: -float(s.landmarks.iod))
@@ -258,16 +243,17 @@ def _second_look(
     return events, media
 
 
-def _remarks(reader: VideoReader, seen: _Pass, time_s: Any) -> None:
-    rate = reader.info.fps
+def _remarks(reader: VideoReader, seen: _Pass, time_s: Any) -> list[str]:
+    """Say what makes the result doubtful although the video could be analysed."""
+    rate, lasts = reader.info.fps, time_s[-1] - time_s[0]
+    notes = []
     if rate < MICRO_FPS:
-        _note(
+        notes.append(
             f"{rate:.3g} frames/s: a micro-expression of 0.2 s covers {0.2 * rate:.1f} frames, too few to be found "
             f"reliably. Film at {MICRO_FPS:.0f} frames/s or more, better 100."
         )
-    if len(time_s) > 2 and not seen.changes:
-        _note("All frames look the same: this is a still picture filmed as a video, so nothing can move in it.")
-    if time_s[-1] - time_s[0] < 1.0:
-        _note(
-            f"{time_s[-1] - time_s[0]:.2f} s of video are too short to know the face at rest. Film some seconds more."
-        )
+    if not seen.changes:
+        notes.append("All frames look the same: this is a still picture filmed as a video, so nothing can move in it.")
+    if lasts < 1.0:
+        notes.append(f"The video lasts {lasts:.2f} s: too short to know the face at rest. Film some seconds more.")
+    return notes
