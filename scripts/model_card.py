@@ -1,0 +1,276 @@
+"""Write MODEL_CARD.md, and the figures of README.md: ``python scripts/model_card.py``.
+
+Everything comes from the cards beside the shipped networks (``src/fleeting/weights/*.json``) and from the measured
+results in ``benchmarks/results``, so that no figure is typed by hand; a test compares. What was not measured says so.
+``--check`` writes nothing and returns 1 where the files are out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+WEIGHTS = ROOT / "src" / "fleeting" / "weights"
+RESULTS = ROOT / "benchmarks" / "results"
+BEGIN, END = "<!-- figures: python scripts/model_card.py -->", "<!-- end of figures -->"
+MISSING = "not measured yet"
+
+HEAD = """\
+# Model card
+
+The networks that Fleeting ships, all of them trained by this project. Written by `python scripts/model_card.py` from
+the cards beside the networks (`src/fleeting/weights/*.json`); do not edit by hand.
+
+```python
+from fleeting import weights
+
+for name in weights.names():
+    print(name, weights.card(name)["scores"]["protocol"])
+```
+
+## What they are for
+
+Measuring brief facial movements in a video of a person who agreed to it: research, teaching, self-observation, and as a
+first pass for a trained coder who looks at every event.
+
+**Not for** telling lies from truth, judging what a person feels or thinks, choosing or grading people, or watching them
+without their knowledge. A movement of the face is not an emotion, and an emotion is not a reason. In the European
+Union, systems that infer emotions at the workplace and in education are prohibited except for medical or safety reasons
+(Regulation (EU) 2024/1689, article 5(1)(f)).
+
+**Who is missing.** The training data are mostly adults in public life and the participants of two laboratories. How the
+error differs by age, skin colour, sex or disability was not measured: the data carry no such labels. Expect it to
+differ.
+
+Networks are opened by ONNX Runtime after their SHA-256 was compared with the card; nothing is loaded from pickles, and
+nothing is downloaded.
+"""
+
+
+class Figure(NamedTuple):
+    """One row of the README's table."""
+
+    what: str
+    value: str
+    on: str
+    command: str
+
+
+def cards() -> dict[str, dict[str, Any]]:
+    """Card of every shipped network by name."""
+    return {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in sorted(WEIGHTS.glob("*.json"))}
+
+
+def results(name: str) -> Any:
+    """Content of a file of measured results; None where there is none."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def number(value: Any) -> str:
+    """Return a value for a table: numbers with at most four significant digits, lists joined."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(number(v) for v in value)
+    return str(value)
+
+
+def flat(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Leaves of nested dictionaries, each with its path in words; matrices become one row a line."""
+    for key, value in values.items():
+        name = f"{path} {key.replace('_', ' ')}".strip()
+        if isinstance(value, dict):
+            yield from flat(value, name)
+        elif isinstance(value, list) and value and isinstance(value[0], list):
+            yield name, "; ".join(number(row) for row in value)
+        elif value is not None:
+            yield name, number(value)
+
+
+def _people(card: dict[str, Any]) -> str:
+    subjects = card["subjects"]
+    if isinstance(subjects, dict):
+        return ", ".join(f"{name} {count}" for name, count in subjects.items())
+    return f"{len(subjects)}, named in the card"
+
+
+def _sentences(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
+
+
+def network(name: str, card: dict[str, Any]) -> str:
+    """Section of one network."""
+    size = (WEIGHTS / f"{name}.onnx").stat().st_size
+    scores = {k: v for k, v in card["scores"].items() if k not in ("protocol", "looked_at")}
+    rows = [
+        ("file", f"`{name}.onnx`, {size / 1e6:.2f} MB, SHA-256 `{card['sha256'][:16]}…`, version {card['version']}"),
+        ("data", _sentences(card["data"])),
+        ("people", _people(card)),
+        ("preprocessing", card["preprocessing"]),
+        ("labels", ", ".join(card["labels"])),
+        ("recipe", f"`{card['recipe'] if isinstance(card['recipe'], str) else f'recipes/{name}.toml'}`"),
+        ("command", f"`{card['command']}`"),
+        ("licence", card["licence"]),
+    ]
+    if "unsure" in card:
+        rows.insert(5, ("unsure", f"below a probability of {card['unsure']['threshold']}"))
+    lines = [f"## {name}", "", f"Task: {card['task']}.", "", "| | |", "|---|---|"]
+    lines += [f"| {key} | {value} |" for key, value in rows]
+    lines += [
+        "",
+        f"**Limits.** {_sentences(card['limits'])}",
+        "",
+        f"**Scores.** Protocol: {card['scores']['protocol']}.",
+    ]
+    if "looked_at" in card["scores"]:
+        lines += ["", f"How it was arrived at: {card['scores']['looked_at']}"]
+    lines += ["", "| score | value |", "|---|---|"]
+    lines += [f"| {key} | {value} |" for key, value in flat(scores)]
+    return "\n".join(lines) + "\n"
+
+
+def model_card() -> str:
+    """Text of MODEL_CARD.md."""
+    return "\n".join([HEAD, *(network(name, card) for name, card in cards().items())])
+
+
+def _recogniser() -> list[Figure]:
+    found, command = results("recogniser"), "python benchmarks/recogniser.py"
+    if found is None:
+        return [Figure("Class of a micro-expression, given onset and apex", MISSING, "", command)]
+    on = "{clips} clips of {subjects} people (CASME II, SMIC), each person held out once"
+    shipped, floor = found["shipped"], found["linear SVM"]
+    low, high = shipped["uf1_interval"]
+    on = on.format(**shipped)
+    return [
+        Figure(
+            "Class of a micro-expression (negative, positive, surprise), given onset and apex: UF1 and UAR",
+            f"{shipped['uf1']:.3f} [{low:.3f}, {high:.3f}], {shipped['uar']:.3f}",
+            on,
+            command,
+        ),
+        Figure("The same by a linear SVM", f"{floor['uf1']:.3f}, {floor['uar']:.3f}", on, command),
+        Figure(
+            "Answers other than “unsure”, and how many of these are right",
+            f"{shipped['coverage']:.0%}, {shipped['selective_accuracy']:.0%}",
+            on,
+            command,
+        ),
+    ]
+
+
+def _landmarks() -> list[Figure]:
+    found, command = results("landmarks"), "python benchmarks/landmarks.py --data ../shared/data"
+    what = "Faces found, and mean error of their 68 points (percent of the eye distance)"
+    if found is None or "fleeting" not in found:
+        return [Figure(what, MISSING, "", command)]
+    own = found["fleeting"]["detected"]
+    speed = found["fleeting"]["speed"]["points, one face a call"]["faces_per_s_of_processor_time"]
+    on = f"{own['images']} pictures of people that nothing was trained or chosen on"
+    rows = [Figure(what, f"{own['found_share']:.1%}, {own['nme68']:.2f}", on, command)]
+    if "mediapipe" in found:
+        other = found["mediapipe"]
+        rows.append(Figure("The same by MediaPipe", f"{other['found_share']:.1%}, {other['nme68']:.2f}", on, command))
+    return [*rows, Figure("Landmarks, faces a second on one core", f"{speed:.0f}", on, command)]
+
+
+def _faces() -> list[Figure]:
+    found, command = results("faces"), "python benchmarks/faces.py --data ../shared/data --teacher runs/teacher"
+    what = "False faces in pictures without a face"
+    if found is None:
+        return [Figure(what, MISSING, "", command)]
+    empty = found["no_face"]
+    on = f"{empty['pictures']} patterns, erased and shuffled faces, frames of an animation"
+    return [Figure(what, f"{empty['false_faces']}", on, command)]
+
+
+def _spotting() -> list[Figure]:
+    found, command = results("spotting"), "python benchmarks/spotting.py --data ../shared/data"
+    what = "Micro-expressions found in synthetic films, F1"
+    if found is None:
+        return [Figure(what, MISSING, "", command)]
+    command = f"{found['command']} --data ../shared/data"
+    films = f"films of {len(found['people'])} portraits whose movements are known; every second film holds none"
+    rates = [row["fps"] for row in found["rows"]]
+    scores = [row["metrics"]["micro"]["f1"] for row in found["rows"]]
+    quiet = [row["metrics"]["videos_without_micro"]["false_micro_per_minute"] for row in found["rows"]]
+    at = f"at {' / '.join(f'{r:g}' for r in rates)} frames/s"
+    return [
+        Figure(f"{what} {at}", " / ".join(_or_dash(s, 2) for s in scores), films, command),
+        Figure(
+            f"False ones a minute where there is none, {at}", " / ".join(_or_dash(q, 1) for q in quiet), films, command
+        ),
+    ]
+
+
+def _or_dash(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _flow() -> list[Figure]:
+    found, command = results("flow"), "python benchmarks/flow.py"
+    if found is None:
+        return [Figure("Error of dense flow (DIS)", MISSING, "", command)]
+    dis = found["dis"]["end_point_error_px"]
+    return [
+        Figure(
+            f"Error of dense flow (DIS) at a peak of {' / '.join(dis)} px",
+            " / ".join(f"{e:.3f}" for e in dis.values()) + " px",
+            "smooth fields over a drawn texture",
+            command,
+        )
+    ]
+
+
+def _startup() -> list[Figure]:
+    found, command = results("startup"), "python benchmarks/startup.py"
+    if found is None:
+        return [Figure("`fleeting --help` answers in", MISSING, "", command)]
+    own = found["commands"]["fleeting --help"]
+    on = f"a machine with {found['processors']} processors and a load of {found['load_average']:.0f}"
+    value = f"{own['wall_s']:.2f} s ({own['processor_s']:.2f} s of processor time)"
+    return [Figure("`fleeting --help` answers in", value, on, command)]
+
+
+def figures() -> list[Figure]:
+    """All rows of the README's table."""
+    return [*_recogniser(), *_spotting(), *_landmarks(), *_faces(), *_flow(), *_startup()]
+
+
+def figures_block() -> str:
+    """Return the README's table of figures, with its two markers."""
+    rows = [f"| {f.what} | {f.value} | {f.on} | `{f.command}` |" for f in figures()]
+    return "\n".join([BEGIN, "| | figure | measured on | by |", "|---|---|---|---|", *rows, END])
+
+
+def with_figures(readme: str) -> str:
+    """Put the current figures between the README's markers."""
+    before, rest = readme.split(BEGIN)
+    return before + figures_block() + rest.split(END)[1]
+
+
+def main() -> int:
+    """Write both files, or check them; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; return 1 where a file is out of date")
+    check = parser.parse_args().check
+    readme = ROOT / "README.md"
+    wanted = {ROOT / "MODEL_CARD.md": model_card(), readme: with_figures(readme.read_text(encoding="utf-8"))}
+    stale = [p for p, text in wanted.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if not check:
+            path.write_text(wanted[path], encoding="utf-8")
+        print(f"{path.name}: {'out of date' if check else 'written'}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
