@@ -30,6 +30,9 @@ LARGEST_ENLARGEMENT = 4.0
 SAME_FACE_IOU = 0.4
 """Of two boxes that overlap by more than this, the one with the lower score is dropped."""
 
+FLAT = 8
+"""Grey levels between darkest and brightest below which the network need not look: black, a covered lens."""
+
 AGAIN_SIZE = 128
 AGAIN_FACE = 64
 """The second look: side of the crop, and longer side of the face's box in it, in pixels."""
@@ -143,6 +146,8 @@ class FaceFinder:
         if grey.size == 0:
             return []
         picture, scale = scaled(grey, pixels=pixels)
+        if np.ptp(picture) < FLAT:
+            return []
         heat, sides = self._session.run(None, {"grey": picture[None, None].astype(np.float32)})
         least = self.threshold if threshold is None else threshold
         return decode(heat[0, 0], sides[0], threshold=least, scale=scale)
