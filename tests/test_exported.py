@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,12 @@ def test_importing_is_light() -> None:
         program = f"import sys\n{start}\nsys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{start} imports {done.stderr}"
+
+
+def test_every_file_that_is_no_module_is_in_the_distribution() -> None:
+    root = Path(fleeting.__file__).parent
+    project = tomllib.loads((root.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["fleeting"]
+    packed = {path for pattern in patterns for path in root.glob(pattern)}
+    others = {p for p in root.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
+    assert others == packed
