@@ -111,6 +111,26 @@ def test_a_blink_is_named_as_a_blink_and_drags_nothing_along() -> None:
     assert events[0].offset_s == pytest.approx(2.25, abs=0.06)
 
 
+@pytest.mark.parametrize(("lost", "down", "kind"), [(0.15, 2.0, "blink"), (0.0, 2.0, "micro"), (0.6, 0.0, "blink")])
+def test_opening_and_lids_together_make_a_blink(lost: float, down: float, kind: str) -> None:
+    """A half blink that the landmarks hardly see is one; lids that come down over open eyes look downwards."""
+    whole = measured(noise=0.03)
+    closing = bump(whole.time_s, 3.0, 3.1, 3.3)
+    whole.eye_opening[:] *= (1 - lost * closing)[:, None]
+    for lid in ("left_lid", "right_lid"):
+        whole.displacement[:, cells_of(lid), 1] += down * closing[:, None]
+    (event,) = spot(whole)[0]
+    assert event.kind == kind
+    assert event.onset_s == pytest.approx(3.0, abs=0.06)
+    assert event.offset_s == pytest.approx(3.3, abs=0.08)
+
+
+def test_a_smile_that_narrows_the_eyes_for_long_is_no_blink() -> None:
+    whole = measured()
+    whole.eye_opening[:] *= (1 - 0.6 * bump(whole.time_s, 2.0, 3.0, 5.0))[:, None]
+    assert [e.kind for e in spot(whole)[0]] == []
+
+
 def test_a_mouth_that_moves_during_a_blink_is_still_seen() -> None:
     bumps = ((2.0, 2.12, 2.35, ("left_mouth_corner", "right_mouth_corner"), 2.0),)
     events, _ = spot(measured(blinks=(2.0,), bumps=bumps))

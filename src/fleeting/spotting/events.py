@@ -18,9 +18,10 @@ EDGE = 0.1
 """Share of the peak displacement that is read as onset and offset before both are moved out along the slope."""
 
 MID = 0.5
-SLOPE_REACH = 0.3
+SLOPE_REACH = 0.15
 """How far beyond the 10 % crossing the movement begins, in units of the time from 10 % to 50 %: for a raised cosine it
-is 0.70 down to rest and 0.20 down to 5 %, for a straight ramp 0.25; coders mark what they can see."""
+is 0.70 down to rest and 0.20 down to 5 %, for a straight ramp 0.25; smoothing over time has moved the crossing out by
+about the difference."""
 
 TOGETHER_S = 0.06
 """Regions whose peaks lie this close in time belong to one movement."""

@@ -56,7 +56,8 @@ class _Run:
         self.slow = self.place - _long_rest(self.place, self.period, 2 * settings.max_macro_s)
         eyes = resample(measured.eye_opening[frames], self.time_s, self.grid)
         self.closed = smooth(closure(eyes, self.period), sigma / 2)
-        self.blinks = find_blinks(self.closed, self.period)
+        lids = [self.quick[:, cells_of(name), 1].mean(axis=1) for name in ("left_lid", "right_lid")]
+        self.blinks = find_blinks(self.closed, np.stack(lids, axis=1), self.period)
         residual = resample(measured.residual_px[frames], self.time_s, self.grid)
         usual = max(float(np.median(residual)), 0.02)
         self.unrest = np.maximum(1.0, residual / (1.5 * usual))
