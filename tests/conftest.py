@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from command import Command, Known
+
+    from fleeting.inference.analyse import Analysis
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -13,3 +19,38 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the shared data is not at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short film of a real face with one micro-expression (see `clips.film`); not to be changed."""
+    from clips import film
+
+    return film(tmp_path_factory.mktemp("clip") / "ada.mp4")
+
+
+@pytest.fixture(scope="session")
+def analysis(clip: Path) -> Analysis:
+    """The analysis of `clip`, made once."""
+    from fleeting.inference.analyse import analyse_video
+
+    return analyse_video(clip)
+
+
+@pytest.fixture
+def fleeting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    from command import Command
+
+    return Command(monkeypatch, capsys)
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch, analysis: Analysis) -> Known:
+    """Makes the analysis of chosen videos quick, for tests of what is around it."""
+    from command import Known
+
+    from fleeting.inference import analyse
+
+    stand_in = Known(analysis)
+    monkeypatch.setattr(analyse, "analyse_video", stand_in)
+    return stand_in

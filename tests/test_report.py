@@ -23,6 +23,7 @@ from fleeting.report import wording
 from fleeting.report.build import build_report, render
 from fleeting.report.curves import MAX_SAMPLES, pack_face
 from fleeting.report.pictures import arrows, quality_for, sheet
+from fleeting.settings import AnalyseSettings
 
 ADDRESSES = {"src", "href", "srcset", "action", "data", "poster", "xlink:href", "formaction"}
 VOID = {"meta", "img", "input", "br", "hr", "link", "source"}
@@ -268,7 +269,9 @@ def test_curves_come_back_within_a_fraction_of_the_noise() -> None:
         np.testing.assert_array_equal(np.isnan(off), np.isnan(signals.motion.T))
         assert (np.nanmax(off, axis=1) <= 0.13 * signals.noise).all()
         np.testing.assert_allclose(values[-1], signals.eye_opening[:, 1], atol=0.0011)
-        assert face["floor"][0] == pytest.approx(max(5 * signals.noise[:3].max(), 0.5), abs=1e-3)
+        used = AnalyseSettings().spotting
+        floor = max(used.threshold * signals.noise[:3].max(), used.min_displacement_percent_iod)
+        assert face["floor"][0] == pytest.approx(floor, abs=1e-3)
         assert face["floor"][-1] is None
 
 

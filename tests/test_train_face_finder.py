@@ -182,7 +182,7 @@ def test_hard_scenes_are_those_without_a_face_that_were_taken_for_one() -> None:
 
 def recipe(**changes: object) -> FinderRecipe:
     settings = SceneSettings(smallest_px=24, empty_share=0.1, filled_share=0.3, most_faces=1, largest_roll=10)
-    values = {"steps": 24, "batch": 4, "width": 8, "check_every": 12, "learning_rate": 4e-3, "scenes": settings}
+    values = {"cycles": [24], "batch": 4, "width": 8, "check_every": 12, "learning_rate": 4e-3, "scenes": settings}
     return FinderRecipe(**(values | changes))  # type: ignore[arg-type]
 
 
@@ -199,8 +199,8 @@ def small_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_training_learns_goes_on_and_ships(maker: SceneMaker, tmp_path: Path) -> None:
     maker = SceneMaker(FACES, [], settings=recipe().scenes, erased=0)
     scenes = face_finder.validation_scenes(maker, count=4)
-    fit(recipe(steps=12), maker, scenes, out=tmp_path)
-    fit(recipe(steps=60), maker, scenes, out=tmp_path)
+    fit(recipe(cycles=[12]), maker, scenes, out=tmp_path)
+    fit(recipe(cycles=[60]), maker, scenes, out=tmp_path)
     log = rows(tmp_path)
     assert [row["step"] for row in log] == [12, 24, 36, 48, 60]
     assert log[-1]["heat"] + log[-1]["box"] < 0.8 * (log[0]["heat"] + log[0]["box"])
@@ -232,16 +232,25 @@ def test_export_computes_the_same_at_any_size(tmp_path: Path) -> None:
         np.testing.assert_allclose(sides, expected[1].numpy(), rtol=0.02)
 
 
+def test_learning_rate_falls_in_cycles() -> None:
+    rates = [face_finder._schedule(step, [400, 200]) for step in range(600)]
+    assert rates[0] == pytest.approx(0.01)
+    assert max(rates) == rates[99] == pytest.approx(0.5 * (1 + np.cos(np.pi * 99 / 400)))
+    assert rates[399] == pytest.approx(0.01)
+    assert rates[400] == pytest.approx(0.5)
+    assert rates[599] == pytest.approx(0.01)
+
+
 def test_unknown_key_in_a_recipe(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
-    path.write_text("stepps = 3\n", encoding="utf-8")
-    with pytest.raises(SettingsError, match="Did you mean 'steps'"):
+    path.write_text("bacth = 3\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="Did you mean 'batch'"):
         train(path, data=tmp_path, out=tmp_path)
 
 
 def test_missing_data(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
-    path.write_text("steps = 3\n", encoding="utf-8")
+    path.write_text("batch = 3\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"landmarks68\.npz"):
         train(path, data=tmp_path, out=tmp_path)
 

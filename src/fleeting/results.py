@@ -202,7 +202,9 @@ def _hidden(folder: Path) -> tuple[Path, Path]:
 def _keep_by_hand(folder: Path, partial: Path) -> None:
     """Copy what is not as the former run left it; copied, not moved, so that the former folder stays whole."""
     made = (read_run(folder) or {}).get("files", {})
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() or p.is_symlink()):
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() or p.is_symlink())
+    # What the new run did not write comes first and keeps its name, versions kept earlier among it.
+    for path in sorted(paths, key=lambda p: os.path.lexists(partial / p.relative_to(folder))):
         name = str(path.relative_to(folder))
         if name in NEVER_BY_HAND or (name in made and made[name] == _sha256(path)):
             continue

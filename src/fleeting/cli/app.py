@@ -96,8 +96,16 @@ def run(application: typer.Typer) -> int:
     # A library may be silenced by its user; a command has none but the one who reads its output.
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     warnings.simplefilter("always", FleetingWarning)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _stop)
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
+        return _run(application)
+    former = signal.signal(signal.SIGTERM, _stop)
+    try:
+        return _run(application)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _run(application: typer.Typer) -> int:
     try:
         application(standalone_mode=True)
     except FleetingError as error:

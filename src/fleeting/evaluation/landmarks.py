@@ -3,10 +3,10 @@
 Task: a picture shows one labelled face (68 points); a detector returns any number of faces with 68 points each.
 
 Conventions: an image counts as found where a returned face's box (of its 68 points) overlaps the box of the labelled
-points with an intersection over union of at least `SAME_FACE`; of several, the best overlap counts. The normalised mean error
-(NME) of a face is the mean Euclidean distance of its points, divided by the labelled inter-ocular distance (outer eye
-corners, points 36 and 45), in percent; ``nme68`` over all points, ``nme51`` without the jaw line (points 17 to 67). Both
-are averaged over found images; images that are not found are counted, not scored. Returned faces that overlap no
+points with an intersection over union of at least `SAME_FACE`; of several, the best overlap counts. The normalised mean
+error (NME) of a face is the mean Euclidean distance of its points, divided by the labelled inter-ocular distance (outer
+eye corners, points 36 and 45), in percent; ``nme68`` over all points, ``nme51`` without the jaw line (points 17 to 67).
+Both are averaged over found images; images that are not found are counted, not scored. Returned faces that overlap no
 labelled one are ``extra``: they are false, or faces that nobody labelled.
 """
 

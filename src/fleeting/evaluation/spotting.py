@@ -170,7 +170,15 @@ def evaluate_spotting(
 
 def write_spotting(result: SpottingResult, out: Path) -> dict[str, Any]:
     """Write ``metrics.json`` and ``events.csv`` (one row per marked or spotted event), and return the metrics."""
-    columns: tuple[str, ...] = ("file", "kind", "truth_onset", "truth_apex", "truth_offset", "truth_emotion", "peak_percent_iod")
+    columns: tuple[str, ...] = (
+        "file",
+        "kind",
+        "truth_onset",
+        "truth_apex",
+        "truth_offset",
+        "truth_emotion",
+        "peak_percent_iod",
+    )
     columns += ("onset", "apex", "offset", "emotion", "probability", "confidence", "iou")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

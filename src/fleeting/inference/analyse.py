@@ -31,6 +31,9 @@ from fleeting.video.reader import VideoReader, open_video
 
 log = logging.getLogger(__name__)
 
+LEAST_STILL_S = 0.3
+"""For so long a face that lives moves visibly; over a few frames it may look like a still picture."""
+
 Progress = Callable[[int, int | None], None]
 """Called with the frames done so far and the number to be done (None where the video does not say)."""
 
@@ -252,7 +255,7 @@ def _remarks(reader: VideoReader, seen: _Pass, time_s: Any) -> list[str]:
             f"{rate:.3g} frames/s: a micro-expression of 0.2 s covers {0.2 * rate:.1f} frames, too few to be found "
             f"reliably. Film at {MICRO_FPS:.0f} frames/s or more, better 100."
         )
-    if not seen.changes:
+    if not seen.changes and lasts >= LEAST_STILL_S:
         notes.append("All frames look the same: this is a still picture filmed as a video, so nothing can move in it.")
     if lasts < 1.0:
         notes.append(f"The video lasts {lasts:.2f} s: too short to know the face at rest. Film some seconds more.")

@@ -92,17 +92,16 @@ def picture_event(
     if settings.crop_width != CANONICAL_WIDTH:
         transform = _rescaled(transform, CANONICAL_WIDTH / settings.crop_width)
     registration = Registration(align(onset_grey, transform), method=settings.flow)
-    placed: dict[int, npt.NDArray[np.float64]] = {}
-    flow = np.zeros((*registration.reference.shape, 2), np.float32)
-    guess = transform
-    for index in sorted(frames):
-        found = registration.step(frames[index][0], guess)
-        guess = placed[index] = found.transform
-        if index == event.apex_frame:
-            flow = found.flow
+    # From the onset's place at once, whether or not the frames between are looked at: the class is the same.
+    apex = registration.step(frames[event.apex_frame][0], transform)
+    flow = apex.flow
     image, peak = flow_image(flow), _peak(flow, event.regions)
     if not loop:
         return EventPictures(image, peak, None)
+    placed: dict[int, npt.NDArray[np.float64]] = {}
+    guess = transform
+    for index in sorted(frames):
+        guess = placed[index] = registration.step(frames[index][0], guess).transform
     crops = {
         i: align(frames[i][1], _rescaled(placed[i], PICTURE_WIDTH / CANONICAL_WIDTH), width=PICTURE_WIDTH)
         for i in frames

@@ -9,7 +9,8 @@ Deviations and readings: Li et al. do not print their network, so it is a readin
 5 points from a fully connected layer; here 68 points are expectations of 68 heat maps at a quarter of the crop's side,
 which are made from the trunk's scales. The auxiliary tasks are those that the project's labels allow: pose (3), eye
 opening (2), mouth opening (1), beside face or not, which is no auxiliary task here but the verifier of the finder. Eye
-and mouth opening are read where the heat maps place lids and lips, from the features averaged under each map.
+and mouth opening are read where the heat maps place lids and lips: from the features averaged under each map, beside
+the trunk's average.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ STATES = 7
 
 POSE_SCALE = 30.0
 """Degrees in one unit of the pose head."""
+
+OPENING_SCALE = 0.1
+"""Opening in one unit of the eye and mouth heads: answers of about 1 keep their steps of learning small."""
 
 
 def _conv(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -88,8 +92,8 @@ class LandmarkNetwork(nn.Module):
         self.mix_quarter = _conv(head_width, head_width)
         self.heat = nn.Conv2d(head_width, POINTS, 1)
         self.pose = self._head(sixteenth, 3)
-        self.eyes = self._head((LEFT_EYE.stop - RIGHT_EYE.start) * head_width, 2)
-        self.mouth = self._head((INNER_LIPS.stop - INNER_LIPS.start) * head_width, 1)
+        self.eyes = self._head((LEFT_EYE.stop - RIGHT_EYE.start) * head_width + sixteenth, 2)
+        self.mouth = self._head((INNER_LIPS.stop - INNER_LIPS.start) * head_width + sixteenth, 1)
         self.face = self._head(sixteenth, 1)
         cells = size // 4
         self.register_buffer("places", (torch.arange(cells, dtype=torch.float32) + 0.5) * 4 - 0.5, persistent=False)
@@ -109,7 +113,13 @@ class LandmarkNetwork(nn.Module):
         x = x - x.mean((2, 3), keepdim=True)
         return x / (x.square().mean((2, 3), keepdim=True).sqrt() + 8.0)
 
-    def forward(self, crops: Tensor, detached: tuple[bool, bool, bool, bool] = (False,) * 4) -> tuple[Tensor, Tensor]:
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Return points and states of `answer`."""
+        return self.answer(crops)[:2]
+
+    def answer(
+        self, crops: Tensor, detached: tuple[bool, bool, bool, bool] = (False,) * 4
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Run the network.
 
         Parameters
@@ -123,7 +133,8 @@ class LandmarkNetwork(nn.Module):
         -------
         tuple
             Points (n, 68, 2) float32 in pixels of the crop (x, y), and states (n, 7) float32: yaw, pitch, roll in units
-            of `POSE_SCALE` degrees, opening of the left eye, the right eye, the mouth, and the logit of a face.
+            of `POSE_SCALE` degrees, opening of the left eye, the right eye, the mouth in units of `OPENING_SCALE`,
+            and the logit of a face; and the heat maps as logits (n, 68, cells * cells) float32, row by row.
         """
         quarter = self.quarter(self.stem(self.normalise(crops)))
         eighth = self.eighth(quarter)
@@ -131,20 +142,23 @@ class LandmarkNetwork(nn.Module):
         pooled = sixteenth.mean((2, 3))
         wide = self.mix_eighth(torch.relu(eighth + self.up(self.from_sixteenth(sixteenth))))
         fine = self.mix_quarter(torch.relu(self.from_quarter(quarter) + self.up(self.from_eighth(wide))))
-        heat = self.heat(fine).float()
+        # Half precision is too coarse for places of a fraction of a cell.
+        with torch.autocast("cpu", enabled=False):
+            heat = self.heat(fine.float())
         cells = heat.shape[-1]
-        flat = torch.softmax(heat.reshape(heat.shape[0], POINTS, cells * cells), 2)
+        heat = heat.reshape(heat.shape[0], POINTS, cells * cells)
+        flat = torch.softmax(heat, 2)
         share = flat.reshape(heat.shape[0], POINTS, cells, cells)
         places: Tensor = self.places  # type: ignore[assignment]
         points = torch.stack([(share.sum(2) * places).sum(2), (share.sum(3) * places).sum(2)], 2)
         # The heat maps only say where to look: opening and closing must not move them.
         look = flat[:, RIGHT_EYE.start :].detach()
         seen = torch.bmm(look, fine.reshape(heat.shape[0], -1, cells * cells).transpose(1, 2).float())
-        eyes = seen[:, : LEFT_EYE.stop - RIGHT_EYE.start].flatten(1)
-        mouth = seen[:, INNER_LIPS.start - RIGHT_EYE.start :].flatten(1)
+        eyes = torch.cat([seen[:, : LEFT_EYE.stop - RIGHT_EYE.start].flatten(1), pooled], 1)
+        mouth = torch.cat([seen[:, INNER_LIPS.start - RIGHT_EYE.start :].flatten(1), pooled], 1)
         heads = zip((self.pose, self.eyes, self.mouth, self.face), (pooled, eyes, mouth, pooled), detached, strict=True)
         states = [head(given.detach() if stop else given) for head, given, stop in heads]
-        return points, torch.cat(states, 1).float()
+        return points, torch.cat(states, 1).float(), heat
 
 
 class ExportedLandmarkNetwork(nn.Module):
@@ -157,5 +171,5 @@ class ExportedLandmarkNetwork(nn.Module):
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Map (n, 1, size, size) uint8 to points (n, 68, 2) and states (n, 7)."""
         points, states = self.network(crops)
-        pose, openings, face = states[:, :3] * POSE_SCALE, states[:, 3:6], torch.sigmoid(states[:, 6:])
+        pose, openings, face = states[:, :3] * POSE_SCALE, states[:, 3:6] * OPENING_SCALE, torch.sigmoid(states[:, 6:])
         return points, torch.cat([pose, openings.clamp(min=0.0), face], 1)

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.crop import MARGIN, SIZE, Transform, apply, cut, points_transform, square_transform
-from fleeting.faces.ibug import MIRROR, eye_line_angle
-from fleeting.training.landmark_labels import FaceSample
+from fleeting.faces.ibug import LEFT_OUTER_CORNER, MIRROR, RIGHT_OUTER_CORNER, eye_line_angle
+from fleeting.training.landmark_labels import LABEL_SHIFT, FaceSample
 
 Grey = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
@@ -27,10 +27,11 @@ _STATE_MIRROR = [0, 1, 2, 4, 3, 5]
 _LIDS = ((36, (37, 38), (41, 40)), (42, (43, 44), (47, 46)))
 
 
-def mirror(sample: FaceSample) -> FaceSample:
-    """Mirror a picture and all its labels."""
+def mirror(sample: FaceSample, *, shift: float = LABEL_SHIFT) -> FaceSample:
+    """Mirror a picture and all its labels; the points keep their `shift` (`LABEL_SHIFT`) to the picture's right."""
     points = sample.points[MIRROR].copy()
     points[:, 0] = sample.grey.shape[1] - 1 - points[:, 0]
+    points += 2 * shift * (points[LEFT_OUTER_CORNER] - points[RIGHT_OUTER_CORNER])
     states = sample.states[_STATE_MIRROR] * np.array([-1, 1, -1, 1, 1, 1], np.float32)
     return FaceSample(np.ascontiguousarray(sample.grey[:, ::-1]), points, states, sample.source, sample.person)
 

@@ -48,10 +48,15 @@ class FinderRecipe:
         Always ``face_finder``.
     teacher
         Folder of the teacher's labels of the portraits; empty to train without portraits.
-    steps, batch
-        Optimiser steps, and scenes of 160x160 pixels per step (of larger scenes fewer, by their pixels).
+    seed
+        Of scenes and weights.
+    cycles
+        Optimiser steps of each cycle of the learning rate: a cosine down from a peak that halves with every cycle
+        (warm restarts: Loshchilov and Hutter, ICLR 2017).
+    batch
+        Scenes of 160x160 pixels per step (of larger scenes fewer, by their pixels).
     learning_rate, weight_decay
-        Peak of a cosine with a warm start, and decay, of AdamW.
+        Peak of the first cycle, and decay, of AdamW.
     average
         Weight of the past in the moving average of the weights that is shipped.
     hard_share
@@ -71,7 +76,7 @@ class FinderRecipe:
     task: str = "face_finder"
     teacher: str = "runs/teacher"
     seed: int = 0
-    steps: int = 2400
+    cycles: list[int] = field(default_factory=lambda: [2400, 2400])
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
@@ -172,10 +177,11 @@ def fit(recipe: FinderRecipe, maker: SceneMaker, validation: list[Scene], *, out
     state = _resume(out / "checkpoint.pt", net, average, optimiser)
     hard = HardScenes()
     sums, since = np.zeros(2), time.monotonic()
-    for step in range(state["step"], recipe.steps):
+    steps = sum(recipe.cycles)
+    for step in range(state["step"], steps):
         rng = np.random.default_rng([recipe.seed, step])
         for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(step, recipe.steps)
+            group["lr"] = recipe.learning_rate * _schedule(step, recipe.cycles)
         scenes = _batch(rng, recipe, maker, hard)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bfloat16):
             heat, sides = (maps.float() for maps in net.train()(_input(scenes)))
@@ -187,7 +193,7 @@ def fit(recipe: FinderRecipe, maker: SceneMaker, validation: list[Scene], *, out
         _follow(average, net, weight=min(recipe.average, (1 + step) / (10 + step)))
         hard.keep(scenes, heat)
         sums += [v.item() for v in losses]
-        if (step + 1) % recipe.check_every == 0 or step + 1 == recipe.steps:
+        if (step + 1) % recipe.check_every == 0 or step + 1 == steps:
             figures = check(average, validation)
             row = {"step": step + 1, "heat": sums[0], "box": sums[1], "hard": len(hard), **figures}
             row |= {k: row[k] / recipe.check_every for k in ("heat", "box")} | {"s": time.monotonic() - since}
@@ -203,8 +209,14 @@ def fit(recipe: FinderRecipe, maker: SceneMaker, validation: list[Scene], *, out
     return average
 
 
-def _schedule(step: int, steps: int, *, warm: int = 100) -> float:
-    return min((step + 1) / warm, 1.0) * max(0.5 * (1 + math.cos(math.pi * step / steps)), 0.01)
+def _schedule(step: int, cycles: list[int], *, warm: int = 100) -> float:
+    """Share of the peak learning rate; the first steps of all rise to it."""
+    cycle, begun = 0, 0
+    while cycle + 1 < len(cycles) and step >= begun + cycles[cycle]:
+        begun += cycles[cycle]
+        cycle += 1
+    cosine = 0.5 * (1 + math.cos(math.pi * (step - begun) / cycles[cycle]))
+    return min((step + 1) / warm, 1.0) * max(0.5**cycle * cosine, 0.01)
 
 
 def _batch(rng: np.random.Generator, recipe: FinderRecipe, maker: SceneMaker, hard: HardScenes) -> list[Scene]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fleeting.faces.crop import SIZE, apply, box_transform, cut, points_box, square_transform
 from fleeting.faces.ibug import INNER_FACE
-from fleeting.models.landmark_net import POSE_SCALE, LandmarkNetwork
+from fleeting.models.landmark_net import OPENING_SCALE, POSE_SCALE, LandmarkNetwork
 from fleeting.training.landmark_crops import Batch, CropDataset, CropSource, batches
 from fleeting.training.landmark_labels import FaceSample, load_landmarks68
 from fleeting.training.landmark_losses import task_losses
@@ -91,20 +91,23 @@ def measure(network: LandmarkNetwork, checks: CheckSets) -> tuple[dict[str, floa
         distance on plain crops; ``hard68_px`` in pixels on augmented ones; mean absolute errors ``pose_degrees``,
         ``eyes`` and ``mouth`` on plain crops; ``kept``, ``kept_hard`` and ``false``, the shares of plain faces,
         augmented faces and crops without a face that get a face probability of at least 0.5. And the mean loss of
-        every task on the augmented crops.
+        every task on the augmented crops. Errors of states that no label is known of are 0.
     """
     network.eval()
     answers = [network(crops) for crops in torch.split(checks.crops, 128)]
     points, states = torch.cat([a for a, _ in answers]).numpy(), torch.cat([b for _, b in answers]).numpy()
     distance = np.linalg.norm(points - checks.points, axis=2) / checks.iod[:, None] * 100
     states[:, :3] *= POSE_SCALE
-    error = np.nanmean(np.abs(states[:, :6] - checks.states), axis=0) if len(states) else np.full(6, np.nan)
+    states[:, 3:6] *= OPENING_SCALE
+    known = ~np.isnan(checks.states)
+    gap = np.where(known, np.abs(states[:, :6] - checks.states), 0)
+    error = gap.sum(0) / np.maximum(known.sum(0), 1)
     rows: list[tuple[dict[str, Tensor], int]] = []
     false, faces = [], []
-    for crops, truth, known, weight in checks.hard:
+    for crops, truth, labels, weight in checks.hard:
         p, s = network(crops)
-        rows.append((task_losses(p, s, truth, known, weight), len(crops)))
-        is_face = known[:, 6] > 0.5
+        rows.append((task_losses(p, s, truth, labels, weight), len(crops)))
+        is_face = labels[:, 6] > 0.5
         false.append((s[~is_face, 6] >= 0).float())
         faces.append((s[is_face, 6] >= 0).float())
     total = sum(n for _, n in rows)

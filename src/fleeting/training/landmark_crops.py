@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fleeting.faces.crop import SIZE
-from fleeting.models.landmark_net import POINTS, POSE_SCALE, STATES
+from fleeting.models.landmark_net import OPENING_SCALE, POINTS, POSE_SCALE, STATES
 from fleeting.training.face_augment import face_crop
 from fleeting.training.landmark_labels import FaceSample
 from fleeting.training.not_faces import not_face_crop
@@ -74,6 +74,7 @@ class CropDataset(Dataset[Item]):
         sample = self.source.labelled[index] if kind == "labelled" else self.source.taught[kind][index]
         crop, points, states = face_crop(sample, rng, others=self.source.pictures)
         states[:3] /= POSE_SCALE
+        states[3:6] /= OPENING_SCALE
         return crop, points, np.append(states, np.float32(1)), self.weights.get(kind, 1.0)
 
 

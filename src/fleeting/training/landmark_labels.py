@@ -33,6 +33,12 @@ Points = npt.NDArray[np.float32]
 WRONG_LABEL = 0.15
 """Training faces whose labels differ from the mapped teacher by more (mean, share of the eye distance) are left out."""
 
+LABEL_SHIFT = 0.028
+"""How far the points of ``landmarks68`` lie to the picture's right of where they would lie on a symmetrical face, as a
+share of the inter-ocular distance (about 1 pixel). A network that was trained on pictures and their plain mirror images
+differs from the labels of training people by this much (mean over 519 pictures), and so do MediaPipe's points, in
+either direction of the head. It is an offset of the labelling, so it must not be mirrored with the picture."""
+
 # Points of MediaPipe's mesh. Eye: outer corner, inner corner, three pairs of upper and lower lid.
 _LEFT_EYE = (263, 362, (386, 374), (385, 380), (387, 373))
 _RIGHT_EYE = (33, 133, (159, 145), (158, 153), (160, 144))

@@ -26,9 +26,10 @@ class NetworkSettings:
 class LossWeights:
     """Weight of each task beside the points' mean distance in pixels of the crop."""
 
+    heat: float = 3.0
     pose: float = 1.0
-    eyes: float = 8.0
-    mouth: float = 3.0
+    eyes: float = 0.8
+    mouth: float = 0.4
     face: float = 2.0
 
 
@@ -48,6 +49,8 @@ class LandmarkRecipe:
         Faces that an epoch sees of each teacher-labelled set; a set that is not named is not used.
     point_weights
         Weight of the points of each such set.
+    not_face_share, patterns
+        Share of crops without a face, and number of drawn patterns that some of them are cut from.
     auxiliary
         Whether pose, eyes and mouth teach the trunk at all (for the ablation).
     stop_window, stop_threshold
@@ -66,7 +69,8 @@ class LandmarkRecipe:
     weight_decay: float = 1e-2
     warm_epochs: float = 1.0
     average: float = 0.998
-    not_face_share: float = 0.28
+    not_face_share: float = 0.25
+    patterns: int = 400
     counts: dict[str, int] = field(default_factory=lambda: {"congress": 1400, "interfaces": 57, "fer2013": 900})
     point_weights: dict[str, float] = field(
         default_factory=lambda: {"congress": 0.5, "interfaces": 0.5, "fer2013": 0.25}

@@ -58,7 +58,7 @@ def load_source(recipe: LandmarkRecipe, data: Path) -> CropSource:
         taught = {name: load_teacher_set(name, data, teacher, point_map) for name in recipe.counts}
     rng = np.random.default_rng([recipe.seed, 1])
     everyone = [*labelled, *(s for samples in taught.values() for s in samples)]
-    pictures = face_free_pictures(data, everyone, rng)
+    pictures = face_free_pictures(data, everyone, rng, patterns=recipe.patterns)
     hard = load_hard(Path(recipe.hard)) if recipe.hard else []
     log.info("%d labelled faces, %s taught", len(labelled), {k: len(v) for k, v in taught.items()})
     return CropSource(labelled, taught, pictures, hard)  # type: ignore[arg-type]
@@ -117,10 +117,10 @@ class Trainer:
         detached = tuple(t in AUXILIARY and (not self.recipe.auxiliary or t in self.stopping.stopped_at) for t in TASKS)
         self.net.train()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-            points, states = self.net(crops.contiguous(memory_format=torch.channels_last), detached)
-        losses = task_losses(points, states, truth, known, weight)
+            points, states, heat = self.net.answer(crops.contiguous(memory_format=torch.channels_last), detached)
+        losses = task_losses(points, states, truth, known, weight, heat)
         weights = asdict(self.recipe.loss)
-        total = losses["points"] + sum(weights[t] * losses[t] for t in TASKS)
+        total = losses["points"] + sum(weights[t] * losses[t] for t in ("heat", *TASKS))
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 20.0)
@@ -161,7 +161,8 @@ class Trainer:
             Where it was made with another recipe.
         """
         state: dict[str, Any] = torch.load(path, weights_only=True)
-        changed = [k for k, v in asdict(self.recipe).items() if state["recipe"].get(k) != v and k not in ("workers",)]
+        now = {k: v for k, v in asdict(self.recipe).items() if k not in ("workers", "threads")}
+        changed = [k for k, v in now.items() if state["recipe"].get(k, v) != v]
         if changed:
             raise SettingsError(
                 "the recipe that this training was started with",

@@ -7,6 +7,7 @@ and from faces cut into shuffled tiles. All functions are deterministic in their
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,13 +114,15 @@ def _mark(canvas: Grey, kind: int, rng: np.random.Generator) -> None:
         )
 
 
-def face_free_pictures(data: Path, samples: Sequence[FaceSample], rng: np.random.Generator) -> list[Grey]:
+def face_free_pictures(
+    data: Path, samples: Sequence[FaceSample], rng: np.random.Generator, *, patterns: int = 400
+) -> list[Grey]:
     """Collect grey pictures without a face: shipped ones, frames of an animation, erased portraits, patterns.
 
     Of ``videos/no_face.mp4`` only the first half is read; the second is left for measuring. What is not installed or
     not there is left out, and logged.
     """
-    pictures = [pattern(rng) for _ in range(400)]
+    pictures = [pattern(rng) for _ in range(patterns)]
     chosen = [samples[i] for i in rng.permutation(len(samples))[:500]]
     pictures += [erase_face(s, rng) for s in chosen if s.source != "fer2013"]
     pictures += _scikit_pictures()
@@ -136,19 +139,16 @@ def face_free_pictures(data: Path, samples: Sequence[FaceSample], rng: np.random
 
 
 def _scikit_pictures() -> list[Grey]:
+    # Only the packages' folders are needed: importing them takes seconds.
+    places = {name: importlib.util.find_spec(name) for name in ("skimage", "sklearn")}
+    folders = {name: Path(spec.origin).parent for name, spec in places.items() if spec is not None and spec.origin}
+    for name in places.keys() - folders.keys():
+        log.info("%s is not installed: its pictures are left out", name)
     paths: list[Path] = []
-    try:
-        import skimage.data
-
-        paths += [Path(skimage.data.__file__).parent / name for name in SCIKIT_IMAGE]
-    except ImportError:
-        log.info("scikit-image is not installed: its pictures are left out")
-    try:
-        import sklearn.datasets
-
-        paths += sorted((Path(sklearn.datasets.__file__).parent / "images").glob("*.jpg"))
-    except ImportError:
-        log.info("scikit-learn is not installed: its pictures are left out")
+    if "skimage" in folders:
+        paths += [folders["skimage"] / "data" / name for name in SCIKIT_IMAGE]
+    if "sklearn" in folders:
+        paths += sorted((folders["sklearn"] / "datasets" / "images").glob("*.jpg"))
     pictures: list[Grey] = []
     for path in paths:
         grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)

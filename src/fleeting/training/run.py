@@ -24,7 +24,8 @@ TASKS: dict[str, str] = {
 class Train(Protocol):
     """Trains after a recipe and writes the network and its card into a folder."""
 
-    def __call__(self, recipe: Path, *, data: Path, out: Path) -> None: ...
+    def __call__(self, recipe: Path, *, data: Path, out: Path) -> None:
+        """Train."""
 
 
 def task_of(recipe: Path) -> str:
