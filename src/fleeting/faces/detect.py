@@ -28,7 +28,7 @@ HOPELESS = 0.1
 CONFIRM = 0.5
 """Probability, of all evidence together, from which a face is reported."""
 
-EVIDENCE = (-3.0, 1.6, 0.8, 1.8)
+EVIDENCE = (-6.5, 1.72, 0.85, 1.0)
 """Weights in log-odds: constant, finder's proposal, landmark network's second look, finder's second look. Fitted on
 validation people by ``benchmarks/faces_evidence.py``."""
 
