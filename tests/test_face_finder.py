@@ -181,7 +181,7 @@ class TestDetector:
         assert FaceDetector(finder=Proposals({COARSE_PIXELS: [FaceBox(0, 0, 12, 12)]}), landmarks=judge)(FRAME) == []
 
     def test_largest_first(self) -> None:
-        boxes = [FaceBox(0, 0, 20, 20, 0.9), FaceBox(60, 0, 40, 40, 0.5)]
+        boxes = [FaceBox(0, 0, 20, 20, 0.9), FaceBox(60, 0, 40, 40, 0.8)]
         detect = FaceDetector(finder=Proposals({COARSE_PIXELS: boxes}), landmarks=Judge({20: 0.99, 40: 0.98}))
         assert [round(box.width) for box, _ in detect(FRAME)] == [40, 20]
 
