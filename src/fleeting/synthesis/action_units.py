@@ -238,6 +238,24 @@ def displacement_field(
     return (frame.vector(total) * scale).astype(np.float32)
 
 
+def patch_field(points: Points, shape: tuple[int, int], patch: Patch, *, left: int = 0, top: int = 0) -> Grid:
+    """Forward displacement of one patch whose pull is in percent of the inter-ocular distance.
+
+    Parameters
+    ----------
+    points, shape, left, top
+        As in `displacement_field`.
+    patch
+        On the person's left half or the midline; the other half stays.
+    """
+    points = check_points(points)
+    frame = face_frame(points)
+    coordinates = frame.coordinates(pixel_grid(shape, left=left, top=top))
+    field = np.zeros(coordinates.shape)
+    _add_patch(field, patch, frame.coordinates(points), coordinates, 1)
+    return (frame.vector(field) / 100).astype(np.float32)
+
+
 @lru_cache(maxsize=64)
 def _largest(landmarks: bytes, activations: tuple[Activation, ...]) -> float:
     """Largest length of the sum of patches, on a grid that depends on the face alone, not on the picture.

@@ -1,4 +1,4 @@
-"""How a sitting person's head moves: a slow walk in place, turn and size, breathing, and a trace of tremor."""
+"""How a sitting person's head moves: a slow walk in place, turn and size, breathing, a trace of tremor; and turns."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.synthesis.disturbances import NO_DISTURBANCES, Disturbances
 from fleeting.synthesis.face_frame import FaceFrame, Grid, pixel_grid
 
 
@@ -72,9 +73,12 @@ class HeadWalk:
         Size of the movements.
     seed
         Of the random phases.
+    disturbances
+        Whose turns and nods are added.
     """
 
-    def __init__(self, settings: HeadSettings, *, seed: int) -> None:
+    def __init__(self, settings: HeadSettings, *, seed: int, disturbances: Disturbances = NO_DISTURBANCES) -> None:
+        self._disturbances = disturbances
         rng = np.random.default_rng([seed, 1])
         self._settings = settings
         self._hz = np.geomspace(0.04, 0.6, 7) * rng.uniform(0.85, 1.15, (6, 7))
@@ -92,16 +96,21 @@ class HeadWalk:
         tremor = np.sqrt(2) * np.sin(2 * np.pi * self._tremor_hz * time_s + self._tremor_phase)
         breath = math.sqrt(2) * math.sin(2 * np.pi * 0.25 * time_s + self._breath_phase)
         shift = (walk[:2] * s.shift_percent_iod + tremor * s.tremor_percent_iod) / 100
+        yaw, pitch = (math.radians(angle) for angle in self._disturbances.turn_deg(time_s))
+        # The head turns about the neck, which lies behind the face: the whole face is carried along.
+        across = float(shift[0]) + _NECK_BEHIND * math.sin(yaw)
+        down = float(shift[1]) + breath * s.breath_percent_iod / 100 + _NECK_BEHIND * math.sin(pitch)
         return Pose(
-            shift=(float(shift[0]), float(shift[1]) + breath * s.breath_percent_iod / 100),
+            shift=(across, down),
             roll=math.radians(walk[2] * s.roll_deg),
-            yaw=math.radians(walk[3] * s.yaw_deg),
-            pitch=math.radians(walk[4] * s.pitch_deg),
+            yaw=math.radians(walk[3] * s.yaw_deg) + yaw,
+            pitch=math.radians(walk[4] * s.pitch_deg) + pitch,
             log_scale=float(walk[5]) * s.scale_percent / 100,
         )
 
 
 _NECK = (0.0, 1.5)
+_NECK_BEHIND = 0.9  # inter-ocular distances from the plane of the face to the axis of its turns
 _CENTRE, _RIGID, _END = (0.0, 0.35), (1.25, 1.6), 1.9
 
 
@@ -127,15 +136,31 @@ def head_mask(frame: FaceFrame, shape: tuple[int, int]) -> npt.NDArray[np.float3
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def depth_fields(frame: FaceFrame, shape: tuple[int, int], *, left: int, top: int) -> tuple[Grid, Grid]:
-    """Displacement (h, w, 2) in pixels per radian of yaw and per radian of pitch.
+def relief(frame: FaceFrame, shape: tuple[int, int], *, left: int, top: int) -> Grid:
+    """Shape of the head, for turns out of the picture plane.
 
-    The head is a dome of depth 0.55 inter-ocular distances with a nose of 0.2 on it; a turn by a small angle moves a
-    point in the picture by its depth times the angle. This is what no similarity can undo.
+    A dome of depth 0.55 inter-ocular distances with a nose of 0.2 on it, zero outside the head. A turn moves a point in
+    the picture by its depth times the sine of the angle, and towards the axis by its distance from it times one minus
+    the cosine: this is what no similarity can undo.
+
+    Returns
+    -------
+    numpy.ndarray
+        (h, w, 3) float32: depth, distance from the axis across, and down, in inter-ocular distances; the distances
+        fade with the dome.
     """
     across, down = np.moveaxis(frame.coordinates(pixel_grid(shape, left=left, top=top)), -1, 0)
     dome = np.clip(1 - (across / 1.3) ** 2 - ((down - 0.35) / 1.6) ** 2, 0, None) ** 2
     nose = np.clip(1 - (across / 0.3) ** 2 - ((down - 0.45) / 0.4) ** 2, 0, None) ** 3
-    depth = (0.55 * dome + 0.2 * nose)[..., None]
-    yaw, pitch = frame.vector(np.array([1.0, 0.0])), frame.vector(np.array([0.0, 1.0]))
-    return (depth * yaw).astype(np.float32), (depth * pitch).astype(np.float32)
+    return np.stack([0.55 * dome + 0.2 * nose, across * dome, (down - 0.35) * dome], axis=-1).astype(np.float32)
+
+
+def turn_matrix(pose: Pose, frame: FaceFrame) -> npt.NDArray[np.float32]:
+    """Map (2, 3) from the `relief` of a point to its displacement in pixels by yaw and pitch."""
+    across, down = frame.across * frame.iod, frame.down * frame.iod
+    columns = [
+        math.sin(pose.yaw) * across + math.sin(pose.pitch) * down,
+        (math.cos(pose.yaw) - 1) * across,
+        (math.cos(pose.pitch) - 1) * down,
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)

@@ -18,7 +18,7 @@ class Movement:
     Attributes
     ----------
     kind
-        ``micro``, ``macro`` or ``blink``. A blink closes both eyes fully and has no activations.
+        ``micro``, ``macro`` or ``blink``. A blink closes both eyes and has no activations.
     profile
         Its course over time.
     activations
@@ -30,6 +30,8 @@ class Movement:
         Word of the truth file; empty where none is meant.
     side
         The person's own side, for the truth file.
+    closure
+        Share of the eyes' opening by which a blink closes them: 1 fully, 0.5 half a blink.
     """
 
     kind: EventKind
@@ -38,6 +40,7 @@ class Movement:
     peak_percent_iod: float = math.nan
     emotion: str = ""
     side: Side = "both"
+    closure: float = 1.0
 
     def __post_init__(self) -> None:
         if self.kind not in EVENT_KINDS:
@@ -48,6 +51,8 @@ class Movement:
                 f"{len(self.activations)} for a {self.kind}",
                 "Give Movement(activations=...) for expressions only.",
             )
+        if not 0 < self.closure <= 1:
+            raise SettingsError("a closure above 0, and 1 at most", f"{self.closure}", "Give Movement(closure=1).")
         if self.kind != "blink" and not 0 <= self.peak_percent_iod < math.inf:
             raise SettingsError("a peak of 0 or more percent", f"{self.peak_percent_iod}", "Give peak_percent_iod.")
 

@@ -97,7 +97,14 @@ class Profile:
         return first, first + int(np.argmax(strengths)), last
 
 
-def draw(kind: EventKind, rng: np.random.Generator, *, onset_s: float, longest_s: float = math.inf) -> Profile:
+def draw(
+    kind: EventKind,
+    rng: np.random.Generator,
+    *,
+    onset_s: float,
+    longest_s: float = math.inf,
+    range_s: tuple[float, float] | None = None,
+) -> Profile:
     """Draw a profile of a kind of event.
 
     Parameters
@@ -110,8 +117,10 @@ def draw(kind: EventKind, rng: np.random.Generator, *, onset_s: float, longest_s
         Instant of the onset in seconds.
     longest_s
         Upper bound of the duration, where it is below that of the kind.
+    range_s
+        Shortest and longest duration in seconds, instead of the kind's own.
     """
-    low, high = DURATION_S[kind]
+    low, high = range_s or DURATION_S[kind]
     duration = float(rng.uniform(low, max(min(high, longest_s), low)))
     hold = float(rng.uniform(0, 0.35)) * duration if kind == "macro" else 0.0
     # Movements rise faster than they fade; lids most of all.

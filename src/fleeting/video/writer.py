@@ -56,6 +56,8 @@ class VideoWriter:
     crf
         Constant-rate factor for the encoders that have one (`CRF_CODECS`), lower is better; 0 of ``libx264`` loses
         nothing of the pixel format.
+    preset
+        Speed against size, for the encoders that have it; None is the encoder's own choice.
     pixel_format
         FFmpeg's name; None takes what suits the encoder. YUV is written as limited-range BT.709 and labelled so.
 
@@ -75,6 +77,7 @@ class VideoWriter:
         size: tuple[int, int],
         codec: str = "libx264",
         crf: float | None = None,
+        preset: str | None = None,
         pixel_format: str | None = None,
     ) -> None:
         self.path = Path(path)
@@ -82,7 +85,7 @@ class VideoWriter:
         self.width, self.height = size
         self.pixel_format = pixel_format or PIXEL_FORMATS.get(codec, "yuv420p")
         self.frame_count = 0
-        self._codec, self._crf = codec, crf
+        self._codec, self._crf, self._preset = codec, crf, preset
         self._timed: bool | None = None
         self._last_tick = -1
         self._stack = ExitStack()
@@ -133,6 +136,8 @@ class VideoWriter:
             options["crf"] = str(CRF_CODECS[self._codec] if self._crf is None else self._crf)
         elif self._crf is not None:
             raise ValueError(f"the encoder '{self._codec}' has no constant-rate factor")
+        if self._preset is not None:
+            options["preset"] = self._preset
         if self._codec == "libvpx-vp9":
             options["b"] = "0"
         if self._codec == "libx265":

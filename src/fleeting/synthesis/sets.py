@@ -1,0 +1,99 @@
+"""Sets of films with their truth on disk, made once: what `synthesis.film_plan` draws, of several people."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fleeting.files import make_folder, write_text
+from fleeting.synthesis.disturbances import Span
+from fleeting.synthesis.film_plan import SetSettings, Sitter, draw_draft
+from fleeting.synthesis.render import render_clip
+from fleeting.synthesis.truth import TruthRow, write_truth
+
+PRESET = "veryfast"
+"""Of x264: about what cameras and calls spend on a picture, and three times as fast as its default."""
+
+DISTURBANCES_NAME = "disturbances.csv"
+_SET_NAME = "set.json"
+_VERSION = 1  # of the drawing: raise it where the same seed gives other films
+
+
+def make_set(
+    folder: str | Path,
+    people: Sequence[Sitter],
+    settings: SetSettings,
+    *,
+    on_film: Callable[[Path, str, list[TruthRow]], None] | None = None,
+) -> Path:
+    """Film a set, unless the folder holds the same one already.
+
+    Writes ``00.mp4`` and so on, ``truth.csv``, ``disturbances.csv`` (file, kind, first_s, last_s), and ``set.json``.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing.
+    people
+        Who sits; film ``i`` shows person ``i % len(people)``.
+    settings
+        What is filmed.
+    on_film
+        Told each film's path, person and truth when it is done; it may delete the film.
+
+    Returns
+    -------
+    Path
+        The truth file.
+    """
+    folder = make_folder(folder)
+    described: dict[str, Any] = {"version": _VERSION, "settings": asdict(settings) | {"iod_px": [*settings.iod_px]}}
+    described["people"] = [people[i % len(people)].name for i in range(settings.clips)]
+    kept, truth = folder / _SET_NAME, folder / "truth.csv"
+    if kept.exists() and truth.exists():
+        stored = json.loads(kept.read_text(encoding="utf-8"))
+        if {key: stored.get(key) for key in described} == described:
+            return truth
+    rows: list[TruthRow] = []
+    spans: list[tuple[str, Span]] = []
+    films = []
+    for index in range(settings.clips):
+        sitter, seed = people[index % len(people)], settings.seed + index
+        quiet = index % settings.quiet_every == settings.quiet_every - 1
+        draft = draw_draft(settings, seed=seed, quiet=quiet)
+        path = folder / f"{index:0{max(len(str(settings.clips - 1)), 2)}d}.mp4"
+        made = render_clip(draft.film(sitter, seed=seed), path, crf=draft.crf, preset=PRESET)
+        rows += made
+        spans += [(path.name, span) for span in draft.spans]
+        films.append(
+            {"file": path.name, "person": sitter.name, "quiet": quiet, "crf": draft.crf, "iod_px": draft.clip.iod_px}
+        )
+        if on_film is not None:
+            on_film(path, sitter.name, made)
+    write_disturbances(folder / DISTURBANCES_NAME, spans)
+    write_text(kept, json.dumps(described | {"films": films}, indent=2) + "\n")
+    return write_truth(truth, rows)
+
+
+def write_disturbances(path: Path, spans: Sequence[tuple[str, Span]]) -> Path:
+    """Write the table of what disturbs: file, kind, first and last instant in seconds."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("file", "kind", "first_s", "last_s"))
+    writer.writerows((name, s.kind, f"{s.first_s:.4f}", f"{s.last_s:.4f}") for name, s in spans)
+    return write_text(path, text.getvalue())
+
+
+def read_disturbances(path: Path) -> dict[str, list[Span]]:
+    """Read the table of `write_disturbances`, by file."""
+    found: dict[str, list[Span]] = {}
+    with path.open(encoding="utf-8", newline="") as table:
+        for row in csv.DictReader(table):
+            span = Span(row["kind"], float(row["first_s"]), float(row["last_s"]))
+            found.setdefault(row["file"], []).append(span)
+    return found
