@@ -127,7 +127,8 @@ def test_flow_there_and_back_is_the_identity_under_everything() -> None:
     landed = np.stack([x, y], -1) + there
     inside = ((landed > 1) & (landed < 238)).all(axis=-1)
     error = np.hypot(*np.moveaxis(there + sample_picture(back, landed), -1, 0))[inside]
-    assert error.max() < 0.04
+    assert error.max() < 0.08
+    assert np.quantile(error, 0.95) < 0.02
 
 
 def test_speech_moves_the_mouth_and_is_no_event() -> None:

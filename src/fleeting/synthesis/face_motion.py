@@ -205,12 +205,12 @@ class FaceMotion:
     def _turned(self, y: Grid, time_s: float) -> Grid:
         """Displacement by yaw and pitch of what is seen at positions y (h, w, 2): y minus it is where it came from.
 
-        Solved on every second pixel of every second row and interpolated: the head's relief is smooth enough that this
-        is exact to 0.01 pixel for a turn of 12 degrees.
+        Solved at every third pixel of every third row and interpolated by cubics: the head's relief is smooth enough
+        that this is exact to 0.01 pixel for the head's walk, and to 0.05 for a turn of 12 degrees, which is 15 pixels.
         """
         height, width = self._shape
-        half = (width // 2, height // 2)
-        coarse: Grid = np.asarray(cv2.resize(y, half, interpolation=cv2.INTER_AREA), np.float32)
+        third = (max(width // 3, 2), max(height // 3, 2))
+        coarse: Grid = np.asarray(cv2.resize(y, third, interpolation=cv2.INTER_AREA), np.float32)
         shift = self._turn_of(self._relief_at(coarse), time_s)
         for _ in range(30):
             new = self._turn_of(self._relief_at(coarse - shift), time_s)
@@ -218,7 +218,7 @@ class FaceMotion:
             shift = new
             if change < _TOLERANCE_PX:
                 break
-        return np.asarray(cv2.resize(shift, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        return np.asarray(cv2.resize(shift, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
     def _turn_of(self, relief_: Grid, time_s: float) -> Grid:
         matrix = turn_matrix(self._walk.pose(time_s), self.frame)
