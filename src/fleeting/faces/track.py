@@ -127,6 +127,7 @@ class Tracker:
         self._detector, self._follower = detector, follower
         self._tracks: list[_Track] = []
         self._next_search_s = -np.inf
+        self._last_index = -1
 
     def update(self, index: int, time_s: float, grey: npt.NDArray[np.uint8]) -> list[Sighting]:
         """Take the next frame and return the faces seen in it, by track id.
@@ -134,16 +135,18 @@ class Tracker:
         Parameters
         ----------
         index, time_s
-            Number and time of the frame; both must grow.
+            Number and time of the frame; both must grow. Numbers may be left out (see `faces.looks`): segments go on
+            over them.
         grey
             (h, w) uint8.
         """
         self._follow(index, time_s, grey)
-        lost_now = any(not t.active and t.seen_frame == index - 1 for t in self._tracks)
+        lost_now = any(not t.active and t.seen_frame == self._last_index for t in self._tracks)
         if lost_now or time_s >= self._next_search_s:
             self._search(index, time_s, grey)
             anyone = any(t.active for t in self._tracks)
             self._next_search_s = time_s + (self.settings.find_interval_s if anyone else SEARCH_EMPTY_S)
+        self._last_index = index
         return [Sighting(t.id, len(t.segments) - 1, t.landmarks) for t in self._tracks if t.active]
 
     def tracks(self) -> tuple[FaceTrack, ...]:
@@ -211,8 +214,7 @@ class Tracker:
         """End a segment in this frame, which does not show the face after all."""
         track.active = False
         if track.segments[-1][1] == index:
-            track.segments[-1][1] = index - 1
-            track.seen_frame = index - 1
+            track.segments[-1][1] = track.seen_frame = self._last_index
 
     def _returning(self, landmarks: Landmarks, looks: npt.NDArray[np.float32], time_s: float) -> _Track | None:
         """Find the lost track that this face continues: the same place soon after, or the same looks at any time."""

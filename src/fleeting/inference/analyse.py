@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from fleeting import weights
 from fleeting.errors import FleetingWarning, NoFaceError, VideoError
-from fleeting.faces.track import Tracker
 from fleeting.inference.event_media import EventPictures, picture_event
+from fleeting.inference.first_look import FirstLook, Progress, first_look
 from fleeting.inference.quality import QualityMeter
 from fleeting.inference.recognise import Recogniser
 from fleeting.records import Event, EventMedia, FaceTrack, Signals, Timeline
 from fleeting.settings import AnalyseSettings, to_dict
-from fleeting.spotting.measurements import MeasurementLog, Measurements
-from fleeting.spotting.region_motion import RegionMotion
+from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
 from fleeting.video.reader import VideoReader, open_video
 
@@ -34,17 +31,8 @@ log = logging.getLogger(__name__)
 LEAST_STILL_S = 0.3
 """For so long a face that lives moves visibly; over a few frames it may look like a still picture."""
 
-Progress = Callable[[int, int | None], None]
-"""Called with the frames done so far and the number to be done (None where the video does not say)."""
-
-SIDE_BY_SIDE = 3
-"""Most faces whose motion is measured at once while it is not yet known which is the largest."""
-
 MICRO_FPS = 25.0
 """Below this frame rate a movement of half a second covers too few frames to be told from noise."""
-
-CODING_NOISE = 12
-"""Grey levels by which compression lets the frames of a still picture differ; a living face differs by far more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +49,6 @@ class Analysis:
 
     timeline: Timeline
     media: dict[int, EventMedia]
-
-
-@dataclass(slots=True)
-class _Pass:
-    """What the first look at the frames leaves behind."""
-
-    times: list[float] = field(default_factory=list)
-    logs: dict[int, MeasurementLog] = field(default_factory=dict)
-    tracks: tuple[FaceTrack, ...] = ()
-    brightness: float = 0.0
-    changes: bool = False
 
 
 def analyse_video(
@@ -108,8 +85,10 @@ def analyse_video(
     with open_video(path, fps=fps) as reader:
         notes: list[str] = []
         meter = QualityMeter(reader.info, settings=settings.faces)
-        seen = _first_look(reader, settings, meter, progress)
-        time_s = np.array(seen.times)
+        seen = first_look(reader, settings, meter, progress)
+        if not seen.times:
+            raise VideoError("a video with frames", f"{path} without any", "Check the file in a player.")
+        time_s = seen.time_s
         tracks = _usable_tracks(seen, settings, str(path))
         chosen = tracks if settings.faces.all_faces else tracks[:1]
         if len(tracks) > 1 and not settings.faces.all_faces:
@@ -160,42 +139,7 @@ def _version() -> str:
     return str(fleeting.__version__)
 
 
-def _first_look(
-    reader: VideoReader, settings: AnalyseSettings, meter: QualityMeter, progress: Progress | None
-) -> _Pass:
-    seen = _Pass()
-    tracker = Tracker(settings.faces)
-    motion: dict[int, RegionMotion] = {}
-    first: Any = None
-    for frame in reader:
-        grey = frame.grey
-        seen.times.append(frame.time_s)
-        sightings = tracker.update(frame.index, frame.time_s, grey)
-        meter.add(frame, [s.landmarks for s in sightings])
-        if not seen.changes:
-            first = grey if first is None else first
-            seen.changes = first.shape != grey.shape or cv2.norm(first, grey, cv2.NORM_INF) > CODING_NOISE
-        if frame.index % 10 == 0:
-            seen.brightness = max(seen.brightness, float(grey[::8, ::8].mean()))
-        if not settings.faces.all_faces:
-            sightings = sorted(sightings, key=lambda s: -float(s.landmarks.iod))
-            sightings = [s for s in sightings if s.landmarks.iod > 0.6 * sightings[0].landmarks.iod][:SIDE_BY_SIDE]
-        for sighting in sightings:
-            meter_of = motion.setdefault(sighting.track, RegionMotion(settings.motion))
-            log_of = seen.logs.setdefault(sighting.track, MeasurementLog(sighting.track))
-            sample = meter_of.update(frame.time_s, grey, sighting.landmarks, sighting.segment)
-            log_of.add(frame.index, sighting.landmarks, sample)
-        if progress is not None and frame.index % 16 == 0:
-            progress(frame.index + 1, reader.info.frame_count)
-    if progress is not None:
-        progress(len(seen.times), len(seen.times))
-    if not seen.times:
-        raise VideoError("a video with frames", f"{reader.info.path} without any", "Check the file in a player.")
-    seen.tracks = tracker.tracks()
-    return seen
-
-
-def _usable_tracks(seen: _Pass, settings: AnalyseSettings, path: str) -> list[FaceTrack]:
+def _usable_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> list[FaceTrack]:
     """Tracks large enough to analyse, the largest (area times frames) first."""
     if not seen.tracks:
         dark = seen.brightness < 20
@@ -246,7 +190,7 @@ def _second_look(
     return events, media
 
 
-def _remarks(reader: VideoReader, seen: _Pass, time_s: Any) -> list[str]:
+def _remarks(reader: VideoReader, seen: FirstLook, time_s: Any) -> list[str]:
     """Say what makes the result doubtful although the video could be analysed."""
     rate, lasts = reader.info.fps, time_s[-1] - time_s[0]
     notes = []

@@ -7,8 +7,10 @@ where to look; the crop's position is then corrected until the flow from the ref
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -31,33 +33,49 @@ class Registered:
         (2, 3) from the frame to the crop in which the head stands as in the reference.
     crop
         (h, w) uint8 crop that the flow was measured on.
-    flow
-        (h, w, 2) float32 pixels from the reference to `crop`, the head's motion removed.
+    whole_flow
+        (h, w, 2) float32 pixels from the reference to `crop`, the head's motion (what is left of it) included.
     rigid
-        The head's motion that was removed (turning and nodding included).
+        The head's motion in it (turning and nodding included).
     """
 
     transform: npt.NDArray[np.float64]
     crop: npt.NDArray[np.uint8]
-    flow: npt.NDArray[np.float32]
+    whole_flow: npt.NDArray[np.float32]
     rigid: RigidMotion
+
+    @property
+    def flow(self) -> npt.NDArray[np.float32]:
+        """(h, w, 2) float32 pixels from the reference to `crop`, the head's motion removed."""
+        return self.whole_flow - self.rigid.displacement(self.whole_flow.shape[1])
 
 
 def compose(second: npt.NDArray[Any], first: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return the (2, 3) map that applies `first`, then `second`."""
-    return np.asarray(np.vstack([second, [0, 0, 1]]) @ np.vstack([first, [0, 0, 1]]))[:2]
+    done = np.empty((2, 3))
+    np.matmul(second[:, :2], first, out=done)
+    done[:, 2] += second[:, 2]
+    return done
 
 
 def invert(matrix: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return the inverse of a (2, 3) map."""
-    return np.asarray(np.linalg.inv(np.vstack([matrix, [0, 0, 1]])))[:2]
+    return np.asarray(cv2.invertAffineTransform(np.asarray(matrix, np.float64)))
 
 
 def crop_shift(first: npt.NDArray[Any], second: npt.NDArray[Any], *, width: int) -> float:
     """Mean distance in crop pixels between where two transforms put the same face."""
-    points = canonical_points(width)
-    moved = compose(second, invert(first))
-    return float(np.linalg.norm(points @ moved[:, :2].T + moved[:, 2] - points, axis=1).mean())
+    step = compose(second, invert(first))
+    step[0, 0] -= 1.0
+    step[1, 1] -= 1.0
+    moved = step @ _homogeneous(width)
+    return float(np.sqrt(moved[0] ** 2 + moved[1] ** 2).mean())
+
+
+@lru_cache(maxsize=8)
+def _homogeneous(width: int) -> npt.NDArray[np.float64]:
+    """(3, 68): the canonical points as columns x, y, 1."""
+    return np.vstack([canonical_points(width).T, np.ones(68)])
 
 
 class Registration:
@@ -96,6 +114,6 @@ class Registration:
             moved = rigid.similarity(width)
             corrected = compose(invert(moved), transform)
             if left == 1 or crop_shift(transform, corrected, width=width) < CLOSE_PX * width / 140:
-                return Registered(corrected, crop, flow - rigid.displacement(width), rigid)
+                return Registered(corrected, crop, flow, rigid)
             transform = corrected
         raise ValueError(f"Expected attempts >= 1; got {attempts}.")

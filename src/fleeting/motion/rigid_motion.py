@@ -7,9 +7,9 @@ six coefficients are fitted over the whole face, robustly, because an expression
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
@@ -55,7 +55,7 @@ class RigidMotion:
 
     def displacement(self, width: int = CANONICAL_WIDTH) -> npt.NDArray[np.float32]:
         """Motion of every pixel of the crop, (h, w, 2) float32 pixels."""
-        return np.asarray(np.tensordot(_dense_basis(width), self.coefficients.astype(np.float32), axes=1), np.float32)
+        return np.asarray(np.tensordot(dense_basis(width), self.coefficients.astype(np.float32), axes=1), np.float32)
 
 
 def depth(width: int = CANONICAL_WIDTH) -> npt.NDArray[np.float32]:
@@ -82,7 +82,8 @@ def _centre(width: int) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=8)
-def _dense_basis(width: int) -> npt.NDArray[np.float32]:
+def dense_basis(width: int) -> npt.NDArray[np.float32]:
+    """Motion of every pixel of the crop for each coefficient of `RigidMotion`, (h, w, 2, 6) float32."""
     height, _ = crop_size(width)
     cx, cy = _centre(width)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32) - cx, np.arange(height, dtype=np.float32) - cy)
@@ -94,9 +95,30 @@ def _dense_basis(width: int) -> npt.NDArray[np.float32]:
     return np.asarray(basis, np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """The n places where a flow is read.
+
+    Attributes
+    ----------
+    places
+        (n,) index of each pixel, row by row.
+    prior
+        (n,) weights.
+    basis
+        (2 n, 6), u and v of each place in turn.
+    products
+        (n, 36) of each place's basis with itself, summed over u and v: its share of the normal equations.
+    """
+
+    places: npt.NDArray[np.intp]
+    prior: npt.NDArray[np.float64]
+    basis: npt.NDArray[np.float64]
+    products: npt.NDArray[np.float64]
+
+
 @lru_cache(maxsize=8)
-def _samples(width: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[Any], npt.NDArray[Any]]:
-    """Rows, columns, prior weights (n,) and basis (n, 2, 6) of the places where the flow is read."""
+def _samples(width: int) -> _Samples:
     height, _ = crop_size(width)
     points = canonical_points(width)
     outline = np.concatenate([points[:17], points[26:16:-1] - [0, 0.05 * width]]).astype(np.float32)
@@ -110,7 +132,9 @@ def _samples(width: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], np
     rows, columns = np.nonzero(prior)
     on_grid = (rows % step == step // 2) & (columns % step == step // 2)
     rows, columns = rows[on_grid], columns[on_grid]
-    return rows, columns, prior[rows, columns], _dense_basis(width)[rows, columns].astype(np.float64)
+    basis = dense_basis(width)[rows, columns].astype(np.float64)
+    products = np.einsum("nij,nik->njk", basis, basis).reshape(-1, 36)
+    return _Samples(rows * width + columns, prior[rows, columns], basis.reshape(-1, 6), products)
 
 
 def estimate_rigid(flow: npt.NDArray[np.float32], *, iterations: int = 4) -> RigidMotion:
@@ -124,25 +148,31 @@ def estimate_rigid(flow: npt.NDArray[np.float32], *, iterations: int = 4) -> Rig
     flow
         (h, w, 2) float32 pixels; the shape of a canonical crop of any width.
     """
-    width = flow.shape[1]
-    rows, columns, prior, basis = _samples(width)
+    samples = _samples(flow.shape[1])
     smooth = cv2.blur(flow, (5, 5))
-    target = smooth[rows, columns].astype(np.float64)
-    weight = prior
+    target = smooth.reshape(-1, 2)[samples.places].astype(np.float64)
+    weight: npt.NDArray[np.floating] = samples.prior
     coefficients = np.zeros(6)
-    distance = np.zeros(len(prior))
+    middle = 0.0
     for _ in range(iterations):
-        weighted = basis * weight[:, None, None]
-        normal = np.einsum("nij,nik->jk", weighted, basis)
-        normal[np.diag_indices(6)] += _ridge(normal)
-        coefficients = np.linalg.solve(normal, np.einsum("nij,ni->j", weighted, target))
-        left = target - basis @ coefficients
-        distance = np.hypot(left[:, 0], left[:, 1])
-        scale = max(float(np.median(distance)) / 1.1774, _FINEST_PX)
-        weight = prior * np.clip(1.0 - (distance / (_TUKEY * scale)) ** 2, 0.0, None) ** 2
-    return RigidMotion(coefficients, float(np.median(distance)))
+        normal = (weight @ samples.products).reshape(6, 6)
+        normal.flat[::7] += _RIDGE * normal.flat[::7]
+        coefficients = np.linalg.solve(normal, (target * weight[:, None]).reshape(-1) @ samples.basis)
+        left = target - (samples.basis @ coefficients).reshape(-1, 2)
+        squared = left[:, 0] ** 2 + left[:, 1] ** 2
+        middle = _median_root(squared)
+        scale = max(middle / 1.1774, _FINEST_PX)
+        weight = samples.prior * np.maximum(1.0 - squared / (_TUKEY * scale) ** 2, 0.0) ** 2
+    return RigidMotion(coefficients, middle)
 
 
-def _ridge(normal: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    # Yaw and pitch are told from shifts by the nose and the rim alone, so they are held back slightly.
-    return np.array([0.0, 0.0, 0.0, 0.0, 0.02, 0.02]) * np.diag(normal)
+def _median_root(squared: npt.NDArray[np.float64]) -> float:
+    """Median of the square roots; numpy's own median would cost as much as the rest of an iteration."""
+    half = len(squared) // 2
+    parts = np.partition(squared, (half - 1, half))
+    low, high = math.sqrt(parts[half - 1]), math.sqrt(parts[half])
+    return high if len(squared) % 2 else (low + high) / 2
+
+
+_RIDGE = np.array([0.0, 0.0, 0.0, 0.0, 0.02, 0.02])
+"""Yaw and pitch are told from shifts by the nose and the rim alone, so they are held back slightly."""

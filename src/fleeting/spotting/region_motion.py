@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from fleeting.faces.align import align, crop_transform, to_crop
 from fleeting.faces.landmarks import Landmarks
-from fleeting.motion.registration import Registration, compose, crop_shift, invert
+from fleeting.motion.registration import Registered, Registration, compose, crop_shift, invert
+from fleeting.motion.rigid_motion import dense_basis
 from fleeting.settings import MotionSettings
 from fleeting.spotting.cells import CELL_REGION, cell_weights
 
@@ -50,6 +51,40 @@ class RegionSample:
     residual_px: float
 
 
+class _CellMeans:
+    """Mean flow of each cell without the head's motion.
+
+    Cells cover each pixel at most once, and the head's motion is linear in its coefficients; so sums over the cells'
+    pixels and the cells' means of the basis give what `cell_weights` times the flow would, at a tenth of its cost.
+
+    Parameters
+    ----------
+    weights
+        (c, h * w) of `cells.cell_weights`.
+    width
+        Of the crop.
+    """
+
+    def __init__(self, weights: npt.NDArray[np.float32], width: int) -> None:
+        cells, self._places = np.nonzero(weights)
+        counts = np.bincount(cells, minlength=len(weights))
+        self._filled = np.flatnonzero(counts)
+        self._starts = (np.cumsum(counts) - counts)[self._filled]
+        self._counts = counts[self._filled, None].astype(np.float64)
+        self._shape = (len(weights), 2)
+        self._basis = (weights @ dense_basis(width).reshape(weights.shape[1], 12)).reshape(len(weights), 2, 6)
+
+    def __call__(self, found: Registered) -> npt.NDArray[np.float64]:
+        """Mean flow (c, 2) in pixels of the crop, 0 where a cell lies outside of it."""
+        # As complex numbers both components are gathered and summed at once.
+        chosen = np.ascontiguousarray(found.whole_flow).view(np.complex64).reshape(-1)[self._places]
+        means = np.zeros(self._shape)
+        sums = np.add.reduceat(chosen, self._starts)
+        means[self._filled] = np.stack([sums.real, sums.imag], axis=1) / self._counts
+        means -= self._basis @ found.rigid.coefficients
+        return means
+
+
 class RegionMotion:
     """Measures one face, frame by frame.
 
@@ -64,7 +99,7 @@ class RegionMotion:
         self._carried = np.zeros((len(CELL_REGION), 2))
         self._transform: npt.NDArray[np.float64] = np.eye(2, 3)
         self._by_landmarks: npt.NDArray[np.float64] = np.eye(2, 3)
-        self._weights = np.zeros((len(CELL_REGION), 0), np.float32)
+        self._means: _CellMeans | None = None
         self._reference_s = self._iod = 0.0
         self._registration: Registration | None = None
 
@@ -84,7 +119,7 @@ class RegionMotion:
         """
         width = self.settings.crop_width
         by_landmarks = crop_transform(landmarks.points, width=width)
-        if self._registration is None or segment != self._segment:
+        if self._registration is None or self._means is None or segment != self._segment:
             self._segment = segment
             return self._start(time_s, grey, landmarks, by_landmarks)
         guess = self._transform
@@ -96,7 +131,7 @@ class RegionMotion:
         if crop_shift(found.transform, by_landmarks, width=width) > LOST_PX * width / 140:
             return self._start(time_s, grey, landmarks, by_landmarks)
         self._transform = found.transform
-        here = 100.0 / self._iod * (self._weights @ found.flow.reshape(-1, 2)) + self._carried
+        here = 100.0 / self._iod * self._means(found) + self._carried
         sample = RegionSample(here.astype(np.float32), self._run, found.transform, found.rigid.residual_px)
         turned = float(np.abs(found.rigid.coefficients[4:]).max()) * 140 / width
         if time_s - self._reference_s > REFERENCE_S or turned > TURNED_PX:
@@ -123,7 +158,7 @@ class RegionMotion:
             transform = by_landmarks
         crop = align(grey, transform, width=width)
         points = to_crop(landmarks.points, transform)
-        self._weights = cell_weights(points, crop.shape)
+        self._means = _CellMeans(cell_weights(points, crop.shape), width)
         self._registration = Registration(crop, method=self.settings.flow)
         self._transform = np.asarray(transform, np.float64)
         self._reference_s = time_s
