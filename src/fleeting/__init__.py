@@ -10,16 +10,18 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fleeting.api import analyse, evaluate
+    from fleeting.api import analyse, calibrate, evaluate
     from fleeting.errors import FleetingError, FleetingWarning
-    from fleeting.records import Event, FaceTrack, Interval, Timeline, VideoInfo
+    from fleeting.records import Calibration, Event, FaceTrack, Interval, Timeline, VideoInfo
     from fleeting.settings import AnalyseSettings
 
 _HOME = {
     "analyse": "api",
+    "calibrate": "api",
     "evaluate": "api",
     "FleetingError": "errors",
     "FleetingWarning": "errors",
+    "Calibration": "records",
     "Event": "records",
     "FaceTrack": "records",
     "Interval": "records",
@@ -30,6 +32,7 @@ _HOME = {
 
 __all__ = [
     "AnalyseSettings",
+    "Calibration",
     "Event",
     "FaceTrack",
     "FleetingError",
@@ -38,6 +41,7 @@ __all__ = [
     "Timeline",
     "VideoInfo",
     "analyse",
+    "calibrate",
     "evaluate",
 ]
 

@@ -1,4 +1,4 @@
-"""What a program calls: analyse a video or many, and measure shipped networks on labelled data.
+"""What a program calls: analyse a video or many, calibrate one, and measure shipped networks on labelled data.
 
 This is where the layers meet: analysis, report and export below it know nothing of each other.
 """
@@ -9,18 +9,19 @@ import difflib
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fleeting import results
 from fleeting.errors import FleetingError, InputError, SettingsError, VideoError
-from fleeting.records import Timeline
+from fleeting.records import Calibration, Timeline
 from fleeting.settings import AnalyseSettings
 
 log = logging.getLogger(__name__)
 
 REPORT_NAME = "report.html"
+TIMELINE_NAME = "timeline.json"
 MEDIA_NAME = "media.npz"
 
 Progress = Callable[[int, int | None], None]
@@ -263,6 +264,105 @@ def _analyse_into(
     )
     write_results(analysis.timeline, analysis.media, folder, run["formats"], run)
     return analysis.timeline
+
+
+def calibrate(
+    path: str | Path,
+    *,
+    out: str | Path | None = None,
+    trials: int = 120,
+    seed: int = 0,
+    settings: AnalyseSettings | None = None,
+    fps: float | None = None,
+    progress: Progress | None = None,
+) -> Calibration:
+    """Measure how small a movement a recording can show.
+
+    Movements of known size are put into the recording, and the analysis looks for them: see `docs/calibrate.md`.
+
+    Parameters
+    ----------
+    path
+        A video file, or a folder of numbered images (then `fps` is needed).
+    out
+        Folder for the results: the calibration is added to the timeline and the report in ``out/NAME/``. Where the
+        video was not yet analysed there, or otherwise, it is analysed first. Nothing is written where None.
+    trials
+        Movements to put in; more make the interval narrower and take longer.
+    seed
+        Of their draw. Same video, same seed, same result.
+    settings
+        See `settings.AnalyseSettings`; those of the results in `out` where None, else the defaults.
+    fps
+        Frames per second of an image folder.
+    progress
+        Called now and then with the frames done and the frames to do, of the analysis (if any) and then of the
+        calibration.
+
+    Raises
+    ------
+    VideoError, NoFaceError
+        Where the video cannot be used.
+    InputError
+        Where no moment of it is quiet for long enough.
+    OutputError
+        Where the results cannot be written, or their place is taken by something else.
+    SettingsError
+        For too few trials.
+    """
+    from fleeting.inference.analyse import analyse_video
+    from fleeting.inference.calibrate import calibrate_video, check_trials
+
+    check_trials(trials, seed)
+    if out is None:
+        timeline = analyse_video(path, settings=settings, fps=fps, progress=progress, pictures=False).timeline
+        return calibrate_video(path, timeline, trials=trials, seed=seed, fps=fps, progress=progress)
+    results.check_writable(out)
+    video = Path(path)
+    folder = result_folder(video, out)
+    timeline, fps = _analysed(folder, video, settings, fps, progress)
+    found = calibrate_video(video, timeline, trials=trials, seed=seed, fps=fps, progress=progress)
+    _add(folder, replace(timeline, calibration=found))
+    return found
+
+
+def result_folder(path: str | Path, out: str | Path) -> Path:
+    """Return the folder below `out` in which the results of one video are."""
+    return Path(out) / results.result_names([Path(path)])[0]
+
+
+def _analysed(
+    folder: Path, video: Path, settings: AnalyseSettings | None, fps: float | None, progress: Progress | None
+) -> tuple[Timeline, float | None]:
+    """Return the timeline of a video's results and its rate; where they are not finished, they are made."""
+    from fleeting.export.timeline_json import read_timeline
+    from fleeting.settings import from_dict
+
+    results.settle(folder)
+    stored = results.read_run(folder)
+    if stored is not None:
+        fps = stored["fps"] if fps is None else fps
+        settings = from_dict(AnalyseSettings, stored["settings"]) if settings is None else settings
+    run = _run(video, settings, fps, ("json",))
+    if run is not None and stored is not None and results.is_finished(folder, run):
+        return read_timeline(folder / TIMELINE_NAME), fps
+    run = _run(video, settings, fps, chosen_formats(None))
+    if run is not None:
+        results.check_place(folder, run)
+    return _analyse_into(folder, video, run, settings=settings, progress=progress), fps
+
+
+def _add(folder: Path, timeline: Timeline) -> None:
+    """Put a timeline in the place of the one in a folder of results, and build its report anew."""
+    from fleeting.export.media import read_media
+    from fleeting.export.timeline_json import write_timeline
+    from fleeting.report.build import build_report
+
+    with results.changed_folder(folder) as partial:
+        write_timeline(timeline, partial / TIMELINE_NAME)
+        if (folder / REPORT_NAME).exists():
+            store = folder / MEDIA_NAME
+            build_report(timeline, read_media(store) if store.exists() else {}, partial / REPORT_NAME)
 
 
 def evaluate(

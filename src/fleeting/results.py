@@ -181,6 +181,28 @@ def new_folder(folder: Path, run: dict[str, Any]) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def changed_folder(folder: Path) -> Iterator[Path]:
+    """Give a copy of a video's results in which some are to be made anew, then take its place as `new_folder` does.
+
+    Files that a person has changed are not copied: they are kept as theirs.
+
+    Raises
+    ------
+    OutputError
+        Where the disk refuses, or the folder holds no results.
+    """
+    run = read_run(folder)
+    if run is None:
+        raise OutputError("a folder of results", f"{folder}, which holds none", "Analyse the video first.")
+    made = run.pop("files")
+    with new_folder(folder, run) as partial:
+        for name, known in made.items():
+            if (folder / name).is_file() and _sha256(folder / name) == known:
+                shutil.copy2(folder / name, partial / name)
+        yield partial
+
+
 def settle(folder: Path) -> None:
     """Put right what a run that was killed has left beside `folder`: a former folder comes back, halves go."""
     partial, former = _hidden(folder)

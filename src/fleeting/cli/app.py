@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from fleeting.cli.analyse import analyse
+from fleeting.cli.calibrate import calibrate
 from fleeting.cli.demo import demo
 from fleeting.cli.evaluate import evaluate
 from fleeting.cli.frame_progress import CLEAR
@@ -62,6 +63,7 @@ def _options(
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
 
 
+app.command()(calibrate)
 app.command()(report)
 app.command()(train)
 app.command()(evaluate)

@@ -23,7 +23,17 @@ import numpy.typing as npt
 
 from fleeting.errors import DataError
 from fleeting.files import write_text
-from fleeting.records import Event, FaceBox, FaceSegment, FaceTrack, Signals, Timeline, VideoInfo
+from fleeting.records import (
+    Calibration,
+    CalibrationTrial,
+    Event,
+    FaceBox,
+    FaceSegment,
+    FaceTrack,
+    Signals,
+    Timeline,
+    VideoInfo,
+)
 
 SCHEMA = "fleeting-timeline/1"
 _DTYPES = {"float32": "<f4", "float64": "<f8"}
@@ -57,6 +67,7 @@ def to_json(timeline: Timeline) -> dict[str, Any]:
         "quality": _plain(timeline.quality),
         "models": _plain(timeline.models),
         "settings": _plain(timeline.settings),
+        "calibration": _plain(timeline.calibration),
         "signals": [_plain(s) for s in timeline.signals],
     }
 
@@ -91,6 +102,12 @@ def read_timeline(path: str | Path) -> Timeline:
 _AGAIN = "Run 'fleeting analyse' on the video again."
 
 
+def calibration_json(calibration: Calibration) -> dict[str, Any]:
+    """Return a calibration as ``timeline.json`` has it."""
+    plain: dict[str, Any] = _plain(calibration)
+    return plain
+
+
 def from_json(values: dict[str, Any]) -> Timeline:
     """Build a timeline from what `to_json` gave.
 
@@ -111,6 +128,7 @@ def from_json(values: dict[str, Any]) -> Timeline:
         models=dict(values["models"]),
         settings=dict(values["settings"]),
         version=str(values["version"]),
+        calibration=_calibration(values.get("calibration")),
     )
 
 
@@ -170,6 +188,19 @@ def _track(values: dict[str, Any]) -> FaceTrack:
     box = {k: math.nan if v is None else float(v) for k, v in values["median_box"].items() if k in FaceBox._fields}
     segments = tuple(_record(FaceSegment, s) for s in values["segments"])
     return _record(FaceTrack, {**values, "segments": segments, "median_box": FaceBox(**box)})
+
+
+def _calibration(values: dict[str, Any] | None) -> Calibration | None:
+    if values is None:
+        return None
+    pairs = {k: tuple(_number(v) for v in values[k]) for k in ("interval_percent", "tried_percent")}
+    tables = {k: tuple(tuple(row) for row in values[k]) for k in ("curve", "bins")}
+    trials = tuple(_record(CalibrationTrial, t) for t in values["trials"])
+    return _record(Calibration, {**values, **pairs, **tables, "trials": trials, "limits": tuple(values["limits"])})
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _signals(values: dict[str, Any]) -> Signals:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from fleeting.files import write_text
 from fleeting.labels import UNSURE
 from fleeting.records import Event, EventMedia, FaceTrack, Timeline
-from fleeting.report import wording
+from fleeting.report import calibration, wording
 from fleeting.report.curves import pack_face
 from fleeting.report.pictures import arrows, at_most, heat_uri, picture_uri, quality_for, sheet
 
@@ -58,11 +58,21 @@ def render(timeline: Timeline, media: Mapping[int, EventMedia]) -> str:
         models=_models(timeline.models),
         score=wording.headline(timeline.models.get("recogniser", {})),
         settings=list(_settings_rows(timeline.settings)),
-        data=_json({"faces": [pack_face(s, timeline) for s in timeline.signals], "events": _marks(timeline, cards)}),
+        calibration=None if timeline.calibration is None else calibration.panel(timeline.calibration),
+        data=_json(_data(timeline, cards)),
         css=_asset("report.css"),
         script=_asset("report.js"),
         plotly=_plotly(),
     )
+
+
+def _data(timeline: Timeline, cards: list[dict[str, Any]]) -> dict[str, Any]:
+    known = timeline.calibration
+    return {
+        "faces": [pack_face(s, timeline) for s in timeline.signals],
+        "events": _marks(timeline, cards),
+        "calibration": None if known is None else calibration.chart(known),
+    }
 
 
 @lru_cache

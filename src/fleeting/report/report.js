@@ -205,6 +205,35 @@
     image.decode().then(begin, () => figure.remove());
   }
 
+  // ---- how small a movement this recording can show ------------------------------------------------------------
+  function drawDetection(node) {
+    const c = data.calibration, ink = css("--ink"), dim = css("--dim"), line = css("--line"), accent = css("--accent"), good = css("--macro");
+    const shapes = [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0.9, y1: 0.9, line: { width: 1, color: dim, dash: "dot" } }], annotations = [];
+    if (c.level !== null) {
+      const [low, high] = [c.interval[0] ?? c.tried[0], c.interval[1] ?? c.tried[1]];
+      shapes.push({ type: "rect", yref: "paper", y0: 0, y1: 1, x0: low, x1: high, fillcolor: good, opacity: 0.12, line: { width: 0 }, layer: "below" },
+        { type: "line", yref: "paper", y0: 0, y1: 1, x0: c.level, x1: c.level, line: { width: 1.5, color: good } });
+      annotations.push({ x: Math.log10(c.level), y: 0.04, yref: "paper", xanchor: "left", showarrow: false, text: ` 9 in 10 above ${c.level.toPrecision(2)} %`, font: { color: ink } });
+    }
+    const band = (y, fill) => ({ type: "scatter", mode: "lines", x: c.size, y, fill, fillcolor: accent + "26", line: { width: 0 }, hoverinfo: "skip", showlegend: false });
+    return Plotly.react(node, [
+      band(c.lowest, "none"), band(c.highest, "tonexty"),
+      { type: "scatter", mode: "lines", x: c.size, y: c.rate, line: { color: accent, width: 2 }, hovertemplate: "%{x:.2f} %: %{y:.0%}<extra></extra>", showlegend: false },
+      { type: "scatter", mode: "markers", x: c.bins.map((b) => b.size), y: c.bins.map((b) => b.share), hovertext: c.bins.map((b) => b.text), hoverinfo: "text", showlegend: false,
+        marker: { color: ink, size: 8 }, error_y: { type: "data", symmetric: false, array: c.bins.map((b) => b.most - b.share), arrayminus: c.bins.map((b) => b.share - b.least), color: dim, thickness: 1.2 } },
+    ], {
+      margin: { l: 58, r: 14, t: 14, b: 46 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest", shapes, annotations, showlegend: false,
+      font: { family: "system-ui, sans-serif", size: 12, color: dim }, hoverlabel: { bgcolor: css("--sheet"), bordercolor: line, font: { color: ink } },
+      xaxis: { type: "log", title: { text: "peak displacement, % of the eye distance" }, tickvals: [0.3, 0.5, 1, 2, 3, 6], ticktext: ["0.3", "0.5", "1", "2", "3", "6"], range: [Math.log10(c.tried[0] * 0.95), Math.log10(c.tried[1] * 1.05)], fixedrange: true, gridcolor: line },
+      yaxis: { title: { text: "share found" }, range: [-0.03, 1.03], tickformat: ".0%", fixedrange: true, gridcolor: line, zeroline: false },
+    }, { displaylogo: false, responsive: true, displayModeBar: false });
+  }
+  const detection = document.querySelector(".detection");
+  if (detection) {
+    drawDetection(detection);
+    dark.addEventListener("change", () => drawDetection(detection));
+  }
+
   document.querySelectorAll(".player").forEach(player);
   document.querySelectorAll("[data-show]").forEach((b) => b.addEventListener("click", () => showInTimeline(Number(b.dataset.show))));
   const nodes = [...document.querySelectorAll(".chart")];

@@ -1,0 +1,70 @@
+"""``fleeting calibrate``: how small a movement a recording can show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fleeting.cli.frame_progress import FrameProgress
+
+if TYPE_CHECKING:
+    from fleeting.records import Calibration
+
+
+def calibrate(
+    video: Annotated[Path, typer.Argument(help="A video, or a folder of numbered images.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of the results; what is in OUT/NAME/ gets the calibration.")
+    ] = Path("fleeting-output"),
+    trials: Annotated[int, typer.Option(help="Movements to put in: more are slower and more exact.")] = 120,
+    seed: Annotated[int, typer.Option(help="Of the draw of the movements.")] = 0,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Frames per second of an image folder, or of a camera that stores a slower rate."),
+    ] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="Settings as TOML; else those of the results, or the defaults.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the calibration as JSON.")] = False,
+) -> None:
+    """Say how small a movement a recording can show, by putting movements of known size into it.
+
+    The video is analysed first, unless its results are in OUT already.
+
+    Example: fleeting calibrate interview.mp4 --out results
+    """
+    from fleeting.api import calibrate as measure
+    from fleeting.api import result_folder
+    from fleeting.settings import AnalyseSettings, load
+
+    settings = None if settings_file is None else load(AnalyseSettings, settings_file)
+    display = FrameProgress(str(video), quiet=as_json)
+    try:
+        found = measure(video, out=out, trials=trials, seed=seed, settings=settings, fps=fps, progress=display)
+    finally:
+        display.end()
+    if as_json:
+        import json
+
+        from fleeting.export.timeline_json import calibration_json
+
+        typer.echo(json.dumps(calibration_json(found)))
+        return
+    _show(found, video)
+    folder = result_folder(video, out)
+    report = folder / "report.html"
+    typer.echo(f"  results: {report if report.exists() else folder}")
+
+
+def _show(found: Calibration, video: Path) -> None:
+    typer.echo(f"{video}: {found.summary}")
+    typer.echo("  size in % of the eye distance   found          95 % interval   noticed at all")
+    for low, high, count, hits, noticed, least, most in found.bins:
+        typer.echo(
+            f"  {f'{low:.2f} to {high:.2f}':<31} {f'{hits} of {count}':<14} {f'{least:.0%} to {most:.0%}':<15} "
+            f"{noticed} of {count}"
+        )
+    for text in found.limits:
+        typer.echo(f"  - {text}")
