@@ -8,7 +8,7 @@ lossless WebP files), ``3/loop/0``, ``3/loop/1`` ... (the loop, WebP of quality 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +35,24 @@ def write_media(media: Mapping[int, EventMedia], path: str | Path) -> Path:
     OutputError
         Where the disk refuses.
     """
-    entries: dict[str, npt.NDArray[Any]] = {}
-    for index, one in media.items():
-        for name in STILLS:
-            entries[f"{index}/{name}"] = _webp(getattr(one, name), quality=LOSSLESS)
-        for step, picture in enumerate(one.loop):
-            entries[f"{index}/loop/{step}"] = _webp(picture, quality=90)
-        limit = np.iinfo(np.int16).max
-        flow = np.nan_to_num(np.rint(one.flow * FLOW_SCALE), nan=0.0, posinf=limit, neginf=-limit)
-        entries[f"{index}/flow"] = np.clip(flow, -limit, limit).astype(np.int16)
-        entries[f"{index}/numbers"] = np.array([len(one.loop), one.loop_fps, one.magnification])
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **entries)  # type: ignore[arg-type]
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        # Entry by entry: all pictures of a long video together would fill the memory.
+        for index, one in media.items():
+            for name, array in _entries(one):
+                with archive.open(f"{index}/{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
     return Path(path)
+
+
+def _entries(one: EventMedia) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    for name in STILLS:
+        yield name, _webp(getattr(one, name), quality=LOSSLESS)
+    for step, picture in enumerate(one.loop):
+        yield f"loop/{step}", _webp(picture, quality=90)
+    limit = np.iinfo(np.int16).max
+    flow = np.nan_to_num(np.rint(one.flow * FLOW_SCALE), nan=0.0, posinf=limit, neginf=-limit)
+    yield "flow", np.clip(flow, -limit, limit).astype(np.int16)
+    yield "numbers", np.array([len(one.loop), one.loop_fps, one.magnification])
 
 
 def read_media(path: str | Path) -> dict[int, EventMedia]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from fleeting import weights
 from fleeting.errors import FleetingWarning, NoFaceError, VideoError
 from fleeting.inference.event_media import EventPictures, picture_event
 from fleeting.inference.first_look import FirstLook, Progress, first_look
+from fleeting.inference.media_store import MediaStore
 from fleeting.inference.quality import QualityMeter
 from fleeting.inference.recognise import Recogniser
 from fleeting.records import Event, EventMedia, FaceTrack, Signals, Timeline
@@ -30,6 +33,9 @@ log = logging.getLogger(__name__)
 
 LEAST_STILL_S = 0.3
 """For so long a face that lives moves visibly; over a few frames it may look like a still picture."""
+
+LOOKERS = 2
+"""Events that are looked at once more at the same time; each holds some 20 frames."""
 
 MICRO_FPS = 25.0
 """Below this frame rate a movement of half a second covers too few frames to be told from noise."""
@@ -48,7 +54,7 @@ class Analysis:
     """
 
     timeline: Timeline
-    media: dict[int, EventMedia]
+    media: Mapping[int, EventMedia]
 
 
 def analyse_video(
@@ -166,13 +172,24 @@ def _second_look(
     settings: AnalyseSettings,
     *,
     pictures: bool,
-) -> tuple[list[Event], dict[int, EventMedia]]:
+) -> tuple[list[Event], Mapping[int, EventMedia]]:
     """Classes and pictures of all micro- and macro-expressions."""
     expressions = [i for i, e in enumerate(events) if e.kind != "blink"]
     looks: dict[int, EventPictures] = {}
-    for place in expressions:
+    media = MediaStore()
+
+    def look(place: int) -> EventPictures:
         face = measured[events[place].face]
-        looks[place] = picture_event(reader, events[place], face.transform, settings.motion, loop=pictures)
+        return picture_event(reader, events[place], face.transform, settings.motion, loop=pictures)
+
+    with ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers:
+        try:
+            for place, found in zip(expressions, lookers.map(look, expressions), strict=True):
+                if found.media is not None:
+                    media.add(place, found.media)
+                looks[place] = replace(found, media=None)
+        finally:
+            lookers.shutdown(cancel_futures=True)
     if looks:
         recogniser = Recogniser()
         probabilities = recogniser(np.stack([look.flow_image for look in looks.values()]))
@@ -186,7 +203,6 @@ def _second_look(
                 probabilities=by_class,
                 displacement_percent_iod=looks[place].peak_percent_iod,
             )
-    media = {place: look.media for place, look in looks.items() if look.media is not None}
     return events, media
 
 

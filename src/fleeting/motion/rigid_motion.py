@@ -151,13 +151,14 @@ def estimate_rigid(flow: npt.NDArray[np.float32], *, iterations: int = 4) -> Rig
     samples = _samples(flow.shape[1])
     smooth = cv2.blur(flow, (5, 5))
     target = smooth.reshape(-1, 2)[samples.places].astype(np.float64)
-    weight: npt.NDArray[np.floating] = samples.prior
-    coefficients = np.zeros(6)
+    weight: npt.NDArray[np.float64] = samples.prior
+    coefficients: npt.NDArray[np.float64] = np.zeros(6)
     middle = 0.0
     for _ in range(iterations):
         normal = (weight @ samples.products).reshape(6, 6)
         normal.flat[::7] += _RIDGE * normal.flat[::7]
-        coefficients = np.linalg.solve(normal, (target * weight[:, None]).reshape(-1) @ samples.basis)
+        pull = (target * weight[:, None]).reshape(-1) @ samples.basis
+        coefficients = np.asarray(np.linalg.solve(normal, pull), np.float64)
         left = target - (samples.basis @ coefficients).reshape(-1, 2)
         squared = left[:, 0] ** 2 + left[:, 1] ** 2
         middle = _median_root(squared)
