@@ -101,7 +101,7 @@ def test_a_set_is_made_once_and_says_what_it_holds(tmp_path: Path) -> None:
     assert {row.file for row in read_truth(truth) if row.kind != "blink"} == {"00.mp4"}
     described = json.loads((tmp_path / "set" / "set.json").read_text())
     assert described["people"] == ["ada", "ada"]
-    assert [f["quiet"] for f in described["films"]] == [False, True]
+    assert described["settings"]["seed"] == 4
     draft = draw_draft(TINY, seed=4, quiet=False)
     spans = read_disturbances(tmp_path / "set" / "disturbances.csv")["00.mp4"]
     assert [s.kind for s in spans] == [s.kind for s in draft.spans]
@@ -109,8 +109,16 @@ def test_a_set_is_made_once_and_says_what_it_holds(tmp_path: Path) -> None:
         assert sum(1 for _ in reader) == 30 - len(draft.disturbances.dropped)
     make_set(tmp_path / "set", people(), TINY, on_film=note)
     assert len(seen) == 2
+    # Interrupted before the last film: that one alone is made.
+    whole = truth.read_bytes()
+    truth.unlink()
+    (tmp_path / "set" / "01.mp4").unlink()
+    make_set(tmp_path / "set", people(), TINY, on_film=note)
+    assert [s[0] for s in seen] == ["00.mp4", "01.mp4", "01.mp4"]
+    assert truth.read_bytes() == whole
     make_set(tmp_path / "set", people(), replace(TINY, clips=1, seed=5), on_film=note)
-    assert len(seen) == 3
+    assert len(seen) == 4
+    assert not (tmp_path / "set" / "01.mp4").exists()
 
 
 def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from fleeting.synthesis.clip import ClipSettings, PortraitClip
 from fleeting.synthesis.plan import PlanSettings
 from fleeting.synthesis.profile import Profile
 from fleeting.synthesis.render import render_clip
+from fleeting.synthesis.sets import read_disturbances
 from fleeting.synthesis.synthesise import (
     SynthesisSettings,
     expected_names,
@@ -48,6 +50,24 @@ def test_a_portrait_becomes_a_film_with_its_truth(tmp_path: Path, picture: Path)
     assert (row.file, row.kind, row.fps) == ("ada.mp4", "micro", 50.0)
     assert 0 < row.onset_s < row.offset_s < 2.0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ada.mp4", "truth.csv"]
+
+
+def test_a_hard_film_lists_what_disturbs(tmp_path: Path, picture: Path) -> None:
+    long = replace(SMALL, fps=10.0, seconds=8.0)
+    hard = SynthesisSettings(plan=SETTINGS.plan, clip=long, hard=True, clips=2, seed=3)
+    clips = synthesise(picture, tmp_path, settings=hard, points=POINTS)
+    spans = read_disturbances(tmp_path / "disturbances.csv")
+    assert set(spans) == {clip.name for clip in clips}
+    kinds = {span.kind for found in spans.values() for span in found}
+    assert {"gaze", "head turn"} <= kinds
+    assert not kinds & {row.kind for row in read_truth(tmp_path / "truth.csv")}
+    # A clip that is made anew, without, is no longer listed; the other one is.
+    synthesise(picture, tmp_path, settings=replace(hard, hard=False), points=POINTS)
+    assert read_disturbances(tmp_path / "disturbances.csv") == {}
+    numbered = synthesise(picture, tmp_path / "png", settings=replace(hard, pictures=True), points=POINTS)
+    assert [len(list(folder.iterdir())) for folder in numbered] == [80, 80]
+    with pytest.raises(SettingsError, match="Leave out --hard"):
+        synthesise(clips[0], tmp_path / "injected", settings=hard)
 
 
 def test_more_clips_are_entered_and_old_rows_replaced(tmp_path: Path, picture: Path) -> None:

@@ -42,6 +42,13 @@ def synthesise(
         float | None,
         typer.Option(help="Sensor noise at mid grey, in grey levels, of a portrait's film.  [default: 1.3]"),
     ] = None,
+    hard: Annotated[
+        bool,
+        typer.Option(
+            "--hard",
+            help="Disturb a portrait's film: gaze, head turns, speech, flicker and more (try it with --crf 30).",
+        ),
+    ] = False,
     pictures: Annotated[bool, typer.Option("--pictures", help="Write folders of png pictures, without loss.")] = False,
 ) -> None:
     """Film a portrait, or put expressions into a video, with the exact truth beside it.
@@ -55,11 +62,12 @@ def synthesise(
     film: dict[str, Any] = {"seconds": seconds, "size": size, "iod": iod, "blinks": blinks, "drift": drift}
     film["noise"] = noise
     settings = SynthesisSettings(
-        plan=_plan(events=events, kind=kind, percent=percent, emotions=emotions, blinks=blinks),
+        plan=_plan(events=events, kind=kind, percent=percent, emotions=emotions, blinks=blinks, hard=hard),
         clip=_clip(film, fps),
         clips=clips,
         crf=crf,
         pictures=pictures,
+        hard=hard,
         seed=seed,
     )
     expected_names(sources, settings)
@@ -80,14 +88,18 @@ def synthesise(
             typer.echo(f"error: {error}", err=True)
     if (out / "truth.csv").exists():
         typer.echo(f"truth: {out / 'truth.csv'}", err=True)
+    if (out / "disturbances.csv").exists():
+        typer.echo(f"disturbances: {out / 'disturbances.csv'}", err=True)
     if failed:
         raise typer.Exit(1)
 
 
-def _plan(*, events: int, kind: str, percent: str | None, emotions: str | None, blinks: float | None) -> Any:
+def _plan(
+    *, events: int, kind: str, percent: str | None, emotions: str | None, blinks: float | None, hard: bool
+) -> Any:
     from fleeting.synthesis.plan import PlanSettings
 
-    chosen: dict[str, Any] = {"events": events, "kind": kind}
+    chosen: dict[str, Any] = {"events": events, "kind": kind, "odd_blinks": 0.3 if hard else 0.0}
     if percent is not None:
         chosen["percent"] = _pair(percent, "-", float, option="--percent", example="1-4")
     if emotions is not None:

@@ -156,7 +156,7 @@ def draw_draft(settings: SetSettings, *, seed: int, quiet: bool) -> Draft:
     disturbances, camera, crf, drift = Disturbances(), CameraSettings(), float(rng.uniform(15, 19)), 1.0
     if hard:
         disturbances = draw_disturbances(rng, movements, seconds=settings.seconds, fps=settings.fps)
-        camera = _hard_camera(rng)
+        camera = draw_hard_camera(rng)
         crf = float(rng.uniform(25, 33))
         drift = float(rng.uniform(0.8, 1.6))
     clip = ClipSettings(
@@ -168,13 +168,19 @@ def draw_draft(settings: SetSettings, *, seed: int, quiet: bool) -> Draft:
         head=HeadSettings().times(drift),
         camera=camera,
     )
-    spans = [*disturbances.spans(settings.fps)]
-    if camera.flicker_percent:
-        spans.append(Span("flicker", 0.0, settings.seconds))
-    return Draft(movements, disturbances, clip, round(crf, 1), tuple(spans))
+    return Draft(movements, disturbances, clip, round(crf, 1), spans_of(disturbances, clip))
 
 
-def _hard_camera(rng: np.random.Generator) -> CameraSettings:
+def spans_of(disturbances: Disturbances, clip: ClipSettings) -> tuple[Span, ...]:
+    """All that disturbs a film, the lamps included."""
+    spans = disturbances.spans(clip.fps)
+    if clip.camera.flicker_percent:
+        spans.append(Span("flicker", 0.0, clip.seconds))
+    return tuple(spans)
+
+
+def draw_hard_camera(rng: np.random.Generator) -> CameraSettings:
+    """Draw a noisier sensor, in three of five cases under lamps that flicker, whose shutter rolls."""
     flickers = rng.random() < 0.6
     mains = 100.0 if rng.random() < 0.5 else 120.0
     return CameraSettings(
@@ -202,9 +208,8 @@ def draw_disturbances(
         return None
 
     speech: list[Speech] = []
-    if rng.random() < 0.6:
-        length = float(rng.uniform(1.0, 4.0))
-        percent = float(np.exp(rng.uniform(np.log(1.0), np.log(6.0))))
+    if rng.random() < 0.5:
+        length, percent = float(rng.uniform(1.0, 4.0)), _log_uniform(rng, 1.0, 6.0)
         for wanted in (length, max(length / 2, 1.0), 1.0):
             start = place(wanted)
             if start is not None:
@@ -235,19 +240,24 @@ def draw_disturbances(
     )
 
 
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
 def _turns(rng: np.random.Generator, place: Callable[[float], float | None]) -> tuple[HeadTurn, ...]:
     found: list[HeadTurn] = []
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         duration, hold = float(rng.uniform(0.3, 1.2)), float(rng.uniform(0, 0.8))
         start = place(2 * duration + hold)
         if start is not None:
-            yaw = float(rng.uniform(4, 12)) * float(rng.choice([-1, 1]))
+            # Small turns are more frequent than wide ones.
+            yaw = _log_uniform(rng, 2.0, 12.0) * float(rng.choice([-1, 1]))
             found.append(HeadTurn(start, duration, yaw, float(rng.uniform(-2, 2)), hold))
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         once, times = float(rng.uniform(0.15, 0.4)), int(rng.integers(1, 4))
         start = place(2 * once * times)
         if start is not None:
-            pitch = float(rng.uniform(2, 8))
+            pitch = _log_uniform(rng, 1.0, 8.0)
             found += [HeadTurn(start + 2 * once * i, once, 0.0, pitch * 0.8**i) for i in range(times)]
     return tuple(sorted(found, key=lambda t: t.start_s))
 
@@ -280,5 +290,5 @@ def _frame_faults(rng: np.random.Generator, seconds: float, fps: float) -> tuple
     if not faulty:
         return frozenset(), frozenset()
     frames = list(dict.fromkeys(min(max(round(t * fps), 1), count - 2) for t in instants))
-    frames = [f for i, f in enumerate(frames) if all(abs(f - other) > 2 for other in frames[:i])]
+    frames = [f for i, f in enumerate(frames) if f > 0 and all(abs(f - other) > 2 for other in frames[:i])]
     return frozenset(frames[: numbers[0]]), frozenset(frames[numbers[0] : numbers.sum()])

@@ -13,7 +13,7 @@ from typing import Any
 from fleeting.files import make_folder, write_text
 from fleeting.synthesis.disturbances import Span
 from fleeting.synthesis.film_plan import SetSettings, Sitter, draw_draft
-from fleeting.synthesis.render import render_clip
+from fleeting.synthesis.render import clip_truth, render_clip
 from fleeting.synthesis.truth import TruthRow, write_truth
 
 PRESET = "veryfast"
@@ -21,7 +21,7 @@ PRESET = "veryfast"
 
 DISTURBANCES_NAME = "disturbances.csv"
 _SET_NAME = "set.json"
-_VERSION = 1  # of the drawing: raise it where the same seed gives other films
+_VERSION = 2  # of the drawing: raise it where the same seed gives other films
 
 
 def make_set(
@@ -31,7 +31,7 @@ def make_set(
     *,
     on_film: Callable[[Path, str, list[TruthRow]], None] | None = None,
 ) -> Path:
-    """Film a set, unless the folder holds the same one already.
+    """Film a set, unless the folder holds the same one already; what was interrupted is continued.
 
     Writes ``00.mp4`` and so on, ``truth.csv``, ``disturbances.csv`` (file, kind, first_s, last_s), and ``set.json``.
 
@@ -44,7 +44,7 @@ def make_set(
     settings
         What is filmed.
     on_film
-        Told each film's path, person and truth when it is done; it may delete the film.
+        Told each film's path, person and truth when it has been made.
 
     Returns
     -------
@@ -54,29 +54,30 @@ def make_set(
     folder = make_folder(folder)
     described: dict[str, Any] = {"version": _VERSION, "settings": asdict(settings) | {"iod_px": [*settings.iod_px]}}
     described["people"] = [people[i % len(people)].name for i in range(settings.clips)]
-    kept, truth = folder / _SET_NAME, folder / "truth.csv"
-    if kept.exists() and truth.exists():
-        stored = json.loads(kept.read_text(encoding="utf-8"))
-        if {key: stored.get(key) for key in described} == described:
-            return truth
+    stored, truth = folder / _SET_NAME, folder / "truth.csv"
+    if not stored.exists() or json.loads(stored.read_text(encoding="utf-8")) != described:
+        # Films of other settings must not pass for those of this set, not even after an interruption.
+        for path in (truth, *folder.glob("[0-9]*.mp4")):
+            path.unlink(missing_ok=True)
+        write_text(stored, json.dumps(described, indent=2) + "\n")
+    if truth.exists():
+        return truth
     rows: list[TruthRow] = []
     spans: list[tuple[str, Span]] = []
-    films = []
     for index in range(settings.clips):
         sitter, seed = people[index % len(people)], settings.seed + index
         quiet = index % settings.quiet_every == settings.quiet_every - 1
         draft = draw_draft(settings, seed=seed, quiet=quiet)
+        clip = draft.film(sitter, seed=seed)
         path = folder / f"{index:0{max(len(str(settings.clips - 1)), 2)}d}.mp4"
-        made = render_clip(draft.film(sitter, seed=seed), path, crf=draft.crf, preset=PRESET)
+        made = clip_truth(clip, path.name)
+        if not path.exists():
+            render_clip(clip, path, crf=draft.crf, preset=PRESET)
+            if on_film is not None:
+                on_film(path, sitter.name, made)
         rows += made
         spans += [(path.name, span) for span in draft.spans]
-        films.append(
-            {"file": path.name, "person": sitter.name, "quiet": quiet, "crf": draft.crf, "iod_px": draft.clip.iod_px}
-        )
-        if on_film is not None:
-            on_film(path, sitter.name, made)
     write_disturbances(folder / DISTURBANCES_NAME, spans)
-    write_text(kept, json.dumps(described | {"films": films}, indent=2) + "\n")
     return write_truth(truth, rows)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,18 @@ import numpy.typing as npt
 from fleeting.errors import InputError, NoFaceError, SettingsError
 from fleeting.files import make_folder
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
+from fleeting.synthesis.disturbances import NO_DISTURBANCES, Span
+from fleeting.synthesis.film_plan import draw_disturbances, draw_hard_camera, spans_of
 from fleeting.synthesis.inject import PointSource, inject
 from fleeting.synthesis.lid_edges import refine_lids
 from fleeting.synthesis.plan import PlanSettings, plan
 from fleeting.synthesis.render import DEFAULT_CRF, Progress, render_clip
+from fleeting.synthesis.sets import DISTURBANCES_NAME, read_disturbances, write_disturbances
 from fleeting.synthesis.truth import TruthRow, read_truth, write_truth
 
 TRUTH_NAME = "truth.csv"
+
+_Maker = Callable[[Path, int], tuple[list[TruthRow], Sequence[Span]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,10 @@ class SynthesisSettings:
         Constant-rate factor of H.264, lower is better.
     pictures
         Write folders of numbered png pictures instead of mp4 files; for portraits only.
+    hard
+        Whether a portrait's film is disturbed as the hard films of `synthesis.film_plan` are: gaze, turns, speech,
+        swallowing, focus, frames that are lost or come twice, a noisier sensor, lamps that flicker. What disturbs is
+        listed in ``disturbances.csv``.
     seed
         Of the first clip; each further one adds 1.
     """
@@ -48,6 +57,7 @@ class SynthesisSettings:
     clips: int = 1
     crf: float = DEFAULT_CRF
     pictures: bool = False
+    hard: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -139,7 +149,7 @@ def synthesise(
     source, out = Path(source), make_folder(out)
     truth = out / TRUTH_NAME
     rows = read_truth(truth) if truth.exists() else []
-    make: Callable[[Path, int], list[TruthRow]]
+    make: _Maker
     if is_picture(source):
         if callable(points):
             raise SettingsError("landmarks (68, 2) for a picture", "a function", "Give an array, or None.")
@@ -153,11 +163,20 @@ def synthesise(
         clip = out / _name(source, settings, index)
         if source.exists() and clip.resolve() == source.resolve():
             raise InputError("another folder than that of the video", f"{out}", "Choose another --out.")
-        made = make(clip, settings.seed + index)
+        made, spans = make(clip, settings.seed + index)
         rows = [r for r in rows if r.file != clip.name] + made
         clips.append(clip)
         write_truth(truth, rows)
+        _list_disturbances(out / DISTURBANCES_NAME, clip.name, spans)
     return clips
+
+
+def _list_disturbances(path: Path, file: str, spans: Sequence[Span]) -> None:
+    """Enter what disturbs a clip beside what disturbs others; no table where nothing ever did."""
+    others = read_disturbances(path) if path.exists() else {}
+    if spans or file in others:
+        listed = others | {file: [*spans]}
+        write_disturbances(path, [(name, span) for name, found in listed.items() for span in found])
 
 
 def _name(source: Path, settings: SynthesisSettings, index: int) -> str:
@@ -171,14 +190,22 @@ def _portrait_maker(
     settings: SynthesisSettings,
     points: npt.NDArray[np.floating] | None,
     progress: Progress | None,
-) -> Callable[[Path, int], list[TruthRow]]:
+) -> _Maker:
     portrait = read_portrait(source)
     placed = find_points(portrait, name=source.name) if points is None else points
 
-    def make(path: Path, seed: int) -> list[TruthRow]:
+    def make(path: Path, seed: int) -> tuple[list[TruthRow], Sequence[Span]]:
         movements = plan(settings.plan, seconds=settings.clip.seconds, seed=seed)
-        clip = PortraitClip(portrait, placed, movements=movements, settings=settings.clip, seed=seed)
-        return render_clip(clip, path, crf=settings.crf, progress=progress)
+        how, disturbances = settings.clip, NO_DISTURBANCES
+        if settings.hard:
+            rng = np.random.default_rng([seed, 5])
+            disturbances = draw_disturbances(rng, movements, seconds=how.seconds, fps=how.fps)
+            how = replace(how, camera=draw_hard_camera(rng))
+            if settings.pictures:
+                # Numbered pictures have no times in which a gap could show.
+                disturbances = replace(disturbances, dropped=frozenset())
+        clip = PortraitClip(portrait, placed, movements=movements, settings=how, disturbances=disturbances, seed=seed)
+        return render_clip(clip, path, crf=settings.crf, progress=progress), spans_of(disturbances, how)
 
     return make
 
@@ -189,21 +216,21 @@ def _video_maker(
     points: PointSource | None,
     fps: float | None,
     progress: Progress | None,
-) -> Callable[[Path, int], list[TruthRow]]:
-    from dataclasses import replace
-
+) -> _Maker:
     from fleeting.video.reader import open_video
 
     if settings.pictures:
         raise SettingsError("an mp4 file for a video", "a folder of pictures", "Leave out --pictures.")
+    if settings.hard:
+        raise SettingsError("a portrait for a hard film", f"{source}", "Leave out --hard: a real video has its own.")
 
-    def make(path: Path, seed: int) -> list[TruthRow]:
+    def make(path: Path, seed: int) -> tuple[list[TruthRow], Sequence[Span]]:
         with open_video(source, fps=fps) as reader:
             last_s = 0.0
             for frame in reader:
                 last_s = frame.time_s
             movements = plan(replace(settings.plan, blinks_per_minute=0.0), seconds=last_s, seed=seed)
-            return inject(reader, path, movements, points=points, crf=settings.crf, progress=progress)
+            return inject(reader, path, movements, points=points, crf=settings.crf, progress=progress), ()
 
     return make
 
