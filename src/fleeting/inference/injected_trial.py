@@ -104,7 +104,8 @@ def window_of(time_s: npt.NDArray[np.float64], movement: Movement, *, run: slice
     """
     profile = movement.profile
     moving = np.flatnonzero((time_s > profile.first_s) & (time_s < profile.last_s))
-    strong = moving[[profile(float(t)) >= START for t in time_s[moving]]]
+    # A frame at the very instant of the onset belongs to the movement; 1e-9 undoes rounding.
+    strong = moving[[profile(float(t)) >= START - 1e-9 for t in time_s[moving]]]
     first = max(int(np.searchsorted(time_s, profile.first_s - lead_s)), run.start)
     last = min(int(np.searchsorted(time_s, profile.last_s + TAIL_S, side="right")), run.stop) - 1
     return Window(
