@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     people = sitters(options.data, options.part)[: options.clips]
     rates = [float(rate) for rate in options.rates.split(",")]
     results: dict[str, Any] = {
-        "command": "python benchmarks/spotting.py " + " ".join(sys.argv[1:]),
+        "command": " ".join(["python benchmarks/spotting.py", *sys.argv[1:]]),
         "part": options.part,
         "people": [sitter.name for sitter in people],
         "clips_per_set_and_rate": options.clips,

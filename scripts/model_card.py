@@ -193,22 +193,34 @@ def _faces() -> list[Figure]:
 
 
 def _spotting() -> list[Figure]:
-    found, command = results("spotting"), "python benchmarks/spotting.py --data ../shared/data"
-    what = "Micro-expressions found in synthetic films, F1"
-    if found is None:
+    found, command = results("spotting"), "python benchmarks/spotting.py"
+    what = "Micro-expressions found in synthetic films, F1 (a simple spotter)"
+    false = "False ones a minute where there is none"
+    if found is None or "clips_per_set_and_rate" not in found:
         return [Figure(what, MISSING, "", command)]
-    command = f"{found['command']} --data ../shared/data"
-    films = f"films of {len(found['people'])} portraits whose movements are known; every second film holds none"
-    rates = [row["fps"] for row in found["rows"]]
-    scores = [row["metrics"]["micro"]["f1"] for row in found["rows"]]
-    quiet = [row["metrics"]["videos_without_micro"]["false_micro_per_minute"] for row in found["rows"]]
-    at = f"at {' / '.join(f'{r:g}' for r in rates)} frames/s"
-    return [
-        Figure(f"{what} {at}", " / ".join(_or_dash(s, 2) for s in scores), films, command),
-        Figure(
-            f"False ones a minute where there is none, {at}", " / ".join(_or_dash(q, 1) for q in quiet), films, command
-        ),
-    ]
+    by_key = {(row["method"], row["set"], row["fps"]): row for row in found["rows"]}
+    sets = list(dict.fromkeys(row["set"] for row in found["rows"]))
+    rates = [row["fps"] for row in found["rows"] if row["method"] == "fleeting" and row["set"] == sets[0]]
+    at = " / ".join("all" if rate == "all" else f"{rate:g}" for rate in rates)
+    figures = []
+    for kind in sets:
+        whole = by_key["fleeting", kind, "all"]
+        quiet = whole["videos_without_micro"]
+        films = f"{whole['minutes']:.0f} minutes of *{kind}* films of {len(found['people'])} {found['part']} people"
+        ours, simple = (
+            " / ".join(_or_dash(by_key[method, kind, rate]["micro"]["f1"], 2) for rate in rates)
+            for method in ("fleeting", "baseline")
+        )
+        figures += [
+            Figure(f"{what} at {at} frames/s, {kind}", f"{ours} ({simple})", films, found["command"].strip()),
+            Figure(
+                f"{false}, {kind}",
+                _or_dash(quiet["false_micro_per_minute"], 1),
+                f"{quiet['minutes']:.1f} minutes without expressions, all frame rates",
+                found["command"].strip(),
+            ),
+        ]
+    return figures
 
 
 def _or_dash(value: float | None, digits: int) -> str:
