@@ -1,28 +1,39 @@
 """Speed and error of every flow method on canonical crops: ``python benchmarks/flow.py``.
 
 Error: mean end-point error in px on smooth random fields of a given peak, warped onto a synthetic skin-like texture of
-140 x 170 px with sensor noise of 1.5 grey levels; a border of 10 px is left out. Speed: median milliseconds of one core
-per pair (processor time, so that other work on the machine counts less).
-Writes ``results/flow.json`` and ``results/flow.md``.
+140 x 170 px; a border of 10 px is left out. Three conditions: ``clean`` (rounding to whole grey levels alone),
+``noise`` (sensor noise of 1.5 grey levels) and ``h264`` (the same noise, then H.264 at a rate factor of 28, as the
+first and the last picture of a film in which the movement grows over six frames). Speed: median milliseconds of one
+core per pair (processor time, so that other work on the machine counts less).
+Writes ``results/flow.json``, ``results/flow.md`` and ``results/flow.png``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from fleeting.faces.align import crop_size
 from fleeting.motion.flow import METHODS, dense_flow
+from fleeting.video.reader import open_video
+from fleeting.video.writer import VideoWriter
 
-PEAKS = (0.1, 0.3, 1.0, 3.0)
+PEAKS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0)
+CONDITIONS = ("clean", "noise", "h264")
+RATE_FACTOR = 28
+GROWTH = 6  # frames of the film that is compressed
 PAIRS = 12
 NOISE = 1.5
 BORDER = 10
+NOTHING = "no motion"
 SHAPE = crop_size()
 
 
@@ -41,69 +52,120 @@ def _unit(layer: np.ndarray) -> np.ndarray:
     return layer / layer.std()
 
 
-def pair(rng: np.random.Generator, peak: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Two noisy pictures and the flow between them; the first is sampled through the field, so the field is exact."""
+def film(rng: np.random.Generator, peak: float, shares: Sequence[float]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Pictures (h, w) float of a moving texture, and the flow from the first to the last.
+
+    Shares of the movement run from 1 to 0: the texture at rest comes last, and every other picture is sampled through
+    its share of the field, so the field is exact.
+    """
     field = smooth_field(rng, peak)
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(np.float32)
-    second = texture(rng).astype(np.float32)
-    # first(x) = second(x + field(x)). OpenCV rounds positions to 1/32 px, so the picture is enlarged first: the warp's
+    rest = texture(rng).astype(np.float32)
+    # first(x) = rest(x + field(x)). OpenCV rounds positions to 1/32 px, so the picture is enlarged first: the warp's
     # own error is then below 0.01 px.
-    large = cv2.resize(second, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
-    x, y = ((columns + field[..., 0] + 0.5) * 4 - 0.5), ((rows + field[..., 1] + 0.5) * 4 - 0.5)
-    first = cv2.remap(large, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    still = cv2.remap(large, (columns + 0.5) * 4 - 0.5, (rows + 0.5) * 4 - 0.5, cv2.INTER_CUBIC)
-    noisy = [np.clip(np.rint(p + rng.normal(0, NOISE, SHAPE)), 0, 255).astype(np.uint8) for p in (first, still)]
-    return noisy[0], noisy[1], field
+    large = cv2.resize(rest, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    pictures = []
+    for share in shares:
+        x = (columns + share * field[..., 0] + 0.5) * 4 - 0.5
+        y = (rows + share * field[..., 1] + 0.5) * 4 - 0.5
+        pictures.append(cv2.remap(large, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
+    return pictures, field
 
 
-def measure(method: str) -> dict[str, object]:
-    errors, times = {}, []
-    for peak in PEAKS:
-        rng = np.random.default_rng(7)
-        found = []
-        for _ in range(PAIRS):
-            first, second, truth = pair(rng, peak)
-            began = time.process_time()
-            flow = dense_flow(first, second, method=method)  # type: ignore[arg-type]
-            times.append((time.process_time() - began) * 1000)
-            error = np.linalg.norm(flow - truth, axis=-1)
-            found.append(error[BORDER:-BORDER, BORDER:-BORDER].mean())
-        errors[str(peak)] = round(float(np.mean(found)), 4)
-    return {"ms": round(float(np.median(times)), 2), "end_point_error_px": errors}
+def pairs(peak: float, condition: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Two pictures (h, w) uint8 and the flow between them, the same for every method."""
+    rng = np.random.default_rng(7)
+    for _ in range(PAIRS):
+        shares = np.linspace(1, 0, GROWTH).tolist() if condition == "h264" else (1.0, 0.0)
+        pictures, field = film(rng, peak, shares)
+        noise = 0.0 if condition == "clean" else NOISE
+        seen = [np.clip(np.rint(p + rng.normal(0, noise, SHAPE)), 0, 255).astype(np.uint8) for p in pictures]
+        if condition == "h264":
+            seen = compressed(seen)
+        yield seen[0], seen[-1], field
 
 
-def nothing() -> dict[str, object]:
-    errors = {}
-    for peak in PEAKS:
-        rng = np.random.default_rng(7)
-        lengths = [np.linalg.norm(pair(rng, peak)[2], axis=-1)[BORDER:-BORDER, BORDER:-BORDER] for _ in range(PAIRS)]
-        errors[str(peak)] = round(float(np.mean(lengths)), 4)
-    return {"ms": 0.0, "end_point_error_px": errors}
+def compressed(pictures: list[np.ndarray]) -> list[np.ndarray]:
+    """Write pictures as a film and read them again."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        with VideoWriter(path, fps=100, size=SHAPE[::-1], crf=RATE_FACTOR) as writer:
+            for picture in pictures:
+                writer.write(picture)
+        with open_video(path) as reader:
+            return [frame.grey.copy() for frame in reader]
+
+
+def measure(method: str) -> dict[str, Any]:
+    """Errors by condition and peak, and milliseconds."""
+    times: list[float] = []
+    errors: dict[str, dict[str, float]] = {}
+    for condition in CONDITIONS:
+        for peak in PEAKS:
+            found = []
+            for first, second, truth in pairs(peak, condition):
+                began = time.process_time()
+                flow = np.zeros_like(truth) if method == NOTHING else dense_flow(first, second, method=method)  # type: ignore[arg-type]
+                times.append((time.process_time() - began) * 1000)
+                found.append(np.linalg.norm(flow - truth, axis=-1)[BORDER:-BORDER, BORDER:-BORDER].mean())
+            errors.setdefault(condition, {})[str(peak)] = round(float(np.mean(found)), 4)
+        print(method, condition, errors[condition], flush=True)
+    return {"ms": round(float(np.median(times)), 2) if method in METHODS else 0.0, "end_point_error_px": errors}
+
+
+def table(results: dict[str, Any]) -> str:
+    """Markdown of the results."""
+    lines = [
+        "# Dense flow on canonical crops",
+        "",
+        f"`python benchmarks/flow.py`: mean end-point error in px on {PAIRS} smooth random fields per peak; "
+        f"sensor noise {NOISE} grey levels in `noise` and `h264`, the latter at a rate factor of {RATE_FACTOR}; "
+        "milliseconds of one core per pair of 140 x 170 px.",
+        "",
+        "| condition | method | " + " | ".join(f"peak {p} px" for p in PEAKS) + " | ms |",
+        "|---" * (len(PEAKS) + 3) + "|",
+    ]
+    for condition in CONDITIONS:
+        for name, result in results.items():
+            errors = " | ".join(f"{e:.3f}" for e in result["end_point_error_px"][condition].values())
+            lines.append(f"| {condition} | {name} | {errors} | {result['ms']} |")
+    return "\n".join(lines) + "\n"
+
+
+def draw(results: dict[str, Any], path: Path) -> None:
+    """Draw the error against the peak, a panel for each condition."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, len(CONDITIONS), figsize=(11, 3.6), sharey=True, layout="constrained")
+    for panel, condition in zip(panels, CONDITIONS, strict=True):
+        for name, result in results.items():
+            style = {"color": "black", "linestyle": ":"} if name == NOTHING else {"marker": "o", "markersize": 4}
+            panel.plot(PEAKS, list(result["end_point_error_px"][condition].values()), label=name, **style)
+        panel.set(title=condition, xscale="log", yscale="log", xlabel="peak of the motion, px")
+        panel.set_xticks(PEAKS, [f"{p:g}" for p in PEAKS])
+        panel.minorticks_off()
+        panel.grid(alpha=0.3)
+    panels[0].set_ylabel("mean end-point error, px")
+    panels[-1].legend(fontsize=8)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
 
 
 def main() -> None:
+    """Measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "results")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    results = {"no motion": nothing()} | {method: measure(method) for method in METHODS}
+    results = {name: measure(name) for name in (NOTHING, *METHODS)}
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "flow.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    lines = [
-        "# Dense flow on canonical crops",
-        "",
-        f"Mean end-point error in px on {PAIRS} smooth random fields per peak, sensor noise {NOISE} grey levels;"
-        " milliseconds of one core per pair of 140 x 170 px.",
-        "",
-        "| method | " + " | ".join(f"peak {p} px" for p in PEAKS) + " | ms |",
-        "|---" * (len(PEAKS) + 2) + "|",
-    ]
-    for name, result in results.items():
-        errors = " | ".join(f"{e:.3f}" for e in result["end_point_error_px"].values())  # type: ignore[attr-defined]
-        lines.append(f"| {name} | {errors} | {result['ms']} |")
-    text = "\n".join(lines) + "\n"
-    (options.out / "flow.md").write_text(text, encoding="utf-8")
-    print(text)
+    (options.out / "flow.md").write_text(table(results), encoding="utf-8")
+    draw(results, options.out / "flow.png")
+    print(table(results))
 
 
 if __name__ == "__main__":

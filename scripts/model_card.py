@@ -232,10 +232,11 @@ def _flow() -> list[Figure]:
     if found is None:
         return [Figure("Error of dense flow (DIS)", MISSING, "", command)]
     dis = found["dis"]["end_point_error_px"]
+    peaks = ("0.1", "0.3", "1.0", "3.0")
     return [
         Figure(
-            f"Error of dense flow (DIS) at a peak of {' / '.join(dis)} px",
-            " / ".join(f"{e:.3f}" for e in dis.values()) + " px",
+            f"Error of dense flow (DIS) at a peak of {' / '.join(peaks)} px, with noise; with noise and H.264",
+            "; ".join(" / ".join(f"{dis[c][p]:.3f}" for p in peaks) for c in ("noise", "h264")) + " px",
             "smooth fields over a drawn texture",
             command,
         )
