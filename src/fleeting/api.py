@@ -10,6 +10,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,31 @@ def write_results(timeline: Timeline, media: Any, folder: Path, formats: Sequenc
             if media:
                 write_media(media, partial / MEDIA_NAME)
         write(timeline, partial, [name for name in formats if name != "report"])
+
+
+def save_live(timeline: Timeline, out: str | Path) -> Path:
+    """Write what was seen live into a new folder ``out/live-DATE-TIME/``, and return it; there are no pictures.
+
+    Raises
+    ------
+    OutputError
+        Where the disk refuses.
+    """
+    formats = chosen_formats(None)
+    name = first = f"live-{datetime.now():%Y%m%d-%H%M%S}"
+    count = 1
+    while (Path(out) / name).exists():
+        count += 1
+        name = f"{first}-{count}"
+    run = {
+        "version": timeline.version,
+        "video": {"path": timeline.video.path, "name": name, "bytes": 0, "modified_ns": 0},
+        "fps": None,
+        "formats": list(formats),
+        "settings": timeline.settings,
+    }
+    write_results(timeline, {}, Path(out) / name, formats, run)
+    return Path(out) / name
 
 
 @dataclass(frozen=True, slots=True)

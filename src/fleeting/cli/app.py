@@ -21,6 +21,7 @@ from fleeting.cli.calibrate import calibrate
 from fleeting.cli.demo import demo
 from fleeting.cli.evaluate import evaluate
 from fleeting.cli.frame_progress import CLEAR
+from fleeting.cli.live import live
 from fleeting.cli.magnify import magnify
 from fleeting.cli.probe import probe
 from fleeting.cli.report import report
@@ -67,6 +68,7 @@ app.command()(calibrate)
 app.command()(report)
 app.command()(train)
 app.command()(evaluate)
+app.command()(live)
 app.command()(magnify)
 app.command()(demo)
 app.command()(synthesise)

@@ -7,7 +7,7 @@ looks is interpolated. A blink lasts at least 0.1 s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -35,7 +35,7 @@ class Looker(Protocol):
 
 def sightings(
     frames: Iterable[Frame], tracker: Looker, *, look_s: float = LOOK_S
-) -> Iterator[tuple[Frame, list[Sighting]]]:
+) -> Generator[tuple[Frame, list[Sighting]]]:
     """Yield every frame with its faces, in order.
 
     A frame between two looks shows the faces that both have seen without a gap, at interpolated landmarks.
@@ -71,7 +71,7 @@ def sightings(
 
 def _between(
     frames: Sequence[Frame], first_s: float, first: Sequence[Sighting], frame: Frame, now: Sequence[Sighting]
-) -> Iterator[tuple[Frame, list[Sighting]]]:
+) -> Generator[tuple[Frame, list[Sighting]]]:
     ends = {(s.track, s.segment): s.landmarks for s in now}
     pairs = [(s, ends[s.track, s.segment]) for s in first if (s.track, s.segment) in ends]
     for one in frames:

@@ -96,7 +96,7 @@ def analyse_video(
             raise VideoError("a video with frames", f"{path} without any", "Check the file in a player.")
         time_s = seen.time_s
         tracks = _usable_tracks(seen, settings, str(path))
-        chosen = tracks if settings.faces.all_faces else tracks[:1]
+        chosen = analysed_tracks(seen, settings, str(path))
         if len(tracks) > 1 and not settings.faces.all_faces:
             notes.append(
                 f"{len(tracks)} faces in view; the largest (face {chosen[0].id}) was analysed. --all-faces takes all."
@@ -124,9 +124,9 @@ def analyse_video(
         signals=tuple(signals),
         quality=meter.quality(tracks[0]).to_dict(),
         warnings=tuple(dict.fromkeys([*reader.warnings, *notes])),
-        models={role: _summary(name) for role, name in _MODELS.items()},
+        models=describe_models(),
         settings=to_dict(settings),
-        version=_version(),
+        version=package_version(),
     )
     return Analysis(timeline, media)
 
@@ -134,15 +134,33 @@ def analyse_video(
 _MODELS = {"face_finder": "face_finder", "landmarks": "landmarks", "recogniser": "recogniser"}
 
 
+def describe_models() -> dict[str, Any]:
+    """Card summary of each network that an analysis uses, by role."""
+    return {role: _summary(name) for role, name in _MODELS.items()}
+
+
 def _summary(name: str) -> dict[str, Any]:
     card = weights.card(name)
     return {key: card[key] for key in ("name", "version", "scores", "limits", "labels", "sha256") if key in card}
 
 
-def _version() -> str:
+def package_version() -> str:
+    """Version of Fleeting."""
     import fleeting
 
     return str(fleeting.__version__)
+
+
+def analysed_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> list[FaceTrack]:
+    """Return the largest face, or all that are large enough where the settings say so.
+
+    Raises
+    ------
+    NoFaceError
+        Where there is none.
+    """
+    tracks = _usable_tracks(seen, settings, path)
+    return tracks if settings.faces.all_faces else tracks[:1]
 
 
 def _usable_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> list[FaceTrack]:

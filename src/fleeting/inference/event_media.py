@@ -90,12 +90,12 @@ def picture_event(
     onset_grey, _ = frames[event.onset_frame]
     transform = transforms[event.onset_frame]
     if settings.crop_width != CANONICAL_WIDTH:
-        transform = _rescaled(transform, CANONICAL_WIDTH / settings.crop_width)
+        transform = rescaled(transform, CANONICAL_WIDTH / settings.crop_width)
     registration = Registration(align(onset_grey, transform), method=settings.flow)
     # From the onset's place at once, whether or not the frames between are looked at: the class is the same.
     apex = registration.step(frames[event.apex_frame][0], transform)
     flow = apex.flow
-    image, peak = flow_image(flow), _peak(flow, event.regions)
+    image, peak = flow_image(flow), peak_percent_iod(flow, event.regions)
     if not loop:
         return EventPictures(image, peak, None)
     placed: dict[int, npt.NDArray[np.float64]] = {}
@@ -103,7 +103,7 @@ def picture_event(
     for index in sorted(frames):
         guess = placed[index] = registration.step(frames[index][0], guess).transform
     crops = {
-        i: align(frames[i][1], _rescaled(placed[i], PICTURE_WIDTH / CANONICAL_WIDTH), width=PICTURE_WIDTH)
+        i: align(frames[i][1], rescaled(placed[i], PICTURE_WIDTH / CANONICAL_WIDTH), width=PICTURE_WIDTH)
         for i in frames
     }
     sequence = np.stack([crops[i] for i in sorted(crops)])
@@ -127,7 +127,8 @@ def picture_event(
     )
 
 
-def _peak(flow: npt.NDArray[np.float32], regions: tuple[str, ...]) -> float:
+def peak_percent_iod(flow: npt.NDArray[np.float32], regions: tuple[str, ...]) -> float:
+    """98th percentile of a canonical flow's length in some regions, percent of the inter-ocular distance."""
     labels = [REGIONS.index(name) + 1 for name in regions]
     inside = np.isin(signal_map(flow.shape[1]), labels)
     length = np.linalg.norm(flow[inside], axis=1)
@@ -143,7 +144,7 @@ def _wanted(event: Event, transforms: npt.NDArray[np.float64], fps: float) -> se
     return wanted | {event.onset_frame, event.apex_frame, event.offset_frame}
 
 
-def _rescaled(transform: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
+def rescaled(transform: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
     """Return the transform to the same crop at another width; pixel centres lie at whole numbers."""
     scaled = transform * scale
     scaled[:, 2] += 0.5 * (scale - 1)

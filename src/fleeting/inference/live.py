@@ -1,0 +1,252 @@
+"""Events while they happen: the analysis of a recording's last seconds, again and again.
+
+Everything up to the displacement of the cells is that of `analyse_video`. Spotting looks at a window of the last
+seconds; what is found there is told once, when enough of what follows it was seen: rest is known from both sides of a
+movement, so an event that has just ended could still become another one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.errors import NoFaceError
+from fleeting.faces.align import CANONICAL_WIDTH, align
+from fleeting.faces.looks import sightings
+from fleeting.faces.track import Sighting
+from fleeting.inference.analyse import analysed_tracks, describe_models, package_version
+from fleeting.inference.event_media import peak_percent_iod, rescaled
+from fleeting.inference.first_look import FirstLook
+from fleeting.inference.quality import QualityMeter
+from fleeting.inference.recognise import Recogniser
+from fleeting.motion.flow_image import expression_flow, flow_image
+from fleeting.records import Event, Signals, Timeline, VideoInfo
+from fleeting.settings import AnalyseSettings, to_dict
+from fleeting.spotting.measurements import MeasurementLog
+from fleeting.spotting.spot import spot
+from fleeting.video.ahead import ahead
+from fleeting.video.frame import Frame
+from fleeting.video.live_source import LiveSource
+
+WINDOW_S = 12.0
+"""Seconds that are spotted in: longer than the rest of macro-expressions (8 s) and the longest one (4 s)."""
+
+SETTLED_S = 0.8
+"""An event is told so long after its offset: beyond the half window (0.65 s) of the rest of micro-expressions."""
+
+SPOT_EVERY_S = 0.25
+
+SPOT_SHARE = 3.0
+"""Spotting waits at least this many times as long as it took the last time, so that frames are not kept waiting."""
+
+AHEAD = 2
+"""Frames that may wait for their motion to be measured."""
+
+LEAST_SEEN_S = 2.0
+"""Nothing is told before so much was seen."""
+
+SAME = 0.3
+"""Two findings that share more than this of the shorter one are one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event with its place in time when it was told.
+
+    Attributes
+    ----------
+    event
+        Frames are counted among those that were analysed; seconds are those of the recording.
+    delay_s
+        Seconds from its offset to the moment of telling.
+    """
+
+    event: Event
+    delay_s: float
+
+
+def steps(source: LiveSource, analysis: LiveAnalysis) -> Generator[tuple[Frame, list[Sighting]]]:
+    """Yield the frames of a source with their faces, which are found in a thread of its own.
+
+    The source is asked for frames there, so it notices at once where they come too fast.
+    """
+
+    def seen() -> Generator[tuple[Frame, list[Sighting]]]:
+        with closing(source.frames()) as frames:
+            yield from sightings(frames, analysis.tracker)
+
+    return ahead(seen(), depth=AHEAD)
+
+
+class LiveAnalysis:
+    """Takes frames as they happen, gives events as soon as they are sure.
+
+    Parameters
+    ----------
+    info
+        What is filmed.
+    settings
+        See `settings.AnalyseSettings`.
+    late_s
+        Says how many seconds have passed since a moment of the recording: `video.live_source.LiveSource.late_s`.
+    """
+
+    def __init__(
+        self, info: VideoInfo, *, settings: AnalyseSettings | None = None, late_s: Callable[[float], float]
+    ) -> None:
+        self.settings = settings or AnalyseSettings()
+        self._info, self._late_s = info, late_s
+        self._meter = QualityMeter(info, settings=self.settings.faces)
+        self._look = FirstLook(self.settings, self._meter)
+        self.tracker = self._look.tracker
+        self._told: list[Event] = []
+        self._crops: dict[int, deque[tuple[int, npt.NDArray[np.uint8]]]] = {}
+        self._next_spot_s = LEAST_SEEN_S
+        self._recogniser: Recogniser | None = None
+
+    def add(self, frame: Frame, seen: list[Sighting]) -> list[Told]:
+        """Take the next frame with its faces; give the events that have become sure."""
+        self._look.add(frame, seen)
+        self._keep_crops(frame)
+        if frame.time_s < self._next_spot_s:
+            return []
+        began = self._late_s(0.0)
+        told = self._tell(frame.time_s - SETTLED_S)
+        took = self._late_s(0.0) - began
+        self._next_spot_s = frame.time_s + max(SPOT_EVERY_S, SPOT_SHARE * took)
+        return told
+
+    def end(self) -> list[Told]:
+        """Give the events that were not yet sure when the recording ended."""
+        return self._tell(np.inf) if self._look.times else []
+
+    def timeline(self, *, dropped: int = 0) -> Timeline:
+        """Return all that was told, with the curves behind it.
+
+        Parameters
+        ----------
+        dropped
+            Frames that were left out because this machine was too slow.
+
+        Raises
+        ------
+        NoFaceError
+            Where no face, or none large enough, was in view.
+        """
+        self._look.finish()
+        if not self._look.times:
+            raise NoFaceError("a recording", "no frame", "Check the camera.")
+        chosen = analysed_tracks(self._look, self.settings, self._info.path)
+        time_s = self._look.time_s
+        # The curves of the whole recording; events stay those that were told.
+        signals: list[Signals] = [
+            spot(self._look.logs[track.id].collect(time_s), self.settings.spotting)[1] for track in chosen
+        ]
+        notes = []
+        if dropped:
+            share = dropped / (dropped + len(time_s))
+            notes.append(
+                f"{dropped} of {dropped + len(time_s)} frames ({share:.0%}) came faster than this machine could take "
+                "them and were left out. A smaller picture or a lower frame rate helps."
+            )
+        gap = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
+        return Timeline(
+            video=replace(self._info, variable_frame_rate=self._info.variable_frame_rate or dropped > 0),
+            frame_count=len(time_s),
+            duration_s=float(time_s[-1] + gap),
+            tracks=tuple(sorted(self._look.tracks, key=lambda t: t.id)),
+            events=tuple(sorted(self._told, key=lambda e: (e.onset_frame, e.face, e.offset_frame))),
+            signals=tuple(signals),
+            quality=self._meter.quality(chosen[0]).to_dict(),
+            warnings=tuple(notes),
+            models=describe_models(),
+            settings=to_dict(self.settings),
+            version=package_version(),
+        )
+
+    def _keep_crops(self, frame: Frame) -> None:
+        """Keep the aligned faces of the window: the class of an event is read from two of them."""
+        for face, log in self._look.logs.items():
+            crops = self._crops.setdefault(face, deque())
+            if log.frames and log.frames[-1] == frame.index:
+                crops.append((frame.index, align(frame.grey, self._transform(log))))
+            while crops and self._look.times[crops[0][0]] < frame.time_s - WINDOW_S:
+                crops.popleft()
+
+    def _transform(self, log: MeasurementLog) -> npt.NDArray[np.float64]:
+        last = MeasurementLog(log.face, [0], log.rows[-1:], log.runs[-1:]).collect(np.zeros(1)).transform[0]
+        width = self.settings.motion.crop_width
+        return last if width == CANONICAL_WIDTH else rescaled(last, CANONICAL_WIDTH / width)
+
+    def _tell(self, until_s: float) -> list[Told]:
+        found: list[Told] = []
+        for face in self._faces():
+            for event in self._window_events(face):
+                known = any(
+                    e.face == face and (e.kind == "blink") == (event.kind == "blink") and _shared(e, event) > SAME
+                    for e in self._told
+                )
+                if known or event.offset_s > until_s:
+                    continue
+                event = event if event.kind == "blink" else self._recognised(event)
+                self._told.append(event)
+                found.append(Told(event, self._late_s(event.offset_s)))
+        return found
+
+    def _faces(self) -> list[int]:
+        """Faces that are told of: the one that was largest and longest in view, or all."""
+        self._look.finish()
+        tracks = [t for t in self._look.tracks if t.id in self._look.logs]
+        tracks = [t for t in tracks if t.median_iod_px >= self.settings.faces.min_iod_px]
+        tracks.sort(key=lambda t: -(t.median_iod_px**2) * t.frame_count)
+        return [t.id for t in (tracks if self.settings.faces.all_faces else tracks[:1])]
+
+    def _window_events(self, face: int) -> list[Event]:
+        """Events of the last seconds of one face, with frames and seconds of the recording."""
+        times = self._look.time_s
+        first = int(np.searchsorted(times, times[-1] - WINDOW_S))
+        log = self._look.logs[face]
+        start = int(np.searchsorted(log.frames, first))
+        part = MeasurementLog(face, [f - first for f in log.frames[start:]], log.rows[start:], log.runs[start:])
+        if not part.frames:
+            return []
+        events = spot(part.collect(times[first:]), self.settings.spotting)[0]
+        # What the window cuts off at its beginning was told before, or is not known whole.
+        whole = [e for e in events if first == 0 or e.onset_s > times[first] + SETTLED_S]
+        return [
+            replace(
+                e,
+                onset_frame=e.onset_frame + first,
+                apex_frame=e.apex_frame + first,
+                offset_frame=e.offset_frame + first,
+            )
+            for e in whole
+        ]
+
+    def _recognised(self, event: Event) -> Event:
+        crops: dict[int, Any] = dict(self._crops.get(event.face, ()))
+        if event.onset_frame not in crops or event.apex_frame not in crops:
+            return event
+        flow, _ = expression_flow(crops[event.onset_frame], crops[event.apex_frame], method=self.settings.motion.flow)
+        recogniser = self._recogniser = self._recogniser or Recogniser()
+        row = recogniser(flow_image(flow)[None])[0]
+        label, probability = recogniser.name(row)
+        return replace(
+            event,
+            emotion=label,
+            probability=float(probability),
+            probabilities={name: float(p) for name, p in zip(recogniser.labels, row, strict=True)},
+            displacement_percent_iod=peak_percent_iod(flow, event.regions),
+        )
+
+
+def _shared(a: Event, b: Event) -> float:
+    """Share of the shorter one that both cover."""
+    both = min(a.offset_s, b.offset_s) - max(a.onset_s, b.onset_s)
+    return both / max(min(a.offset_s - a.onset_s, b.offset_s - b.onset_s), 1e-6)
