@@ -1,4 +1,4 @@
-"""People for films whose movements are known: one frontal portrait of each person of a part of `training.people`."""
+"""People for films whose movements are known: a frontal portrait with open eyes of each person of one part."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 
 from fleeting.errors import NoFaceError
+from fleeting.faces.landmarks import LandmarkNet
 from fleeting.synthesis.film_plan import Sitter
 from fleeting.synthesis.synthesise import find_points
 from fleeting.training.people import Part, part_of
 
 LEAST_IOD_PX = 34.0  # of the portrait: smaller ones are too coarse to be filmed
+LEAST_OPEN = 0.2  # lid distance over eye width, by the shipped network: closed eyes neither blink nor look elsewhere
 MOST_TURNED = 0.12  # of the nose from the middle between the eyes, in eye distances: synthesis is for frontal faces
 
 
@@ -38,22 +40,34 @@ def _frontal(points: np.ndarray) -> bool:
     return bool(turned < MOST_TURNED and np.linalg.norm(points[45] - points[36]) >= LEAST_IOD_PX)
 
 
+def _open_eyed(picture: np.ndarray, points: np.ndarray, net: LandmarkNet) -> bool:
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+    return bool(net.from_points(grey, [points])[0].eye_opening.min() >= LEAST_OPEN)
+
+
 def _landmarks68(data: Path, part: Part) -> list[Sitter]:
+    """Of each person the largest frontal frame with open eyes, among the six largest."""
     faces = np.load(data / "landmarks68.npz", allow_pickle=True)
-    largest: dict[str, tuple[float, int]] = {}
-    for i, (person, points) in enumerate(zip(faces["person"], faces["landmarks"], strict=True)):
+    landmarks = faces["landmarks"]
+    frames: dict[str, list[tuple[float, int]]] = {}
+    for i, (person, points) in enumerate(zip(faces["person"], landmarks, strict=True)):
         if part_of(str(person)) == part and _frontal(points):
-            iod = float(np.linalg.norm(points[45] - points[36]))
-            largest[str(person)] = max(largest.get(str(person), (0.0, -1)), (iod, i))
-    chosen = []
-    for person, (_, i) in largest.items():
-        jpeg = faces["jpeg"][faces["offsets"][i] : faces["offsets"][i + 1]]
-        picture = cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        chosen.append(Sitter(person, np.asarray(picture, np.uint8), faces["landmarks"][i].astype(np.float64)))
+            frames.setdefault(str(person), []).append((-float(np.linalg.norm(points[45] - points[36])), i))
+    net, chosen = LandmarkNet(), []
+    jpegs, offsets = faces["jpeg"], faces["offsets"]
+    for person, found in frames.items():
+        for _, i in sorted(found)[:6]:
+            stored = cv2.imdecode(jpegs[offsets[i] : offsets[i + 1]], cv2.IMREAD_COLOR)
+            picture = np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB), np.uint8)
+            points = landmarks[i].astype(np.float64)
+            if _open_eyed(picture, points, net):
+                chosen.append(Sitter(person, picture, points))
+                break
     return chosen
 
 
 def _portraits(data: Path, archive: str, source: str, part: Part, most: int) -> list[Sitter]:
+    net = LandmarkNet()
     chosen: list[Sitter] = []
     with zipfile.ZipFile(data / archive) as pictures:
         names = sorted(n for n in pictures.namelist() if n.endswith(".jpg"))
@@ -67,6 +81,6 @@ def _portraits(data: Path, archive: str, source: str, part: Part, most: int) -> 
                 points = find_points(picture, name=name)
             except NoFaceError:
                 continue
-            if _frontal(points):
+            if _frontal(points) and _open_eyed(picture, points, net):
                 chosen.append(Sitter(person, picture, points))
     return chosen
