@@ -235,8 +235,8 @@ def _flow() -> list[Figure]:
     peaks = ("0.1", "0.3", "1.0", "3.0")
     return [
         Figure(
-            f"Error of dense flow (DIS) at a peak of {' / '.join(peaks)} px, with noise; with noise and H.264",
-            "; ".join(" / ".join(f"{dis[c][p]:.3f}" for p in peaks) for c in ("noise", "h264")) + " px",
+            f"Error of dense flow (DIS) at a peak of {' / '.join(peaks)} px, with noise; with noise and weak H.264",
+            "; ".join(" / ".join(f"{dis[c][p]:.3f}" for p in peaks) for c in ("noise", "h264 weak")) + " px",
             "smooth fields over a drawn texture",
             command,
         )
