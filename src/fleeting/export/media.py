@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fleeting.records import EventMedia
 
 FLOW_SCALE = 256.0
 STILLS = ("onset", "apex", "offset")
+ENCODERS = 2
 LOSSLESS = 101  # OpenCV: above 100 WebP is written without loss
 
 
@@ -45,10 +47,10 @@ def write_media(media: Mapping[int, EventMedia], path: str | Path) -> Path:
 
 
 def _entries(one: EventMedia) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-    for name in STILLS:
-        yield name, _webp(getattr(one, name), quality=LOSSLESS)
-    for step, picture in enumerate(one.loop):
-        yield f"loop/{step}", _webp(picture, quality=90)
+    pictures = [(name, getattr(one, name), LOSSLESS) for name in STILLS]
+    pictures += [(f"loop/{step}", picture, 90) for step, picture in enumerate(one.loop)]
+    with ThreadPoolExecutor(ENCODERS) as pool:
+        yield from pool.map(lambda p: (p[0], _webp(p[1], quality=p[2])), pictures)
     limit = np.iinfo(np.int16).max
     flow = np.nan_to_num(np.rint(one.flow * FLOW_SCALE), nan=0.0, posinf=limit, neginf=-limit)
     yield "flow", np.clip(flow, -limit, limit).astype(np.int16)

@@ -43,8 +43,7 @@ def signals_table(timeline: Timeline) -> Any:
     fields, arrays = [], []
     for name in COLUMNS:
         values = np.concatenate([c[name] for c in columns])
-        gaps = np.isnan(values) if values.dtype.kind == "f" else None
-        array = pa.array(values, mask=gaps)
+        array = _array(values)
         arrays.append(array)
         fields.append(pa.field(name, array.type, metadata={"unit": UNITS[name]} if name in UNITS else None))
     about = {"fleeting_version": timeline.version, "video": timeline.video.name}
@@ -81,6 +80,17 @@ def write_signals_csv(timeline: Timeline, folder: Path) -> list[Path]:
     with atomic_path(path) as temporary:
         csv.write_csv(signals_table(timeline), temporary, csv.WriteOptions(quoting_style="none"))
     return [path]
+
+
+def _array(values: Any) -> Any:
+    """Arrow array of a numpy array, missing where it is NaN; ``pyarrow.array`` would import pandas, which is slow."""
+    import pyarrow as pa
+
+    there = None
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        there = pa.py_buffer(np.packbits(~np.isnan(values), bitorder="little").tobytes())
+    data = pa.py_buffer(np.ascontiguousarray(values).tobytes())
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [there, data])
 
 
 def _columns(signals: Signals) -> dict[str, Any]:

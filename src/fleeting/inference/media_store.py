@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -17,11 +18,13 @@ from fleeting.records import EventMedia
 class MediaStore(Mapping[int, EventMedia]):
     """Pictures by place of the event in ``timeline.events``; each is read anew when it is asked for.
 
-    An event has about 4 MB of pictures. The file has no name that would have to be removed: it is gone with the store.
+    May be read by several threads. An event has about 4 MB of pictures. The file has no name that would have to be
+    removed: it is gone with the store.
     """
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="fleeting-")  # noqa: SIM115
+        self._lock = threading.Lock()
         self._closing = weakref.finalize(self, self._file.close)
         self._places: dict[int, dict[str, Any]] = {}
 
@@ -68,5 +71,7 @@ class MediaStore(Mapping[int, EventMedia]):
         if not isinstance(value, tuple):
             return value
         start, dtype, shape = value
-        self._file.seek(start)
-        return np.frombuffer(bytearray(self._file.read(dtype.itemsize * int(np.prod(shape)))), dtype).reshape(shape)
+        with self._lock:
+            self._file.seek(start)
+            read = bytearray(self._file.read(dtype.itemsize * int(np.prod(shape))))
+        return np.frombuffer(read, dtype).reshape(shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,8 @@ from fleeting.report.pictures import arrows, at_most, heat_uri, picture_uri, qua
 
 KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink"}
 VERDICTS = ("good", "fair", "poor")
+ENCODERS = 2
+"""Events whose pictures are compressed at the same time."""
 
 
 def build_report(timeline: Timeline, media: Mapping[int, EventMedia], path: str | Path) -> Path:
@@ -116,7 +119,13 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str
     iod = {t.id: t.median_iod_px for t in timeline.tracks}
     counts: dict[str, int] = {}
     cards = []
-    for index, event in shown:
+
+    def pictures_of(one: tuple[int, Event]) -> dict[str, Any] | None:
+        return _pictures(media[one[0]], width, quality) if one[0] in media else None
+
+    with ThreadPoolExecutor(ENCODERS) as pool:
+        pictures = list(pool.map(pictures_of, shown))
+    for (index, event), encoded in zip(shown, pictures, strict=True):
         counts[event.kind] = counts.get(event.kind, 0) + 1
         displacement_px = event.displacement_percent_iod / 100 * iod.get(event.face, math.nan)
         cards.append(
@@ -127,7 +136,7 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str
                 "classes": _classes(event),
                 "unsure": event.emotion == UNSURE,
                 "displacement_px": displacement_px,
-                "pictures": _pictures(media[index], width, quality) if index in media else None,
+                "pictures": encoded,
             }
         )
     return cards
