@@ -30,7 +30,7 @@ def _of_thread(name: str, make: Callable[[], Any]) -> Any:
 
 
 def _make_dis() -> Any:
-    """OpenCV's medium preset with half of its work left out, which small movements do not need (benchmarks/flow.py)."""
+    """OpenCV's medium preset, a third of its work left out that small movements do not need (benchmarks/flow.py)."""
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     method.setPatchStride(4)
     method.setGradientDescentIterations(8)
