@@ -93,6 +93,8 @@ def test_a_turn_moves_the_nose_more_than_the_cheeks() -> None:
     flow, _ = clip.flow(0, 30)
     at = {name: flow[tuple(np.rint(clip.points[i][::-1]).astype(int))] for name, i in (("nose", 30), ("cheek", 2))}
     assert at["nose"][0] - at["cheek"][0] > 0.03 * IOD
+    # The neck, about which the head turns, lies 0.9 inter-ocular distances behind the face.
+    assert at["cheek"][0] > 0.9 * np.sin(np.radians(10.0)) * IOD * 0.9
     assert abs(at["nose"][1]) < 0.02 * IOD
     assert np.abs(clip.flow(0, 75)[0]).max() < 0.01
 
