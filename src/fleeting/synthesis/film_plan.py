@@ -157,7 +157,7 @@ def draw_draft(settings: SetSettings, *, seed: int, quiet: bool) -> Draft:
     if hard:
         disturbances = draw_disturbances(rng, movements, seconds=settings.seconds, fps=settings.fps)
         camera = draw_hard_camera(rng)
-        crf = float(rng.uniform(25, 33))
+        crf = float(rng.uniform(22, 29))
         drift = float(rng.uniform(0.8, 1.6))
     clip = ClipSettings(
         fps=settings.fps,
@@ -184,8 +184,8 @@ def draw_hard_camera(rng: np.random.Generator) -> CameraSettings:
     flickers = rng.random() < 0.6
     mains = 100.0 if rng.random() < 0.5 else 120.0
     return CameraSettings(
-        read_noise=float(rng.uniform(0.8, 2.0)),
-        shot_noise=float(rng.uniform(1.0, 2.5)),
+        read_noise=float(rng.uniform(0.6, 1.5)),
+        shot_noise=float(rng.uniform(0.8, 1.8)),
         flicker_percent=float(rng.uniform(0.3, 2.0)) if flickers else 0.0,
         flicker_hz=mains * (1 + float(rng.uniform(-5e-4, 5e-4))),  # as far as the mains stray
         readout_ms=float(rng.uniform(4, 16)),
