@@ -141,7 +141,7 @@ def test_the_command_films_a_real_portrait(tmp_path: Path) -> None:
     assert row.emotion == "surprise"
     assert 2.0 <= row.peak_percent_iod <= 3.0
     assert not (tmp_path / "out" / "disturbances.csv").exists()
-    hard = "--seconds 6 --fps 10 --size 160x120 --iod 40 --events 1 --hard".split()
+    hard = ["--seconds", "6", "--fps", "10", "--size", "160x120", "--iod", "40", "--events", "1", "--hard"]
     result = CliRunner().invoke(app, ["synthesise", str(path), "--out", str(tmp_path / "hard"), *hard])
     assert result.exit_code == 0, result.output
     assert "disturbances.csv" in result.output
