@@ -42,8 +42,8 @@ SETTLED_S = 0.8
 
 SPOT_EVERY_S = 0.25
 
-SPOT_SHARE = 3.0
-"""Spotting waits at least this many times as long as it took the last time, so that frames are not kept waiting."""
+SPOT_SHARE = 1.0
+"""Spotting waits at least this many times as long as it took the last time, so that frames get half of the time."""
 
 AHEAD = 2
 """Frames that may wait for their motion to be measured."""
