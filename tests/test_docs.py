@@ -32,6 +32,7 @@ COMMANDS = [command for page in PAGES for command in commands(page)]
 OWN = [c for c in COMMANDS if c.words[0] == "fleeting"]
 
 SNIPPETS_ELSEWHERE = {
+    "docs/calibrate.md": "test_calibrate.py",
     "docs/formats.md": "test_cli_report.py",
     "docs/motion.md": "test_docs_motion.py",
     "docs/synthesis.md": "test_docs_synthesis.py",
@@ -39,6 +40,7 @@ SNIPPETS_ELSEWHERE = {
 """Pages whose snippets need more than the desk below; the test that runs them."""
 
 NOT_RUN = {
+    "calibrate": "takes a minute, and more than the second that the film lasts; test_calibrate.py",
     "demo": "films 2,520 frames; scripts/demo",
     "train": "takes long and needs the data; test_recogniser_training.py",
 }

@@ -13,6 +13,9 @@ the events that are reported without any injection are false cannot be known fro
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +31,7 @@ from fleeting.records import Calibration, CalibrationTrial, Event, FaceTrack, Si
 from fleeting.settings import AnalyseSettings, from_dict
 from fleeting.spotting.psychometric import wilson
 from fleeting.spotting.spot import spot
-from fleeting.video.reader import open_video
+from fleeting.video.reader import VideoReader, open_video
 
 TRIALS = 120
 FEWEST_TRIALS = 20
@@ -83,18 +86,13 @@ def calibrate_video(
     check_trials(trials, seed)
     settings = from_dict(AnalyseSettings, timeline.settings)
     track = _largest(timeline, path)
-    with open_video(path, fps=fps) as reader, one_opencv_thread():
-        if reader.info.fps < SLOWEST_FPS:
-            raise VideoError(
-                f"at least {SLOWEST_FPS:.0f} frames/s to put short movements in",
-                f"{path} with {reader.info.fps:.3g}",
-                "Film at 100 frames/s or more.",
-            )
+    # What the reader says of the file, the analysis has said.
+    with warnings.catch_warnings(action="ignore", category=FleetingWarning), _opened(path, fps) as reader:
         told = Told(progress, timeline.frame_count, trials, reader.info.fps)
         recording = measured_once(reader, settings, track, told)
         events, signals = spot(recording.measured, settings.spotting)
         quiet = find_quiet(recording.measured, events, iod_px=track.median_iod_px)
-        _check_quiet(quiet, recording.measured.time_s, path)
+        note = _check_quiet(quiet, recording.measured.time_s, path)
         rng = np.random.default_rng([seed, 11])
         tried = Trials(recording, quiet, rng, told)
         first = plan.log_even(*plan.PERCENT, trials - trials // 2, rng)
@@ -102,7 +100,22 @@ def calibrate_video(
         again = plan.informative(tried.fit(), plan.PERCENT)
         tried.run(plan.draw_movements(plan.log_even(*again, trials // 2, rng), rng))
     told.finish()
-    return _result(tried, timeline, track, events, signals, seed)
+    if note:
+        warnings.warn(note, FleetingWarning, stacklevel=2)
+    found = _result(tried, timeline, track, events, signals, seed)
+    return replace(found, limits=(*found.limits, note)) if note else found
+
+
+@contextmanager
+def _opened(path: str | Path, fps: float | None) -> Iterator[VideoReader]:
+    with open_video(path, fps=fps) as reader, one_opencv_thread():
+        if reader.info.fps < SLOWEST_FPS:
+            raise VideoError(
+                f"at least {SLOWEST_FPS:.0f} frames/s to put short movements in",
+                f"{path} with {reader.info.fps:.3g}",
+                "Film at 100 frames/s or more.",
+            )
+        yield reader
 
 
 def check_trials(trials: int, seed: int) -> None:
@@ -127,7 +140,8 @@ def _largest(timeline: Timeline, path: str | Path) -> FaceTrack:
     return max(tracks, key=lambda t: t.median_iod_px**2 * t.frame_count)
 
 
-def _check_quiet(quiet: Quiet, time_s: npt.NDArray[np.float64], path: str | Path) -> None:
+def _check_quiet(quiet: Quiet, time_s: npt.NDArray[np.float64], path: str | Path) -> str:
+    """Return what to say where there is little quiet; raise where there is none."""
     longest = max((time_s[b] - time_s[a] for a, b in quiet.stretches), default=0.0)
     # Strictly more: a movement must have more than one place to be.
     if longest < plan.longest_s() + 0.05:
@@ -137,13 +151,12 @@ def _check_quiet(quiet: Quiet, time_s: npt.NDArray[np.float64], path: str | Path
             "Choose a longer recording, or one in which the person listens for a while.",
         )
     together = sum(time_s[b] - time_s[a] for a, b in quiet.stretches)
-    if together < LITTLE_QUIET_S:
-        warnings.warn(
-            f"Only {together:.1f} s of the recording are quiet enough to put movements in. The trials share these few "
-            "moments, so the interval says little of others. A recording of half a minute or more is better.",
-            FleetingWarning,
-            stacklevel=3,
-        )
+    if together >= LITTLE_QUIET_S:
+        return ""
+    return (
+        f"Only {together:.1f} s of the recording are quiet enough to put movements in. The trials share these few "
+        "moments, so the interval says little of others. A recording of half a minute or more is better."
+    )
 
 
 def _result(

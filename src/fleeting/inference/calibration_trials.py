@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ from fleeting.video.reader import VideoReader
 SECONDS_PER_TRIAL = 10.0
 """Seconds of the recording for each movement that is looked for in one go: 3 % of the time do not change its noise."""
 
+SIDE_BY_SIDE = 2
+"""Trials that are measured at the same time; each holds a handful of frames."""
+
 APART_S = 1.0
 """Seconds between two of them: more than the rest position of either looks around (`spotting.spot.MICRO_REST_S`)."""
 
@@ -38,10 +42,10 @@ class Told:
         self._progress, self._done = progress, 0
         self._total = frames + round(trials * window_s * fps)
 
-    def frame(self) -> None:
-        """One frame more is done."""
-        self._done += 1
-        if self._progress is not None and self._done % 16 == 0:
+    def frames(self, count: int) -> None:
+        """Tell that some frames more are done."""
+        before, self._done = self._done, self._done + count
+        if self._progress is not None and self._done // 16 > before // 16:
             self._progress(min(self._done, self._total - 1), self._total)
 
     def finish(self) -> None:
@@ -76,7 +80,7 @@ def measured_once(reader: VideoReader, settings: AnalyseSettings, track: FaceTra
                     sample = motion.update(frame.time_s, frame.grey, one.landmarks, one.segment)
                     log.add(frame.index, one.landmarks, sample)
                     points[-1] = np.asarray(one.landmarks.points, np.float32)
-            told.frame()
+            told.frames(1)
     if not log.frames:
         raise NoFaceError(
             f"face {track.id} of the timeline in {reader.path}", "a video without it", "Analyse the video again."
@@ -103,7 +107,15 @@ class Trials:
 
     def run(self, movements: list[Movement]) -> None:
         """Place, measure and look for movements; what became of them is added to `done`, in the same order."""
-        measured = [self._measure(m) for m in movements]
+        placed = [self._place(m) for m in movements]  # before any thread runs, so that the seed decides
+        measured: list[_Measured] = []
+        with ThreadPoolExecutor(SIDE_BY_SIDE, "fleeting-trial") as pool:
+            try:
+                for trial, there in zip(placed, pool.map(lambda t: measure(self.recording, *t), placed), strict=True):
+                    measured.append(_Measured(*trial, there))
+                    self._told.frames(trial[1].last - trial[1].first + 1)
+            finally:
+                pool.shutdown(cancel_futures=True)
         found: dict[int, tuple[bool, bool]] = {}
         for group in self._groups(measured):
             found |= self._look([measured[i] for i in group], group)
@@ -113,13 +125,12 @@ class Trials:
         """Fit all trials so far."""
         return fit_detection(np.array([t.percent for t in self.done]), np.array([t.found for t in self.done]))
 
-    def _measure(self, draft: Movement) -> _Measured:
+    def _place(self, draft: Movement) -> tuple[Movement, Window]:
         time_s = self.recording.measured.time_s
         movement, stretch = plan.place(draft, self.quiet, time_s, self._rng)
         frame = self.quiet.stretches[stretch][0]
         run = next(r for r in self._runs if r.start <= frame < r.stop)
-        window = window_of(time_s, movement, run=run, lead_s=float(self._rng.uniform(*LEAD_S)))
-        return _Measured(movement, window, measure(self.recording, movement, window, on_frame=self._told.frame))
+        return movement, window_of(time_s, movement, run=run, lead_s=float(self._rng.uniform(*LEAD_S)))
 
     def _groups(self, measured: list[_Measured]) -> list[list[int]]:
         """Trials that are looked for together: far apart, and so few that they do not change the recording's noise.

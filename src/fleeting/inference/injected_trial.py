@@ -8,17 +8,16 @@ thresholds are those of the recording.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.faces import looks
 from fleeting.faces.landmarks import Landmarks
 from fleeting.faces.track import Follower, Sighting, Tracker, points_box
-from fleeting.inference.first_look import staged
 from fleeting.records import Event, FaceBox, Interval
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import MeasurementLog, Measurements
@@ -35,9 +34,6 @@ movement may begin at any place between two."""
 
 TAIL_S = 0.3
 """Seconds that are measured after a movement."""
-
-DEPTH = 4
-"""Grey pictures that wait between drawing, faces and motion."""
 
 FOUND_IOU = 0.5
 """As in the MEGC challenges (`evaluation.spotting`)."""
@@ -134,21 +130,13 @@ class _KnownFace:
         return [(points_box(found.points, found.score), found)]
 
 
-def measure(
-    recording: Recording,
-    movement: Movement,
-    window: Window,
-    *,
-    on_frame: Callable[[], None] | None = None,
-) -> Measurements | None:
+def measure(recording: Recording, movement: Movement, window: Window) -> Measurements | None:
     """Measure the frames of a window with the movement drawn into them.
 
     Parameters
     ----------
     recording, movement, window
         See there.
-    on_frame
-        Called after each frame.
 
     Returns
     -------
@@ -168,13 +156,10 @@ def measure(
             grey = drawn.draw(frame.grey, frame.index - moving.start) if inside else frame.grey
             yield Frame(frame.index, frame.time_s, grey)
 
-    with closing(staged(pictures(), _KnownFace(recording), depth=DEPTH)) as steps:
-        for frame, seen in steps:
-            for sighting in seen[:1]:
-                sample = motion.update(frame.time_s, frame.grey, sighting.landmarks, sighting.segment)
-                log.add(frame.index - window.first, sighting.landmarks, sample)
-            if on_frame is not None:
-                on_frame()
+    for frame, seen in looks.sightings(pictures(), _KnownFace(recording)):
+        for sighting in seen[:1]:
+            sample = motion.update(frame.time_s, frame.grey, sighting.landmarks, sighting.segment)
+            log.add(frame.index - window.first, sighting.landmarks, sample)
     there = log.collect(time_s[frames])
     return there if (there.run == 0).all() else None
 
