@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 from sitters import sitters
 
-from fleeting.errors import FleetingError
+from fleeting.errors import FleetingError, NoFaceError
 from fleeting.faces.track import Tracker
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import MeasurementLog, Measurements
@@ -95,7 +95,7 @@ def measure(path: Path) -> Measurements:
                     meter.update(frame.time_s, frame.grey, sighting.landmarks, sighting.segment),
                 )
     if not logs:
-        raise FleetingError(f"no face in {path}")
+        raise NoFaceError("a face", f"none in {path}", "Leave this person out.")
     largest = max(tracker.tracks(), key=lambda t: t.median_iod_px**2 * t.frame_count)
     return logs[largest.id].collect(np.array(times))
 

@@ -42,7 +42,7 @@ ABOVE = (
 )
 ALLOWED["results"] = FOUNDATION
 ALLOWED["api"] = ABOVE | {"results"}
-ALLOWED["cli"] = ABOVE | {"api"}
+ALLOWED["cli"] = ABOVE | {"api", "results"}
 ALLOWED["__main__"] = {"cli"}
 ALLOWED["web"] = ABOVE | {"api"}
 NEEDS_TORCH = {"models", "training"}

@@ -95,7 +95,7 @@ def test_noise_and_drift_alone_are_no_movement(fps: float, seed: int) -> None:
 
 
 def test_the_threshold_follows_the_noise_of_the_recording() -> None:
-    bumps = ((3.0, 3.15, 3.35, ("chin",), 1.0),)
+    bumps = ((3.0, 3.15, 3.35, ("left_brow", "right_brow"), 1.5),)
     quiet = spot(measured(bumps=bumps, noise=0.3))[0]
     loud = spot(measured(bumps=bumps, noise=2.0))[0]
     assert [e.kind for e in quiet] == ["micro"]
@@ -112,9 +112,9 @@ def test_a_blink_is_named_as_a_blink_and_drags_nothing_along() -> None:
     assert events[0].offset_s == pytest.approx(2.25, abs=0.06)
 
 
-@pytest.mark.parametrize(("lost", "down", "kind"), [(0.15, 2.0, "blink"), (0.0, 2.0, "micro"), (0.6, 0.0, "blink")])
+@pytest.mark.parametrize(("lost", "down", "kind"), [(0.15, 2.0, "blink"), (0.0, 2.0, "blink"), (0.6, 0.0, "blink")])
 def test_opening_and_lids_together_make_a_blink(lost: float, down: float, kind: str) -> None:
-    """A half blink that the landmarks hardly see is one; lids that come down over open eyes look downwards."""
+    """A half blink that the landmarks hardly see is one, whichever sees it."""
     whole = measured(noise=0.03)
     closing = bump(whole.time_s, 3.0, 3.1, 3.3)
     whole.eye_opening[:] *= (1 - lost * closing)[:, None]
@@ -195,9 +195,13 @@ def test_a_face_never_seen_gives_no_events_and_no_curves() -> None:
 
 
 def test_settings_reach_the_spotter() -> None:
-    bumps = ((3.0, 3.15, 3.35, ("chin",), 1.0),)
-    assert spot(measured(bumps=bumps, noise=0.02), SpottingSettings(min_displacement_percent_iod=1.5))[0] == []
-    (event,) = spot(measured(bumps=bumps, noise=0.02), SpottingSettings(max_micro_s=0.2))[0]
+    bumps = ((3.0, 3.15, 3.35, ("left_brow", "right_brow"), 2.0),)
+    whole = measured(bumps=bumps, noise=0.05)
+    (event,) = spot(whole)[0]
+    assert event.kind == "micro"
+    assert spot(whole, SpottingSettings(min_displacement_percent_iod=2.5, min_macro_percent_iod=2.5))[0] == []
+    assert spot(whole, SpottingSettings(min_probability=1.0))[0] == []
+    (event,) = spot(whole, SpottingSettings(max_micro_s=0.2))[0]
     assert event.kind == "macro"
 
 

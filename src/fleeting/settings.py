@@ -75,18 +75,24 @@ class SpottingSettings:
         Longer movements are a change of rest, not an expression.
     smoothing_s
         Standard deviation of the smoothing over time before onset, apex and offset are read.
+    min_probability
+        Smallest probability of a micro-expression, as `spotting.judge` gives it.
     threshold
-        Smallest peak in units of the recording's own noise.
+        Smallest peak of a macro-expression in units of the recording's own noise.
     min_displacement_percent_iod
-        Smallest peak displacement that can be seen at all, percent of the inter-ocular distance.
+        Smallest peak displacement that is looked at, percent of the inter-ocular distance.
+    min_macro_percent_iod
+        Smallest peak displacement of a macro-expression, percent of the inter-ocular distance.
     """
 
     max_micro_s: float = 0.5
     min_duration_s: float = 0.06
     max_macro_s: float = 4.0
     smoothing_s: float = 0.02
+    min_probability: float = 0.7
     threshold: float = 6.0
-    min_displacement_percent_iod: float = 0.4
+    min_displacement_percent_iod: float = 0.25
+    min_macro_percent_iod: float = 1.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ def cells_of(region: str) -> list[int]:
     return [i for i, name in enumerate(CELL_REGION) if name == region]
 
 
+def columns_and_rows(region: str) -> tuple[int, int]:
+    """How a region is cut: its cells go down each column, the columns from the picture's left to its right."""
+    return _CUTS[region]
+
+
 def cell_weights(points: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Return averaging weights of all cells.
 

@@ -1,37 +1,50 @@
 """Spotting: from the measurements of one face to its micro-expressions, macro-expressions and blinks.
 
-The physical criteria: a movement is local (the head's motion is removed), stands out of this recording's own noise,
-returns to rest, and lasts at most half a second (micro-expression) or longer (macro-expression). All settings are in
-seconds, in units of the noise, or in percent of the inter-ocular distance, so that they hold at any frame rate and
-face size.
+Physical criteria find candidates: a movement is local (the head's motion is removed), stands out of this recording's
+own noise, and returns to rest. At most half a second: a network judges from what surrounds it whether it is a
+micro-expression, a blink or neither (`spotting.judge`). Longer: a macro-expression, by the criteria alone. All settings
+are in seconds, in units of the noise, or in percent of the inter-ocular distance, so that they hold at any frame rate
+and face size.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.records import REGIONS, Event, EventKind, Signals
 from fleeting.settings import SpottingSettings
-from fleeting.spotting.blinks import closure, find_blinks
+from fleeting.spotting.candidates import find_candidates
 from fleeting.spotting.cells import CELL_REGION, cells_of
 from fleeting.spotting.events import Movement, find_movements
+from fleeting.spotting.judge import BLINK, MICRO, Judge
 from fleeting.spotting.measurements import Measurements
-from fleeting.spotting.rest import Array, resample, robust_deviation, running_median, smooth, uniform_times
-
-MICRO_REST_S = 1.3
-"""Window of the rest position for micro-expressions: more than twice the longest one."""
-
-NOISE_FLOOR = 0.04
-"""Percent of the inter-ocular distance: no flow is more exact than this, however quiet the recording."""
+from fleeting.spotting.rest import Array, resample
+from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
 
 SLOW_NOISE = 3.0
 SLOW_NOISE_FLOOR = 0.25
 """Percent of the inter-ocular distance: what is left of the turns of the head over some seconds."""
 
-BEGINNING_S = 0.2
-"""Of a recording too short for a running median, the beginning is taken for rest: so clips of expressions are cut."""
+SAME_MOVEMENT = 0.3
+"""Of two candidates that share more of the shorter one, the less probable is a part of the other."""
 
+CLEAR = 10.0
+"""A movement that stands out of the noise so far has borders that can be read from its course,"""
+
+LEAST_SCORE = 5.5
+"""Peak of an event in units of the noise, however the judge sees it: white noise alone reaches 5 in a minute."""
+
+AGREEMENT = 0.55
+"""unless the judge sees them elsewhere: intersection over union of the two."""
+
+PART = 0.75
+"""A short movement within a long one that is so much larger is a part of it."""
+
+SURE_BLINK = 0.5
 BLINK_MARGIN_S = 0.08
 LIDS = [c for name in ("left_lid", "right_lid") for c in cells_of(name)]
 NEAR_EYES = [
@@ -40,44 +53,7 @@ NEAR_EYES = [
     for c in cells_of(name)
 ]
 
-
-class _Run:
-    """Evenly spaced signals of one run."""
-
-    def __init__(self, measured: Measurements, frames: slice, settings: SpottingSettings) -> None:
-        self.first = frames.start
-        self.time_s = measured.time_s[frames]
-        self.grid = uniform_times(self.time_s)
-        self.period = float(np.median(np.diff(self.time_s)))
-        sigma = settings.smoothing_s / self.period
-        place = resample(measured.displacement[frames], self.time_s, self.grid)
-        self.place = smooth(place, sigma)
-        self.quick = self.place - running_median(self.place, self.period, MICRO_REST_S)
-        self.slow = self.place - _long_rest(self.place, self.period, 2 * settings.max_macro_s)
-        eyes = resample(measured.eye_opening[frames], self.time_s, self.grid)
-        self.closed = smooth(closure(eyes, self.period), sigma / 2)
-        lids = [self.quick[:, cells_of(name), 1].mean(axis=1) for name in ("left_lid", "right_lid")]
-        self.blinks = find_blinks(self.closed, np.stack(lids, axis=1), self.period)
-        residual = resample(measured.residual_px[frames], self.time_s, self.grid)
-        usual = max(float(np.median(residual)), 0.02)
-        self.unrest = np.maximum(1.0, residual / (1.5 * usual))
-
-    def frame(self, sample: int) -> int:
-        """Frame of the video that is nearest in time to a sample."""
-        return int(self.first + np.argmin(np.abs(self.time_s - self.grid[min(sample, len(self.grid) - 1)])))
-
-    def open_to(self) -> npt.NDArray[np.float64]:
-        """(n, c) how far each cell may raise an event: a blink moves the lids and drags the skin around them."""
-        allowed = np.ones((len(self.grid), len(CELL_REGION)))
-        margin = round(BLINK_MARGIN_S / self.period)
-        lids = np.linalg.norm(self.quick[:, LIDS], axis=2).max(axis=1)
-        for onset, _, offset in self.blinks:
-            span = slice(max(0, onset - margin), offset + margin + 1)
-            allowed[span, LIDS] = 0.0
-            dragged = np.linalg.norm(self.quick[span][:, NEAR_EYES], axis=2) < 0.6 * lids[span].max()
-            block = allowed[span]
-            block[:, NEAR_EYES] = np.where(dragged, 0.0, 1.0)
-        return allowed
+Judged = tuple[Movement, float]
 
 
 def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tuple[list[Event], Signals]:
@@ -98,9 +74,8 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         Curves of the report.
     """
     settings = settings or SpottingSettings()
-    runs = [_Run(measured, s, settings) for s in measured.runs() if s.stop - s.start >= 4]
-    runs = [r for r in runs if r.grid[-1] - r.grid[0] >= 2 * settings.min_duration_s]
-    noise = _noise([r.quick for r in runs])
+    runs = runs_of(measured, settings)
+    noise = noise_of(runs)
     # Rest itself wanders over seconds; how far cannot be read from the signal, where expressions last as long.
     slow_noise = np.maximum(SLOW_NOISE * noise, SLOW_NOISE_FLOOR)
     events: list[Event] = []
@@ -108,9 +83,12 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
     for run in runs:
         shown = resample(_of_regions(np.linalg.norm(run.slow, axis=2)), run.grid, run.time_s)
         motion[run.first : run.first + len(run.time_s)] = shown
-        for kind, movement in _movements(run, noise, slow_noise, settings):
-            events.append(_event(measured, run, kind, movement, settings))
-        events += [_blink(measured, run, blink) for blink in run.blinks]
+        micro, blinks = _judged(run, noise, settings)
+        macro = _macro(run, noise, slow_noise, blinks, settings)
+        micro, macro = _told_apart(micro, macro)
+        events += [_event(measured, run, "micro", m, p) for m, p in micro]
+        events += [_event(measured, run, "macro", m, p) for m, p in macro]
+        events += [_blink(measured, run, blink) for blink in blinks]
     events.sort(key=lambda e: (e.onset_frame, e.offset_frame))
     signals = Signals(
         face=measured.face,
@@ -129,58 +107,125 @@ def _of_regions(values: Array) -> Array:
     return np.stack([values[:, cells_of(name)].max(axis=1) for name in REGIONS], axis=1)
 
 
-def _long_rest(place: Array, period_s: float, window_s: float) -> Array:
-    """Rest for macro-expressions: the running median where the run is long enough to know it, else its beginning."""
-    if len(place) * period_s >= window_s:
-        return running_median(place, period_s, window_s)
-    first = place[: max(1, round(BEGINNING_S / period_s))]
-    return np.broadcast_to(np.median(first, axis=0), place.shape)
+@lru_cache(maxsize=1)
+def _judge() -> Judge:
+    return Judge()
 
 
-def _noise(deviations: list[Array]) -> Array:
-    """(c,) the recording's own noise of one component of each cell, over all runs together."""
-    if not deviations:
-        return np.full(len(CELL_REGION), np.nan)
-    together = np.concatenate(deviations)
-    return np.asarray(np.maximum(robust_deviation(together).mean(axis=1), NOISE_FLOOR), np.float64)
+def _judged(
+    run: RunSignals, noise: Array, settings: SpottingSettings
+) -> tuple[list[Judged], list[tuple[int, int, int]]]:
+    """Micro-expressions with their probability, and blinks as onset, apex and offset samples."""
+    candidates = find_candidates(run, noise, settings)
+    probabilities, times = _judge()(candidates)
+    groups: list[list[Judged]] = []
+    for place in np.argsort(-probabilities[:, MICRO]):
+        probability = float(probabilities[place, MICRO])
+        if probability < settings.min_probability:
+            break
+        movement = _placed(run, candidates[place].movement, times[place], settings)
+        if movement is None or _is_blink(movement, run.blinks):
+            continue
+        same = [g for g in groups if _shared(movement, g[0][0]) > SAME_MOVEMENT]
+        if same:
+            same[0].append((movement, probability))
+        else:
+            groups.append([(movement, probability)])
+    # Candidates of one movement differ in the part of the face they were found in: the clearest one stands for all.
+    micro = [(max(g, key=lambda judged: judged[0].score)[0], g[0][1]) for g in groups]
+    micro = [(m, p) for m, p in micro if m.score >= LEAST_SCORE]
+    blinks = list(run.blinks)
+    for place in np.argsort(-probabilities[:, BLINK]):
+        movement = candidates[place].movement
+        if probabilities[place, BLINK] >= SURE_BLINK and not any(
+            movement.onset <= b[2] and b[0] <= movement.offset for b in blinks
+        ):
+            blinks.append((movement.onset, movement.apex, movement.offset))
+    micro = [(m, p) for m, p in micro if not _is_blink(m, blinks)]
+    return micro, sorted(blinks)
 
 
-def _movements(
-    run: _Run, noise: Array, slow_noise: Array, settings: SpottingSettings
-) -> list[tuple[EventKind, Movement]]:
-    open_to = run.open_to()
+def _placed(run: RunSignals, movement: Movement, times: Array, settings: SpottingSettings) -> Movement | None:
+    """Place a movement in time; None where it would be cut off by the run, or last too long or not at all.
+
+    A movement that is seen clearly keeps the borders that were read from its course, which are the more exact ones; of
+    another, noise decides where its course ends, and the judge's estimate is the better one.
+    """
+    onset, apex, offset = (movement.apex + round(float(t) / run.period) for t in times)
+    # Half a second at 30 frames/s is 15 periods; an event's frames may round to one or two more.
+    least, most = settings.min_duration_s / run.period, settings.max_micro_s / run.period + 2
+    if onset < 0 or offset >= len(run.grid) or not onset < apex <= offset or not least <= offset - onset + 1 <= most:
+        return None
+    judged = replace(movement, onset=onset, apex=apex, offset=offset)
+    read = movement.begins and movement.ends and least <= len(movement) <= most
+    union = len(judged) + len(movement) - judged.overlap(movement)
+    agree = judged.overlap(movement) >= AGREEMENT * union
+    return movement if read and agree and movement.score >= CLEAR else judged
+
+
+def _shared(a: Movement, b: Movement) -> float:
+    return a.overlap(b) / max(min(len(a), len(b)), 1)
+
+
+def _is_blink(movement: Movement, blinks: list[tuple[int, int, int]]) -> bool:
+    lids = movement.regions[:1] in (("left_lid",), ("right_lid",))
+    return lids and any(b[0] <= movement.apex <= b[2] for b in blinks)
+
+
+def _open_to(run: RunSignals, blinks: list[tuple[int, int, int]]) -> npt.NDArray[np.float64]:
+    """(n, c) how far each cell may raise a macro-expression: a blink moves the lids and drags the skin around them."""
+    allowed = np.ones((len(run.grid), len(CELL_REGION)))
+    margin = round(BLINK_MARGIN_S / run.period)
+    lids = np.linalg.norm(run.quick[:, LIDS], axis=2).max(axis=1)
+    for onset, _, offset in blinks:
+        span = slice(max(0, onset - margin), offset + margin + 1)
+        allowed[span, LIDS] = 0.0
+        dragged = np.linalg.norm(run.quick[span][:, NEAR_EYES], axis=2) < 0.6 * lids[span].max()
+        block = allowed[span]
+        block[:, NEAR_EYES] = np.where(dragged, 0.0, 1.0)
+    return allowed
+
+
+def _macro(
+    run: RunSignals,
+    noise: Array,
+    slow_noise: Array,
+    blinks: list[tuple[int, int, int]],
+    settings: SpottingSettings,
+) -> list[Judged]:
+    """Macro-expressions, with a confidence that rises with how far they stand out of the noise."""
     limits = {
         "period_s": run.period,
         "threshold": settings.threshold,
-        "min_peak": settings.min_displacement_percent_iod,
+        "min_peak": settings.min_macro_percent_iod,
+        "open_to": _open_to(run, blinks),
     }
-    quick = find_movements(run.quick, noise * run.unrest[:, None], open_to=open_to, **limits)
-    slow = find_movements(run.slow, slow_noise * run.unrest[:, None], open_to=open_to, **limits)
-    least = settings.min_duration_s / run.period
-    # Half a second at 30 frames/s is 15 periods; an event's frames may round to one more.
+    quick = find_movements(run.quick, noise * run.unrest[:, None], **limits)  # type: ignore[arg-type]
+    slow = find_movements(run.slow, slow_noise * run.unrest[:, None], **limits)  # type: ignore[arg-type]
     most = settings.max_micro_s / run.period + 1
-    # Of a movement that the recording cuts off, the duration is not known: it may be called long, never short.
-    micro = [m for m in quick if least <= len(m) <= most + 1 and m.begins and m.ends]
     macro = [m for m in slow if most + 1 < len(m) <= settings.max_macro_s / run.period and m.begins]
     long = [m for m in quick if most + 1 < len(m) and m.begins and m.ends]
     macro += [m for m in long if not any(m.overlap(a) for a in macro)]
-    return _told_apart(micro, macro)
+    ratio = [(a.score / settings.threshold) ** 2 for a in macro]
+    return [(a, r / (1 + r)) for a, r in zip(macro, ratio, strict=True)]
 
 
-def _told_apart(micro: list[Movement], macro: list[Movement]) -> list[tuple[EventKind, Movement]]:
+def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged], list[Judged]]:
     """Report what was found on both scales of time once."""
-    # A long movement that peaks in a short one is that one, on top of a wandering rest.
-    macro = [a for a in macro if not any(m.onset <= a.apex <= m.offset and m.peak >= 0.5 * a.peak for m in micro)]
-    # A short one within a long, larger one is an unevenness of it.
-    micro = [m for m in micro if not any(m.overlap(a) > 0.5 * len(m) and m.peak < 0.7 * a.peak for a in macro)]
-    found: list[tuple[EventKind, Movement]] = [("micro", m) for m in micro]
-    return [*found, *(("macro", a) for a in macro)]
+    # A short one within a long, larger one is an unevenness of it, or its beginning.
+    micro = [
+        (m, p) for m, p in micro if not any(m.overlap(a) > 0.5 * len(m) and m.peak < PART * a.peak for a, _ in macro)
+    ]
+    # A long one that peaks in a short one is that one, on top of a wandering rest.
+    macro = [
+        (a, p) for a, p in macro if not any(m.onset <= a.apex <= m.offset and m.peak >= 0.5 * a.peak for m, _ in micro)
+    ]
+    return micro, macro
 
 
-def _event(measured: Measurements, run: _Run, kind: EventKind, movement: Movement, settings: SpottingSettings) -> Event:
+def _event(measured: Measurements, run: RunSignals, kind: EventKind, movement: Movement, confidence: float) -> Event:
     onset, apex, offset = (run.frame(s) for s in (movement.onset, movement.apex, movement.offset))
     time_s = measured.time_s
-    ratio = (movement.score / settings.threshold) ** 2
     return Event(
         face=measured.face,
         kind=kind,
@@ -192,11 +237,11 @@ def _event(measured: Measurements, run: _Run, kind: EventKind, movement: Movemen
         offset_s=float(time_s[offset]),
         regions=movement.regions,
         displacement_percent_iod=movement.peak,
-        confidence=ratio / (1.0 + ratio),
+        confidence=confidence,
     )
 
 
-def _blink(measured: Measurements, run: _Run, samples: tuple[int, int, int]) -> Event:
+def _blink(measured: Measurements, run: RunSignals, samples: tuple[int, int, int]) -> Event:
     onset, apex, offset = (run.frame(s) for s in samples)
     time_s = measured.time_s
     lids = np.linalg.norm(run.quick[samples[0] : samples[2] + 1][:, LIDS], axis=2)

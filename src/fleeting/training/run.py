@@ -17,6 +17,7 @@ TASKS: dict[str, str] = {
     "face_finder": "fleeting.training.face_finder",
     "landmarks": "fleeting.training.landmarks",
     "recogniser": "fleeting.training.recogniser",
+    "spotter": "fleeting.training.spotter",
 }
 """Module of every task; imported only when it is asked for, since most need torch or scikit-learn."""
 
