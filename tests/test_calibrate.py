@@ -104,7 +104,7 @@ def test_the_seed_decides(film: Path, timeline: Timeline, calibration: Calibrati
 
 
 def test_nothing_is_found_where_the_spotter_wants_more(film: Path, timeline: Timeline) -> None:
-    strict = replace(timeline, settings={"spotting": {"threshold": 1000.0}})
+    strict = replace(timeline, settings={"spotting": {"min_probability": 1.0}})
     with pytest.warns(FleetingWarning, match="quiet"):
         found = calibrate_video(film, strict, trials=TRIALS)
     assert not any(t.found for t in found.trials)
