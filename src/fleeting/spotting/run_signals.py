@@ -21,6 +21,9 @@ NOISE_FLOOR = 0.04
 BEGINNING_S = 0.2
 """Of a recording too short for a running median, the beginning is taken for rest: so clips of expressions are cut."""
 
+ENOUGH_SAMPLES = 20_000
+"""Samples of a long recording from which its noise is read."""
+
 LEAST_RESIDUAL_PX = 0.02
 
 
@@ -61,9 +64,10 @@ class RunSignals:
         self.period = float(np.median(np.diff(self.time_s)))
         sigma = settings.smoothing_s / self.period
         place = resample(measured.displacement[frames], self.time_s, self.grid)
-        self.place = smooth(place, sigma)
-        self.quick = self.place - running_median(self.place, self.period, MICRO_REST_S)
-        self.slow = self.place - _long_rest(self.place, self.period, 2 * settings.max_macro_s)
+        place = smooth(place, sigma)
+        self.quick = place - running_median(place, self.period, MICRO_REST_S)
+        self.slow = place - _long_rest(place, self.period, 2 * settings.max_macro_s)
+        del place  # 736 bytes a frame: in a long recording, copies of it are most of the memory
         eyes = resample(measured.eye_opening[frames], self.time_s, self.grid)
         self.closed = smooth(closure(eyes, self.period), sigma / 2)
         lids = [self.quick[:, cells_of(name), 1].mean(axis=1) for name in ("left_lid", "right_lid")]
@@ -91,7 +95,8 @@ def noise_of(runs: list[RunSignals]) -> Array:
     """(c,) the recording's own noise of one component of each cell, over all runs together."""
     if not runs:
         return np.full(len(CELL_REGION), np.nan)
-    together = np.concatenate([r.quick for r in runs])
+    step = max(1, sum(len(r) for r in runs) // ENOUGH_SAMPLES)
+    together = np.concatenate([r.quick[::step] for r in runs])
     return np.asarray(np.maximum(robust_deviation(together).mean(axis=1), NOISE_FLOOR), np.float64)
 
 
