@@ -155,7 +155,7 @@ def test_the_card_says_what_the_event_says(page: Page) -> None:
         "420 · 448 · 490",
         "1.9 % of eye distance",
         "(1.8 px)",
-        "97 % confidence",
+        "Confidence 97 %",
         "Left brow , right brow, left lid",
         "350 ms",
         "No class is probable enough to be named.",
