@@ -84,7 +84,8 @@ class Event:
     displacement_percent_iod
         Largest regional displacement at the apex, head motion removed, in percent of the inter-ocular distance.
     confidence
-        In 0..1: how far the movement stands out of this recording's own noise. Not the probability of an emotion.
+        In 0..1. micro: the judge's probability that it is one; macro: how far it stands out of this recording's own
+        noise; blink: the share by which the eyes closed. Not the probability of an emotion.
     emotion, probability
         Recognised class (``unsure`` where no class is probable enough) and its calibrated probability; None where no
         recogniser was run (blinks).

@@ -42,7 +42,10 @@ SIDECAR: dict[str, dict[str, Any]] = {
         "Description": "Largest displacement at the apex, in percent of the distance between the outer eye corners.",
         "Units": "percent",
     },
-    "confidence": {"Description": "How far the movement stands out of the recording's own noise, 0 to 1."},
+    "confidence": {
+        "Description": "0 to 1: of a micro-expression the probability that it is one; of a macro-expression how far it "
+        "stands out of the recording's own noise; of a blink the share by which the eyes closed.",
+    },
 }
 
 
