@@ -30,6 +30,12 @@ def test_an_unknown_name_is_an_error() -> None:
         fleeting.analyze_video  # noqa: B018
 
 
+def test_completion_offers_the_api_before_anything_is_imported() -> None:
+    program = f"import fleeting, sys\nsys.exit(', '.join(set({fleeting.__all__}) - set(dir(fleeting))) or 0)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"dir(fleeting) lacks {done.stderr}"
+
+
 def test_the_version_is_that_of_the_distribution() -> None:
     from importlib.metadata import version
 

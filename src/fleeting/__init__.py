@@ -52,3 +52,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f"fleeting.{_HOME[name]}"), name)
     raise AttributeError(f"module 'fleeting' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Names that completion offers: those of the API, although none may have been imported yet."""
+    return sorted({*__all__, "__version__", *globals()})
