@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results"
 RECIPE = Path("recipes/landmarks.toml")
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "as shipped": {},
+    "the recipe, shortened": {},
     "without auxiliary tasks": {"auxiliary": False},
     "without the teacher's faces": {"counts": {}, "point_weights": {}},
 }

@@ -194,7 +194,7 @@ def _faces() -> list[Figure]:
 
 def _spotting() -> list[Figure]:
     found, command = results("spotting"), "python benchmarks/spotting.py"
-    what = "Micro-expressions found in synthetic films, F1 (a simple spotter)"
+    what = "Micro-expressions found in synthetic films, F1 (in brackets: a simple spotter)"
     false = "False ones a minute where there is none"
     if found is None or "clips_per_set_and_rate" not in found:
         return [Figure(what, MISSING, "", command)]
@@ -232,11 +232,13 @@ def _flow() -> list[Figure]:
     if found is None:
         return [Figure("Error of dense flow (DIS)", MISSING, "", command)]
     dis = found["dis"]["end_point_error_px"]
+    nothing = found["no motion"]["end_point_error_px"]["clean"]
     peaks = ("0.1", "0.3", "1.0", "3.0")
     return [
         Figure(
             f"Error of dense flow (DIS) at a peak of {' / '.join(peaks)} px, with noise; with noise and weak H.264",
-            "; ".join(" / ".join(f"{dis[c][p]:.3f}" for p in peaks) for c in ("noise", "h264 weak")) + " px",
+            "; ".join(" / ".join(f"{dis[c][p]:.3f}" for p in peaks) for c in ("noise", "h264 weak"))
+            + f" px (saying that nothing moved: {' / '.join(f'{nothing[p]:.3f}' for p in peaks)})",
             "smooth fields over a drawn texture",
             command,
         )

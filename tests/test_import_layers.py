@@ -31,14 +31,13 @@ ALLOWED: dict[str, set[str]] = {
     "training": FACES | {"motion", "spotting", "datasets", "synthesis", "models"},
     "evaluation": FACES | {"motion", "spotting", "datasets", "synthesis", "models", "training"},
     "inference": FACES | {"motion", "spotting", "synthesis"},
-    "explain": FACES | {"motion", "inference"},
     "report": FOUNDATION | {"motion"},
     "export": FOUNDATION,
 }
 ABOVE = (
     FACES
     | {"motion", "spotting", "synthesis", "datasets", "models", "training", "evaluation", "inference"}
-    | {"explain", "report", "export"}
+    | {"report", "export"}
 )
 ALLOWED["results"] = FOUNDATION
 ALLOWED["api"] = ABOVE | {"results"}

@@ -23,7 +23,10 @@ def analyse(
     ),
     formats: Annotated[
         str | None,
-        typer.Option("--format", help="Files to write, separated by commas: report,csv,json,... All where not given."),
+        typer.Option(
+            "--format",
+            help="Files to write, separated by commas: report,csv,json,... All but signals-csv where not given.",
+        ),
     ] = None,
     fps: Annotated[
         float | None,

@@ -186,9 +186,9 @@ def scores_of(answer: npt.NDArray[np.floating], examples: Examples) -> dict[str,
     return {
         "log_loss": round(float(loss), 4),
         "accuracy": round(float((share.argmax(1) == examples.label).mean()), 4),
-        "best_f1": round(float(f1[best]), 4),
-        "at": round(float(share[order[best], 1]), 3),
-        **{f"{name}_s": round(float(g), 4) for name, g in zip(("onset", "apex", "offset"), gap, strict=True)},
+        "best_f1_of_candidates": round(float(f1[best]), 4),
+        "probability_at_best_f1": round(float(share[order[best], 1]), 3),
+        **{f"{name}_error_s": round(float(g), 4) for name, g in zip(("onset", "apex", "offset"), gap, strict=True)},
     }
 
 
@@ -244,6 +244,11 @@ def ship(
             "films that nothing was chosen on",
             "temperature": round(temperature, 3),
             **scores,
+        },
+        "threshold": {
+            "min_probability": SpottingSettings().min_probability,
+            "chosen": "on validation films: from .6 to .8 F1 of events differs by less than .02, false events without "
+            "expressions fall",
         },
         "seed": how.seed,
         "parameters": sum(p.numel() for network in networks for p in network.parameters()),

@@ -1,1 +1,0 @@
-"""Explain: where a network looks."""
