@@ -1,0 +1,88 @@
+"""Labelled clips as arrays: what recognisers learn from and are measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.datasets.composite import FlowImages
+from fleeting.errors import DataError
+from fleeting.labels import THREE_CLASSES
+
+Text = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """One row per clip; all arrays have length n.
+
+    Attributes
+    ----------
+    clip
+        Text ``dataset/subject/clip`` or ``dataset/clip``: unique, the key by which predictions are joined.
+    subject
+        Text ``dataset/subject``: unique over data sets, the unit by which folds are cut.
+    dataset
+        Name of the data set.
+    source_video
+        Text, the recording that the clip was cut from; the clip's own id where that is not known.
+    label
+        int64, index into `classes`.
+    classes
+        Names of the classes.
+    flow
+        (n, 28, 28, 3) uint8 flow images, channels as `motion.flow_image.CHANNELS`, or None.
+    sequence
+        (n, frames, height, width) uint8 grey canonical crops from onset to offset at one number of frames (temporal
+        interpolation), or None.
+    """
+
+    clip: Text
+    subject: Text
+    dataset: Text
+    source_video: Text
+    label: npt.NDArray[np.int64]
+    classes: tuple[str, ...] = THREE_CLASSES
+    flow: npt.NDArray[np.uint8] | None = None
+    sequence: npt.NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.label)
+        for name in ("clip", "subject", "dataset", "source_video", "flow", "sequence"):
+            value = getattr(self, name)
+            if value is not None and len(value) != n:
+                raise DataError(f"{n} rows in every array", f"{len(value)} in {name}", "Give one row per clip.")
+        if len(np.unique(self.clip)) != n:
+            names, counts = np.unique(self.clip, return_counts=True)
+            raise DataError("every clip once", f"'{names[counts > 1][0]}' twice", "Rename or remove one of them.")
+        if n and not (0 <= self.label.min() and self.label.max() < len(self.classes)):
+            raise DataError(
+                f"labels 0..{len(self.classes) - 1}",
+                f"{self.label.min()}..{self.label.max()}",
+                "Check the class order.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def select(self, rows: npt.NDArray[Any]) -> Samples:
+        """Return the given rows (indices or a bool mask)."""
+        return Samples(
+            clip=self.clip[rows],
+            subject=self.subject[rows],
+            dataset=self.dataset[rows],
+            source_video=self.source_video[rows],
+            label=self.label[rows],
+            classes=self.classes,
+            flow=None if self.flow is None else self.flow[rows],
+            sequence=None if self.sequence is None else self.sequence[rows],
+        )
+
+
+def from_flow_images(images: FlowImages) -> Samples:
+    """Return flow images as samples; each clip counts as a recording of its own."""
+    dataset = np.array([name.split("/", 1)[0] for name in images.subject], np.str_)
+    return Samples(images.clip, images.subject, dataset, images.clip, images.label, flow=images.flow)

@@ -1,0 +1,68 @@
+"""What a recogniser is to training and evaluation: it is given training rows and validation rows, never test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.datasets.samples import Samples
+
+
+class Fitted(Protocol):
+    """A recogniser after its training."""
+
+    @property
+    def threshold(self) -> float:
+        """Below this probability of the best class the answer is "unsure"; 0 answers always."""
+        ...
+
+    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
+        """Return (n, classes), rows summing to 1. Must not look at ``samples.label``."""
+        ...
+
+
+class Recogniser(Protocol):
+    """A kind of recogniser, with its settings, before training.
+
+    Attributes
+    ----------
+    name
+        As ``fleeting benchmark --model`` spells it.
+    needs
+        The array of `Samples` that it reads.
+    """
+
+    name: str
+    needs: Literal["flow", "sequence"]
+
+    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> Fitted:
+        """Train. Everything that is chosen is chosen on `train` and `validation`, whose subjects are disjoint.
+
+        `validation` is None where the recogniser makes its own inner folds over the subjects of `train`.
+        """
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """Return the resolved settings, as plain values for JSON and TOML."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """The part of a fold that training may see: rows to fit on and rows to validate on. There is no test row."""
+
+    id: str
+    train: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.int64]
+
+
+class ManyFolds(Recogniser, Protocol):
+    """A recogniser that can train many folds in one batch, with the same result as one after the other."""
+
+    def fit_many(self, data: Samples, folds: Sequence[TrainingRows], *, seed: int) -> list[Fitted]:
+        """Train one model per fold; a row that a fold does not name has no influence on that fold's model."""
+        ...
