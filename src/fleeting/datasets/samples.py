@@ -58,7 +58,7 @@ class Samples:
         if len(np.unique(self.clip)) != n:
             names, counts = np.unique(self.clip, return_counts=True)
             raise DataError("every clip once", f"'{names[counts > 1][0]}' twice", "Rename or remove one of them.")
-        if n and not (0 <= self.label.min() and self.label.max() < len(self.classes)):
+        if n and not (self.label.min() >= 0 and self.label.max() < len(self.classes)):
             raise DataError(
                 f"labels 0..{len(self.classes) - 1}",
                 f"{self.label.min()}..{self.label.max()}",
