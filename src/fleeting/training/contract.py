@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,18 +26,17 @@ class Fitted(Protocol):
 
 
 class Recogniser(Protocol):
-    """A kind of recogniser, with its settings, before training.
+    """A kind of recogniser, with its settings, before training; `name` and `needs` may be plain attributes."""
 
-    Attributes
-    ----------
-    name
-        As ``fleeting benchmark --model`` spells it.
-    needs
-        The array of `Samples` that it reads.
-    """
+    @property
+    def name(self) -> str:
+        """As ``fleeting benchmark --model`` spells it."""
+        ...
 
-    name: str
-    needs: Literal["flow", "sequence"]
+    @property
+    def needs(self) -> Literal["flow", "sequence"]:
+        """The array of `Samples` that it reads."""
+        ...
 
     def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> Fitted:
         """Train. Everything that is chosen is chosen on `train` and `validation`, whose subjects are disjoint.
@@ -60,9 +59,32 @@ class TrainingRows:
     validation: npt.NDArray[np.int64]
 
 
+@runtime_checkable
 class ManyFolds(Recogniser, Protocol):
     """A recogniser that can train many folds in one batch, with the same result as one after the other."""
 
     def fit_many(self, data: Samples, folds: Sequence[TrainingRows], *, seed: int) -> list[Fitted]:
         """Train one model per fold; a row that a fold does not name has no influence on that fold's model."""
+        ...
+
+
+@runtime_checkable
+class Epochs(Protocol):
+    """A recogniser that is trained in epochs and can show itself after each.
+
+    Only the protocol ``leaky-best-epoch`` asks for this, to show what choosing an epoch by the test subject would give.
+    The training itself sees no test row here either.
+    """
+
+    def fit_epochs(self, train: Samples, validation: Samples | None, *, seed: int) -> Iterator[Fitted]:
+        """Yield the recogniser after each epoch; each holds until the next is asked for, the last is that of `fit`."""
+        ...
+
+
+@runtime_checkable
+class ManyFoldsEpochs(Protocol):
+    """A recogniser that trains many folds in one batch and can show all of them after each epoch."""
+
+    def fit_many_epochs(self, data: Samples, folds: Sequence[TrainingRows], *, seed: int) -> Iterator[list[Fitted]]:
+        """Yield one model per fold after each epoch, as `Epochs.fit_epochs`; the last are those of `fit_many`."""
         ...

@@ -1,0 +1,40 @@
+"""The recognisers that `fleeting benchmark --model` knows."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+
+from fleeting.errors import MissingExtraError, SettingsError
+from fleeting.training.contract import Recogniser
+
+RECOGNISERS: dict[str, tuple[str, str]] = {
+    "linear-svm": ("fleeting.training.linear_svm", "LinearSvm"),
+    "linear-half-face": ("fleeting.training.half_face", "HalfFace"),
+}
+"""Module and class (or function) that gives the recogniser when it is called without arguments; imported only when it
+is asked for, since most need torch or scikit-learn."""
+
+
+def recogniser(name: str) -> Recogniser:
+    """Return the recogniser of a name, with its default settings.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown name, with the nearest known one.
+    MissingExtraError
+        Where the research extra is not installed.
+    """
+    if name not in RECOGNISERS:
+        near = difflib.get_close_matches(name, RECOGNISERS, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"Known models: {', '.join(RECOGNISERS)}."
+        raise SettingsError("a known model", repr(name), hint)
+    module, factory = RECOGNISERS[name]
+    try:
+        made: Recogniser = getattr(importlib.import_module(module), factory)()
+    except ImportError as error:
+        if error.name and error.name.split(".")[0] == "fleeting":
+            raise
+        raise MissingExtraError("research", f"the model '{name}' ({error.name})") from error
+    return made
