@@ -32,7 +32,7 @@ from fleeting.evaluation.spotting import Match, evaluate_spotting, summarise
 from fleeting.inference.analyse import analyse_video
 from fleeting.records import Timeline
 from fleeting.synthesis import render
-from fleeting.synthesis.film_plan import SET_KINDS, SetSettings
+from fleeting.synthesis.film_plan import SetSettings
 from fleeting.synthesis.sets import DISTURBANCES_NAME, make_set, read_disturbances
 
 SEED = {"validation": 5_000, "test": 1_000}
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--films", type=Path, default=Path("runs/spotting"))
     parser.add_argument("--part", choices=sorted(SEED), default="test")
-    parser.add_argument("--kinds", default=",".join(SET_KINDS))
+    parser.add_argument("--kinds", default="clean,hard")
     parser.add_argument("--clips", type=int, default=8, help="films of each set at each frame rate; half are quiet")
     parser.add_argument("--rates", default="30,60,100,200")
     parser.add_argument("--film-only", action="store_true", help="make the films and stop")

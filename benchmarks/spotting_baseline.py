@@ -18,7 +18,7 @@ from fleeting.video.reader import open_video
 
 LAG_S = 0.2
 THRESHOLD = 6.0  # robust standard deviations; best F1 on the clean films of the validation people
-JOIN_S = 0.1
+JOIN_S = 0.2  # the flow over the lag is small again in the middle of a movement; chosen there, too
 LIDS = ("left_lid", "right_lid")
 
 

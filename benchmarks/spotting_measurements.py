@@ -2,8 +2,8 @@
 
     nice -n 10 python benchmarks/spotting_measurements.py --part train --clips 200 --out runs/spotting_dev
 
-Clips of the kinds clean and hard alternate; frame rates, sizes and people are drawn. Every film is deleted as soon as
-it has been measured; with ``--keep-films`` it stays. What is left of film 17:
+Of four clips one is clean, one hard and two are varied; frame rates, sizes and people are drawn. Every film is deleted
+as soon as it has been measured; with ``--keep-films`` it stays. What is left of film 17:
 
 - ``0017.npz``: the `Measurements` of the largest face, one array for each of their fields, and ``fps``. Read it with
   `load_measurements`.
@@ -33,7 +33,7 @@ from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import MeasurementLog, Measurements
 from fleeting.spotting.region_motion import RegionMotion
 from fleeting.synthesis import render
-from fleeting.synthesis.film_plan import SET_KINDS, SetSettings, Sitter, draw_draft
+from fleeting.synthesis.film_plan import SetSettings, Sitter, draw_draft
 from fleeting.synthesis.sets import PRESET, write_disturbances
 from fleeting.synthesis.truth import write_truth
 from fleeting.video.reader import open_video
@@ -41,6 +41,7 @@ from fleeting.video.reader import open_video
 RATES = (25.0, 30.0, 30.0, 50.0, 60.0, 60.0, 100.0, 200.0)
 SECONDS = 10.0
 IOD_PX = (60.0, 150.0)
+KINDS = ("clean", "varied", "hard", "varied")
 FIRST_SEED = {"train": 100_000, "validation": 200_000}
 
 
@@ -62,7 +63,7 @@ class Film:
 def film_of(number: int, people: list[Sitter], *, first_seed: int) -> Film:
     """Draw kind, rate and person of a number."""
     rng = np.random.default_rng([first_seed, number])
-    kind = SET_KINDS[number % 2]
+    kind = KINDS[number % len(KINDS)]
     settings = SetSettings(
         kind=kind,  # type: ignore[arg-type]
         fps=float(rng.choice(RATES)),

@@ -46,6 +46,15 @@ def test_a_film_holds_what_its_kind_promises(settings: SetSettings) -> None:
     assert all(0.7 <= m.profile.offset_s - m.profile.onset_s <= 2.0 for m in macro)
 
 
+def test_varied_films_range_from_clean_to_worse_than_hard() -> None:
+    drafts = [draw_draft(SetSettings(kind="varied"), seed=s, quiet=False) for s in range(80)]
+    kinds = [{s.kind for s in d.spans} - {"flicker"} for d in drafts]
+    assert sum(not k for k in kinds) >= 10
+    assert sum(len(k) >= 4 for k in kinds) >= 10
+    crfs = [d.crf for d in drafts]
+    assert min(crfs) < 16 < 29 < max(crfs)
+
+
 def test_clean_films_are_not_disturbed_and_half_of_them_blink() -> None:
     drafts = [draw_draft(CLEAN, seed=s, quiet=True) for s in range(20)]
     assert all(d.spans == () for d in drafts)

@@ -1,9 +1,11 @@
-"""Drawing whole films of two kinds, on which spotting is measured and developed: *clean* and *hard*.
+"""Drawing whole films on which spotting is measured (*clean* and *hard*) and developed (*varied* besides).
 
 Clean: the head drifts, the sensor is a little noisy, half of the clips blink; micro-expressions peak at 1.8 to 5 % of
 the inter-ocular distance. Hard: everything of `synthesis.disturbances`, half and double blinks, lamps that flicker, a
 noisier sensor, strong compression; micro-expressions peak at 0.7 to 3 %, and macro-expressions stand among them. In
 both the action units are those of every emotion or, in three of ten, a single one; a quarter is shown on one side.
+Varied: each film draws for itself how much disturbs it, from nothing to more than in a hard film, how it is compressed,
+how the head moves and how large the movements are, so that what learns from it does not learn one kind of film.
 
 What disturbs falls where it likes in the hard clips, but overlaps an expression only in `OVERLAP` of the cases: a
 movement of 1 % in a mouth that speaks by 5 % is no fair question, and no overlap at all would be too easy.
@@ -12,7 +14,7 @@ movement of 1 % in a mouth that speaks by 5 % is no fair question, and no overla
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -35,13 +37,13 @@ from fleeting.synthesis.head import HeadSettings
 from fleeting.synthesis.movement import Movement
 from fleeting.synthesis.plan import PlanSettings, plan
 
-SetKind = Literal["clean", "hard"]
+SetKind = Literal["clean", "hard", "varied"]
 SET_KINDS: tuple[str, ...] = get_args(SetKind)
 
 OVERLAP = 0.3
 """Probability with which a disturbance may overlap an expression."""
 
-PERCENT: dict[str, tuple[float, float]] = {"clean": (1.8, 5.0), "hard": (0.7, 3.0)}
+PERCENT: dict[str, tuple[float, float]] = {"clean": (1.8, 5.0), "hard": (0.7, 3.0), "varied": (0.7, 5.0)}
 """Peaks of the micro-expressions, percent of the inter-ocular distance."""
 
 
@@ -61,7 +63,7 @@ class SetSettings:
     Attributes
     ----------
     kind
-        ``clean`` or ``hard``.
+        ``clean``, ``hard`` or ``varied``.
     fps
         Frames per second.
     clips
@@ -134,7 +136,7 @@ def draw_draft(settings: SetSettings, *, seed: int, quiet: bool) -> Draft:
         Whether it holds no expression.
     """
     rng = np.random.default_rng([seed, 5])
-    hard = settings.kind == "hard"
+    hard = settings.kind == "hard" or (settings.kind == "varied" and rng.random() < 0.7)
     per_film = max(round(0.4 * settings.seconds), 1)  # one in 2.5 s
     movements = plan(
         PlanSettings(
@@ -159,6 +161,10 @@ def draw_draft(settings: SetSettings, *, seed: int, quiet: bool) -> Draft:
         camera = draw_hard_camera(rng)
         crf = float(rng.uniform(22, 29))
         drift = float(rng.uniform(0.8, 1.6))
+    if settings.kind == "varied":
+        disturbances = _thinned(rng, disturbances)
+        camera = replace(camera, read_noise=camera.read_noise * float(rng.uniform(0.3, 1.3)))
+        crf, drift = float(rng.uniform(14, 31)), float(rng.uniform(0.2, 1.8))
     clip = ClipSettings(
         fps=settings.fps,
         seconds=settings.seconds,
@@ -169,6 +175,13 @@ def draw_draft(settings: SetSettings, *, seed: int, quiet: bool) -> Draft:
         camera=camera,
     )
     return Draft(movements, disturbances, clip, round(crf, 1), spans_of(disturbances, clip))
+
+
+def _thinned(rng: np.random.Generator, disturbances: Disturbances) -> Disturbances:
+    """Leave each kind of disturbance away with a probability of its own for this film."""
+    kept = rng.random() ** 0.5
+    parts = {f.name: getattr(disturbances, f.name) for f in fields(disturbances)}
+    return replace(disturbances, **{name: type(part)() for name, part in parts.items() if rng.random() > kept})
 
 
 def spans_of(disturbances: Disturbances, clip: ClipSettings) -> tuple[Span, ...]:
