@@ -6,7 +6,9 @@ Every default is stated here and nowhere else. An unknown key raises with a "did
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
@@ -107,6 +109,13 @@ class AnalyseSettings:
 T = TypeVar("T")
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the hint for an unknown word: "Did you mean", or all known ones."""
+    choices = list(known)
+    near = difflib.get_close_matches(word, choices, n=1)
+    return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(choices)}."
+
+
 def from_dict(kind: type[T], values: dict[str, Any], *, where: str = "settings") -> T:
     """Build a settings dataclass from a dictionary.
 
@@ -174,17 +183,36 @@ def to_dict(settings: Any) -> dict[str, Any]:
 
 def to_toml(settings: Any) -> str:
     """Return settings as TOML text that `load` reads back."""
+    return dict_to_toml({f.name: getattr(settings, f.name) for f in fields(settings)})
+
+
+def dict_to_toml(values: Mapping[str, Any], *, within: str = "") -> str:
+    """Return values as TOML text; settings and mappings become tables, None is left out (TOML has no such value).
+
+    Parameters
+    ----------
+    values
+        Plain values by key.
+    within
+        Name of the table that the values belong to, as ``[a.b]`` spells it; empty for the top.
+    """
     lines: list[str] = []
-    tables: list[tuple[str, Any]] = []
-    for f in fields(settings):
-        value = getattr(settings, f.name)
+    tables: list[tuple[str, Mapping[str, Any]]] = []
+    for name, value in values.items():
         if is_dataclass(value):
-            tables.append((f.name, value))
-        else:
-            lines.append(f"{f.name} = {_toml_value(value)}")
+            tables.append((name, {f.name: getattr(value, f.name) for f in fields(value)}))
+        elif isinstance(value, Mapping):
+            tables.append((name, value))
+        elif value is not None:
+            lines.append(f"{_toml_key(name)} = {_toml_value(value)}")
     for name, table in tables:
-        lines += ["", f"[{name}]", to_toml(table).rstrip()]
+        full = f"{within}.{_toml_key(name)}" if within else _toml_key(name)
+        lines += ["", f"[{full}]", dict_to_toml(table, within=full).rstrip()]
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else _toml_value(name)
 
 
 def _toml_value(value: Any) -> str:
@@ -194,4 +222,6 @@ def _toml_value(value: Any) -> str:
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml_value(v) for v in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items()) + "}"
     return repr(value)

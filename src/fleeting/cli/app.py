@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from fleeting.cli.analyse import analyse
+from fleeting.cli.benchmark import benchmark
 from fleeting.cli.calibrate import calibrate
 from fleeting.cli.demo import demo
 from fleeting.cli.evaluate import evaluate
@@ -68,6 +69,7 @@ app.command()(calibrate)
 app.command()(report)
 app.command()(train)
 app.command()(evaluate)
+app.command()(benchmark)
 app.command()(live)
 app.command()(magnify)
 app.command()(demo)

@@ -24,6 +24,9 @@ from fleeting.errors import InputError
 
 Classes = npt.NDArray[Any]
 
+SCORES: tuple[str, ...] = ("uf1", "uar", "accuracy")
+"""The scores of recognition, as the tables and ``metrics.json`` name them."""
+
 
 def confusion(truth: Classes, predicted: Classes, *, classes: int) -> npt.NDArray[np.int64]:
     """Return counts (classes, classes): row truth, column prediction.
@@ -68,6 +71,31 @@ def accuracy(truth: Classes, predicted: Classes, *, classes: int = 3) -> float:
     """Return the share of right predictions, 0..1."""
     counts = confusion(truth, predicted, classes=classes)
     return float(np.trace(counts) / counts.sum())
+
+
+def scores_of_counts(counts: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the `SCORES` of many confusion counts at once; the same values as `uf1`, `uar` and `accuracy`.
+
+    Parameters
+    ----------
+    counts
+        (..., classes, classes): truth, prediction; at least one count each.
+
+    Returns
+    -------
+    dict
+        (...) float64 by name.
+    """
+    hits = np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)
+    occurs, predicted = counts.sum(-1), counts.sum(-2)
+    involved = occurs + predicted
+    f1 = np.where(involved > 0, 2 * hits / np.maximum(involved, 1), np.nan)
+    recall = np.where(occurs > 0, hits / np.maximum(occurs, 1), np.nan)
+    return {
+        "uf1": np.asarray(np.nanmean(f1, -1)),
+        "uar": np.asarray(np.nanmean(recall, -1)),
+        "accuracy": np.asarray(hits.sum(-1) / occurs.sum(-1)),
+    }
 
 
 def calibration_error(probabilities: npt.NDArray[Any], truth: Classes, *, bins: int = 10) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fleeting.errors import InputError
 from fleeting.evaluation.leakage import require_disjoint
+from fleeting.training.contract import TrainingRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,20 @@ class Fold:
         Name of the fold, unique within its protocol; every prediction carries it.
     train, test
         Rows of the data.
+    validation
+        Rows of subjects that are in neither of both; empty where the recogniser needs none or makes its own inner
+        folds.
     """
 
     id: str
     train: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def training_rows(self) -> TrainingRows:
+        """The part of the fold that training may see."""
+        return TrainingRows(self.id, self.train, self.validation)
 
 
 def leave_one_subject_out(subjects: npt.NDArray[Any]) -> Iterator[Fold]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 
 from fleeting.errors import MissingExtraError, SettingsError
+from fleeting.settings import nearest
 from fleeting.training.contract import Recogniser
 
 RECOGNISERS: dict[str, tuple[str, str]] = {
@@ -27,9 +27,7 @@ def recogniser(name: str) -> Recogniser:
         Where the research extra is not installed.
     """
     if name not in RECOGNISERS:
-        near = difflib.get_close_matches(name, RECOGNISERS, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"Known models: {', '.join(RECOGNISERS)}."
-        raise SettingsError("a known model", repr(name), hint)
+        raise SettingsError("a known model", repr(name), nearest(name, RECOGNISERS))
     module, factory = RECOGNISERS[name]
     try:
         made: Recogniser = getattr(importlib.import_module(module), factory)()
