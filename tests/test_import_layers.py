@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
     "records": {"errors"},
+    "scale": {"errors", "files"},
     "labels": {"errors", "records"},
     "settings": {"errors", "records"},
     "weights": {"errors", "records", "labels", "settings"},
@@ -26,10 +27,10 @@ ALLOWED: dict[str, set[str]] = {
     "motion": FACES,
     "spotting": FACES | {"motion"},
     "synthesis": FACES | {"motion"},
-    "datasets": FACES | {"motion"},
+    "datasets": FACES | {"motion", "scale"},
     "models": FACES | {"motion", "spotting", "datasets", "synthesis"},
     "training": FACES | {"motion", "spotting", "datasets", "synthesis", "models"},
-    "evaluation": FACES | {"motion", "spotting", "datasets", "synthesis", "models", "training"},
+    "evaluation": FACES | {"motion", "spotting", "datasets", "synthesis", "models", "training", "scale"},
     "inference": FACES | {"motion", "spotting", "synthesis"},
     "report": FOUNDATION | {"motion"},
     "export": FOUNDATION,
@@ -37,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
 ABOVE = (
     FACES
     | {"motion", "spotting", "synthesis", "datasets", "models", "training", "evaluation", "inference"}
-    | {"report", "export"}
+    | {"report", "export", "scale"}
 )
 ALLOWED["results"] = FOUNDATION
 ALLOWED["api"] = ABOVE | {"results"}

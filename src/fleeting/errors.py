@@ -10,6 +10,7 @@ The tree::
     │   ├── LeakageError        training and test share a subject, clip or source video
     │   └── SettingsError       an unknown or impossible setting
     ├── OutputError             results cannot be written (permission, disk full)
+    ├── JobsError               some of many jobs failed; the others are done
     ├── WeightsError            a shipped network or its card is missing or damaged
     └── MissingExtraError       a command needs an extra that is not installed
 
@@ -67,6 +68,10 @@ class SettingsError(InputError):
 
 class OutputError(FleetingError):
     """Results cannot be written."""
+
+
+class JobsError(FleetingError):
+    """Some of many jobs failed; the others are done."""
 
 
 class WeightsError(FleetingError):

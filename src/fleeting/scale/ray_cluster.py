@@ -1,0 +1,152 @@
+"""Jobs on a Ray cluster.
+
+Moritz et al., "Ray: a distributed framework for emerging AI applications", OSDI 2018. Ray starts a job again where the
+machine that did it is lost; results come back to this process, which alone writes them, so that a job is recorded once
+however often it was begun. Ray is imported when an engine is used, not before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from fleeting.errors import FleetingWarning, InputError, MissingExtraError
+from fleeting.scale.executor import Attempt, Attempts, Work, attempt_apart
+from fleeting.scale.job import Job, package_fingerprint
+
+log = logging.getLogger(__name__)
+
+RETRIES = 5
+"""How often a job is begun again because the machine that did it was lost."""
+
+
+class RayCluster:
+    """Jobs of one core each, on the machines of a cluster.
+
+    Parameters
+    ----------
+    address
+        As for ``ray.init``: ``auto`` or ``HOST:6379`` on a machine of the cluster, ``ray://HOST:10001`` from outside.
+        Where None: the cluster of ``RAY_ADDRESS`` if that is set, else a Ray of its own on this machine, which ends
+        with the run. Where the program is connected to Ray already, that connection is used and left as it is.
+    workers
+        Most jobs at the same time; as many as the cluster has cores where None.
+
+    Raises
+    ------
+    InputError
+        For fewer than one job at a time.
+    """
+
+    def __init__(self, *, address: str | None = None, workers: int | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise InputError("at least 1 job at a time", str(workers), "Change --jobs.")
+        self.address, self.workers = address, workers
+
+    def attempts(self, jobs: Sequence[Job], function: Work, shared: Any) -> Attempts:
+        """Give each job's place and attempt as they end.
+
+        Raises
+        ------
+        MissingExtraError
+            Without Ray.
+        InputError
+            Where there is no cluster at the address, or the function cannot be sent there.
+        """
+        if not jobs:
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home
+        try:
+            import ray
+        except ImportError as error:
+            raise MissingExtraError("research", "jobs on a Ray cluster") from error
+        own = not ray.is_initialized()
+        if own:
+            self._connect(ray)
+        try:
+            yield from self._dealt(ray, jobs, function, shared)
+        finally:
+            if own:
+                ray.shutdown()
+
+    def _connect(self, ray: Any) -> None:
+        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        more = {"num_cpus": self.workers, "include_dashboard": False} if address == "local" else {}
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
+        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+            raise InputError(
+                f"a Ray cluster at {address}",
+                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
+                "Start one with 'ray start --head', and give its address on a machine of the cluster.",
+            ) from error
+
+    def _dealt(self, ray: Any, jobs: Sequence[Job], function: Work, shared: Any) -> Attempts:
+        try:
+            load = ray.put((function, shared))
+            done = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_done_there)
+        except TypeError as error:
+            raise InputError(
+                "a function and shared data that can be sent to another machine",
+                str(error).splitlines()[0],
+                "Move the function to the top of a module, or run in this process.",
+            ) from error
+        code = package_fingerprint()
+        waiting, pending = deque(range(len(jobs))), dict[Any, int]()
+        told: set[str] = set()
+        try:
+            while waiting or pending:
+                while waiting and len(pending) < self._room(ray):
+                    place = waiting.popleft()
+                    pending[done.remote(jobs[place], load, code)] = place
+                ready, _ = ray.wait(list(pending), num_returns=1, timeout=60)
+                if not ready:
+                    log.info("%d jobs wait for the cluster, which has %s", len(pending), ray.available_resources())
+                for reference in ready:
+                    made, elsewhere = _answer(ray, reference)
+                    if elsewhere and elsewhere not in told:
+                        told.add(elsewhere)
+                        _warn_of_other_code(elsewhere)
+                    yield pending.pop(reference), made
+        finally:
+            for reference in pending:
+                ray.cancel(reference, force=True)
+
+    def _room(self, ray: Any) -> int:
+        """Return how many jobs may be on their way; twice the cores, so that none waits for the next job."""
+        return self.workers or max(2, 2 * int(ray.cluster_resources().get("CPU", 0)))
+
+
+def _done_there(job: Job, load: tuple[Work, Any], code: str) -> tuple[Attempt, str]:
+    """Do one job on a machine of the cluster; also return the machine's name where it holds other code than `code`."""
+    function, shared = load
+    made = attempt_apart(job, function, shared)
+    return made, "" if package_fingerprint() == code else os.uname().nodename
+
+
+def _answer(ray: Any, reference: Any) -> tuple[Attempt, str]:
+    try:
+        made, elsewhere = ray.get(reference)
+    except ray.exceptions.RayTaskError as error:  # around the job: its function or its result could not be sent
+        return Attempt(error=f"it could not be sent to or from the cluster ({error.cause!r})", trace=str(error)), ""
+    except ray.exceptions.RayError as error:
+        text = str(error).strip().splitlines()
+        return Attempt(
+            error=f"the machine that did it was lost {RETRIES + 1} times ({text[0] if text else type(error).__name__})",
+            trace=str(error),
+        ), ""
+    return replace(made), elsewhere
+
+
+def _warn_of_other_code(machine: str) -> None:
+    warnings.warn(
+        f"{machine} holds another version of Fleeting's code than this machine: results may differ. "
+        "Install the same one on every machine of the cluster.",
+        FleetingWarning,
+        stacklevel=4,
+    )

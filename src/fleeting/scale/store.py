@@ -1,0 +1,140 @@
+"""One file per finished job, written whole or not at all, never written twice."""
+
+from __future__ import annotations
+
+import json
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fleeting.errors import FleetingWarning, InputError, OutputError
+from fleeting.files import atomic_path, make_folder, output_error, write_text
+from fleeting.scale.job import Job, Result
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two runs on one store are not told from each other
+    fcntl = None  # type: ignore[assignment]
+
+LOCK_NAME = ".fleeting-run.lock"
+_HEAD = "job"
+
+
+class ResultStore:
+    """A folder with one file per finished job.
+
+    A result without arrays is ``ID.json``; one with arrays is ``ID.npz``, whose entry ``job`` holds the rest as JSON.
+    Both say which job made them.
+
+    Parameters
+    ----------
+    folder
+        Made when it is first written to.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def read(self, job: Job) -> Result | None:
+        """Return the result of a job; None where there is none.
+
+        A file that cannot be read counts as none, with a `FleetingWarning`: the job is then done again.
+        """
+        for path, load in ((self._path(job, "json"), _read_json), (self._path(job, "npz"), _read_npz)):
+            try:
+                return load(path)
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+                warnings.warn(f"{path} cannot be read ({error}); the job is done again.", FleetingWarning, stacklevel=2)
+                path.unlink(missing_ok=True)
+        return None
+
+    def write(self, job: Job, result: Result) -> Path:
+        """Keep the result of a job and return its file; a result that is there already stays as it is.
+
+        Raises
+        ------
+        InputError
+            For a result that is no `job.Result`.
+        OutputError
+            Where the disk refuses.
+        """
+        plain, arrays = _parted(job, result)
+        path = self._path(job, "npz" if arrays else "json")
+        if self._path(job, "npz").exists() or self._path(job, "json").exists():
+            return path
+        head = {"id": job.id, "task": job.task, "name": job.name, "content": job.content, "result": plain}
+        text = json.dumps(head, indent=None if arrays else 1, ensure_ascii=False, default=dict)
+        if not arrays:
+            return write_text(path, text + "\n")
+        with atomic_path(path) as temporary:
+            np.savez_compressed(temporary, allow_pickle=False, **{_HEAD: np.array(text)}, **arrays)
+        return path
+
+    def finished(self) -> set[str]:
+        """Return the ids of all jobs that have a result here."""
+        return {p.stem for p in self.folder.glob("*") if p.suffix in (".json", ".npz") and not p.name.startswith(".")}
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other runs away from the store while the block lasts; the claim of a killed run ends with it.
+
+        Raises
+        ------
+        OutputError
+            Where another run is at work here, or the disk refuses.
+        """
+        make_folder(self.folder)
+        try:
+            lock = (self.folder / LOCK_NAME).open("a")
+        except OSError as error:
+            raise output_error(self.folder / LOCK_NAME, error) from error
+        with lock:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise OutputError(
+                        f"{self.folder} for this run alone",
+                        "another run that is at work there",
+                        "Wait for its end, or choose another --out.",
+                    ) from error
+            yield
+
+    def _path(self, job: Job, suffix: str) -> Path:
+        return self.folder / f"{job.id}.{suffix}"
+
+
+def _parted(job: Job, result: Any) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+    """Return plain values and arrays of a result."""
+    hint = "Return a dict of plain values and numpy arrays by name."
+    if not isinstance(result, dict) or not all(isinstance(k, str) for k in result):
+        raise InputError(f"a dict with text as keys from job {job.id}", type(result).__name__, hint)
+    arrays = {key: value for key, value in result.items() if isinstance(value, np.ndarray)}
+    plain = {key: value for key, value in result.items() if key not in arrays}
+    for key, value in arrays.items():
+        if value.dtype.hasobject or key == _HEAD:
+            raise InputError(
+                f"arrays of numbers or text, not named '{_HEAD}', from job {job.id}", f"{key} ({value.dtype})", hint
+            )
+    try:
+        same = json.loads(json.dumps(plain))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"plain values and arrays from job {job.id}", str(error), hint) from error
+    return same, arrays
+
+
+def _read_json(path: Path) -> Result:
+    return dict(json.loads(path.read_text(encoding="utf-8"))["result"])
+
+
+def _read_npz(path: Path) -> Result:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        plain = json.loads(str(stored[_HEAD]))["result"]
+        return {**plain, **{name: stored[name] for name in stored.files if name != _HEAD}}
