@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from fleeting.cli.frame_progress import CLEAR
+from fleeting.errors import FleetingError
 
 if TYPE_CHECKING:
     from fleeting.scale.executor import Outcome
@@ -16,7 +20,7 @@ PROTOCOLS = ("loso", "cde", "hde", "kfold", "leaky-best-epoch")
 
 
 def benchmark(
-    model: Annotated[list[str], typer.Option("--model", "-m", help="What to measure; may be given several times.")],
+    model: Annotated[list[str], typer.Option("--model", "-m", help="What to measure; several give OUT/MODEL/ each.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results; a stopped run goes on there.")],
     data: Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a data set; may be repeated.")] = None,
     train: Annotated[list[str] | None, typer.Option("--train", help="NAME=PATH to train on, for a hold-out.")] = None,
@@ -25,38 +29,110 @@ def benchmark(
     seeds: Annotated[int, typer.Option(help="Repetitions, with the seeds 0, 1, ...")] = 1,
     folds: Annotated[int, typer.Option(help="Of the protocol kfold.")] = 5,
     validation: Annotated[float, typer.Option(help="Share of training subjects held out to validate on.")] = 0.0,
+    engine: Annotated[str | None, typer.Option(help="Where the jobs run: in-process, processes or ray.")] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Most jobs at the same time.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Train and test models fold by fold, and write honest scores (needs the extra 'research').
 
+    A stopped benchmark goes on where it was when the same command is given again.
+
     Example: fleeting benchmark --data composite=flow_images.npz --model linear-svm --protocol loso --out runs/svm
     """
     from fleeting.evaluation.benchmark import benchmark as measure
-    from fleeting.evaluation.run_benchmark import BenchmarkSettings
+    from fleeting.evaluation.benchmark import settings_for
+    from fleeting.scale.engines import make_engine
 
+    where = make_engine(engine, workers=jobs, address=address)
+    plans = settings_for(
+        model,
+        data=data or (),
+        train=train or (),
+        test=test or (),
+        protocol=protocol,
+        repeat={"seeds": seeds, "folds": folds},
+        validation=validation,
+    )
     found: dict[str, Any] = {}
-    for name in model:
-        settings = BenchmarkSettings(
-            model=name,
-            protocol=protocol,
-            seeds=seeds,
-            folds=folds,
-            validation=validation,
-            data=(*(data or ()), *(train or ())),
-            test=tuple(test or []),
-        )
-        found[name] = measure(settings, out=out if len(model) == 1 else out / name, on_done=None if as_json else _said)
+    failed = False
+    for plan in plans:
+        folder = out if len(plans) == 1 else out / plan.model
+        display = _Display(plan.model, quiet=as_json)
+        try:
+            found[plan.model] = measure(plan, out=folder, engine=where, on_done=display)
+        except FleetingError as error:
+            if len(plans) == 1:
+                raise
+            # The other models are measured all the same.
+            typer.echo(f"error: {plan.model}: {error}", err=True)
+            failed = True
+            continue
+        finally:
+            display.end()
         if not as_json:
-            _show(found[name])
+            typer.echo(summary(found[plan.model], folder))
     if as_json:
-        typer.echo(json.dumps(found[model[0]] if len(model) == 1 else found))
+        typer.echo(json.dumps(next(iter(found.values())) if len(plans) == 1 else found))
+    if failed:
+        raise typer.Exit(1)
 
 
-def _said(outcome: Outcome, count: int) -> None:
-    state = "was there" if outcome.kept else f"failed: {outcome.error}" if outcome.error else "done"
-    typer.echo(f"{outcome.job.label}: {state} ({count} in all)", err=True)
+class _Display:
+    """Says which job has ended: a line that rewrites itself on a terminal, plain lines in a log."""
+
+    def __init__(self, model: str, *, quiet: bool) -> None:
+        self._model, self._quiet, self._live = model, quiet, sys.stderr.isatty()
+        self._done, self._open = 0, False
+
+    def __call__(self, outcome: Outcome, count: int) -> None:
+        self._done += 1
+        state = " (was done before)" if outcome.kept else f" FAILED: {outcome.error}" if outcome.error else ""
+        if self._quiet:
+            return
+        text = f"{self._model}: {self._done} of {count}, {outcome.job.label}{state}"
+        if self._live and not outcome.error:
+            typer.echo(CLEAR + text[:100], err=True, nl=False)
+            self._open = True
+        else:
+            self.end()
+            typer.echo(text, err=True)
+
+    def end(self) -> None:
+        """Close the line that rewrites itself."""
+        if self._open:
+            typer.echo("", err=True)
+            self._open = False
 
 
-def _show(found: dict[str, Any]) -> None:
-    for name in ("uf1", "uar", "accuracy"):
-        typer.echo(f"{name} {found[name]}")
+def summary(metrics: dict[str, Any], folder: Path) -> str:
+    """Return the scores as lines for the terminal."""
+    from fleeting.evaluation.protocols import LEAKY
+
+    seeds = f"{metrics['seeds']} seed{'s' if metrics['seeds'] > 1 else ''}"
+    lines = [
+        f"{metrics['model']}, {metrics['protocol']}: {metrics['clips']} clips of {metrics['subjects']} subjects, "
+        f"{metrics['folds']} folds, {seeds}"
+    ]
+    columns = [("", metrics)]
+    if metrics["leaky"]:
+        columns = [("honest: last epoch", metrics), ("LEAKY: best test epoch", metrics[LEAKY])]
+        lines.append(" " * 22 + "".join(f"{head:<28}" for head, _ in columns).rstrip())
+    for name, title in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy")):
+        lines.append(_row(title, [found[name] for _, found in columns], more=metrics["seeds"] > 1))
+        sets = metrics[name]["per_data_set"]
+        if len(sets) > 1:
+            for part in sets:
+                lines.append(_row(f"  {part}", [f[name]["per_data_set"][part] for _, f in columns], more=False))
+    if metrics["leaky"]:
+        lines.append("  " + metrics["warning"])
+    lines.append(f"  results: {folder}")
+    return "\n".join(lines)
+
+
+def _row(title: str, scores: list[dict[str, Any]], *, more: bool) -> str:
+    cells = []
+    for score in scores:
+        span = "" if score["interval"] is None else " [{:.3f}, {:.3f}]".format(*score["interval"])
+        cells.append(f"{score['pooled']:.3f}" + (f" +- {score['spread']:.3f}" if more else "") + span)
+    return f"  {title:<20}" + "".join(f"{cell:<28}" for cell in cells).rstrip()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fleeting.errors import SettingsError
 from fleeting.evaluation.benchmark_data import read_data
-from fleeting.evaluation.protocols import HOLDOUT
+from fleeting.evaluation.protocols import HOLDOUT, PROTOCOLS
 from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
 from fleeting.scale.executor import Engine, Outcome
+from fleeting.settings import nearest
 from fleeting.training.recogniser_registry import recogniser
 
 
@@ -38,14 +38,67 @@ def benchmark(
 
     Raises
     ------
-    SettingsError
-        For an unknown model or protocol, data without a name, or a hold-out without one of its sides.
-    DataError, LeakageError, JobsError, OutputError, MissingExtraError
-        As `run_benchmark`.
+    DataError, SettingsError, LeakageError, JobsError, OutputError, MissingExtraError
+        As `recogniser` and `run_benchmark`.
     """
-    if settings.test and not settings.data:
-        raise SettingsError("data to train on", "none", "Name it with --train NAME=PATH.")
-    plan = replace(settings, protocol=HOLDOUT) if settings.test else settings
-    model = recogniser(plan.model)
-    data = read_data([*plan.data, *plan.test])
-    return run_benchmark(data, model, plan, out=out, engine=engine, on_done=on_done)
+    model = recogniser(settings.model)
+    data = read_data([*settings.data, *settings.test])
+    return run_benchmark(data, model, settings, out=out, engine=engine, on_done=on_done)
+
+
+def settings_for(
+    models: Sequence[str],
+    *,
+    data: Sequence[str] = (),
+    train: Sequence[str] = (),
+    test: Sequence[str] = (),
+    protocol: str = "loso",
+    repeat: Mapping[str, int] | None = None,
+    validation: float = 0.0,
+) -> list[BenchmarkSettings]:
+    """Return the settings of a benchmark per model, all of which are checked before any is run.
+
+    Parameters
+    ----------
+    models
+        Names of recognisers.
+    data
+        ``NAME=PATH`` of what is both trained on and tested, fold by fold.
+    train, test
+        ``NAME=PATH`` of both sides of a hold-out; the protocol then does not count.
+    protocol
+        One of `protocols.PROTOCOLS`.
+    repeat
+        ``seeds`` and ``folds``, where not the defaults.
+    validation
+        Share of the training subjects to validate on.
+
+    Raises
+    ------
+    SettingsError
+        For no or an unknown model or one that is named twice, an unknown protocol, no data, or a hold-out without one
+        of its sides.
+    """
+    if not models or len(set(models)) != len(models):
+        raise SettingsError("one or several models, each once", ", ".join(models) or "none", "Change --model.")
+    for name in models:
+        recogniser(name)
+    if protocol not in PROTOCOLS:
+        raise SettingsError("a known protocol", repr(protocol), nearest(protocol, PROTOCOLS))
+    if bool(train) != bool(test) or bool(data) == bool(train):
+        raise SettingsError(
+            "either --data, or both --train and --test",
+            f"{len(data)} x --data, {len(train)} x --train, {len(test)} x --test",
+            "Name data sets as NAME=PATH.",
+        )
+    return [
+        BenchmarkSettings(
+            model=name,
+            protocol=HOLDOUT if test else protocol,
+            validation=validation,
+            data=(*data, *train),
+            test=tuple(test),
+            **(repeat or {}),
+        )
+        for name in models
+    ]
