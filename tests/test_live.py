@@ -76,6 +76,16 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::fleeting.errors.FleetingWarning")
+def test_micro_expressions_are_not_told_where_too_few_frames_were_seen(
+    long_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LEAST_RATE", 31.0)
+    told, analysis, _ = play(long_clip)
+    assert not [t for t in told if t.event.kind == "micro"]
+    assert "2 possible micro-expressions were not told" in analysis.timeline().warnings[0]
+
+
+@pytest.mark.filterwarnings("ignore::fleeting.errors.FleetingWarning")
 def test_it_tells_what_the_analysis_of_the_file_finds_once_and_soon(long_clip: Path) -> None:
     from fleeting.inference.analyse import analyse_video
 

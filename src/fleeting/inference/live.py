@@ -51,6 +51,11 @@ AHEAD = 2
 LEAST_SEEN_S = 2.0
 """Nothing is told before so much was seen."""
 
+LEAST_RATE = 20.0
+"""Frames a second around a micro-expression, below which it is not told: of a movement of 0.2 s three would be left."""
+
+RATE_MARGIN_S = 0.5
+
 SAME = 0.3
 """Two findings that share more than this of the shorter one are one event."""
 
@@ -106,6 +111,7 @@ class LiveAnalysis:
         self._look = FirstLook(self.settings, self._meter)
         self.tracker = self._look.tracker
         self._told: list[Event] = []
+        self._silent: list[Event] = []
         self._crops: dict[int, deque[tuple[int, npt.NDArray[np.uint8]]]] = {}
         self._next_spot_s = LEAST_SEEN_S
         self._recogniser: Recogniser | None = None
@@ -155,6 +161,11 @@ class LiveAnalysis:
                 f"{dropped} of {dropped + len(time_s)} frames ({share:.0%}) came faster than this machine could take "
                 "them and were left out. A smaller picture or a lower frame rate helps."
             )
+        if self._silent:
+            notes.append(
+                f"{len(self._silent)} possible micro-expressions were not told: fewer than {LEAST_RATE:g} frames a "
+                "second were analysed around them. Analyse the recording afterwards with fleeting analyse."
+            )
         gap = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
         return Timeline(
             video=replace(self._info, variable_frame_rate=self._info.variable_frame_rate or dropped > 0),
@@ -190,14 +201,24 @@ class LiveAnalysis:
             for event in self._window_events(face):
                 known = any(
                     e.face == face and (e.kind == "blink") == (event.kind == "blink") and _shared(e, event) > SAME
-                    for e in self._told
+                    for e in [*self._told, *self._silent]
                 )
                 if known or event.offset_s > until_s:
+                    continue
+                if event.kind == "micro" and self._rate_around(event) < LEAST_RATE:
+                    self._silent.append(event)
                     continue
                 event = event if event.kind == "blink" else self._recognised(event)
                 self._told.append(event)
                 found.append(Told(event, self._late_s(event.offset_s)))
         return found
+
+    def _rate_around(self, event: Event) -> float:
+        """Frames a second that were analysed around an event."""
+        times = self._look.time_s
+        first, last = max(event.onset_s - RATE_MARGIN_S, times[0]), min(event.offset_s + RATE_MARGIN_S, times[-1])
+        within = int(np.searchsorted(times, last, "right") - np.searchsorted(times, first))
+        return (within - 1) / max(last - first, 1e-6)
 
     def _faces(self) -> list[int]:
         """Faces that are told of: the one that was largest and longest in view, or all."""
