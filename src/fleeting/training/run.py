@@ -14,6 +14,7 @@ from typing import Protocol
 from fleeting.errors import MissingExtraError, SettingsError
 
 TASKS: dict[str, str] = {
+    "expression": "fleeting.training.expression",
     "face_finder": "fleeting.training.face_finder",
     "landmarks": "fleeting.training.landmarks",
     "recogniser": "fleeting.training.recogniser",

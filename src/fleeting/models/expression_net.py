@@ -1,0 +1,138 @@
+"""Our own attentional network for facial expressions: a residual network that says which channels and places matter.
+
+Sources: He et al., "Deep residual learning", CVPR 2016, for the blocks; Hu et al., "Squeeze-and-excitation networks",
+CVPR 2018, section 3, for the attention over channels; Lin et al., "Network in network", ICLR 2014, for the head that
+averages over places, here weighted by an attention that the network gives every place (as in Ilse et al.,
+"Attention-based deep multiple instance learning", ICML 2018, equation 8, with the tanh branch alone).
+
+Deviations and readings
+-----------------------
+- The first step turns 2 x 2 pixels into channels, so that all convolutions work at half the resolution or less: the
+  same receptive field for a quarter of the time.
+- Whole blocks are left out at random in training (Huang et al., "Deep networks with stochastic depth", ECCV 2016).
+- A second linear head predicts the votes of FER+ (Barsoum et al., ICMI 2016) from the same features. It teaches the
+  trunk and is left out of the exported file, so that the labels of the set itself are answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fleeting.models.deep_emotion import CLASSES
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the network says of n pictures.
+
+    Attributes
+    ----------
+    logits, votes
+        (n, 7) logits of the set's labels and of the FER+ votes.
+    attention
+        (n, h, w) weights of the places, summing to 1 per picture; h and w are an eighth of the picture's.
+    """
+
+    logits: Tensor
+    votes: Tensor
+    attention: Tensor
+
+
+def _conv(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs))
+
+
+class AttentiveBlock(nn.Module):
+    """Two 3x3 convolutions, whose channels are weighted by squeeze-excitation, beside an identity.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Channels.
+    stride
+        Of the first convolution; the identity is averaged and widened to match.
+    drop
+        Probability that a picture passes by the identity alone, in training.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, drop: float = 0.0) -> None:
+        super().__init__()
+        self.first, self.second = _conv(inputs, outputs, stride=stride), _conv(outputs, outputs)
+        squeezed = max(outputs // 8, 8)
+        self.excitation = nn.Sequential(
+            nn.Conv2d(outputs, squeezed, 1), nn.ReLU(inplace=True), nn.Conv2d(squeezed, outputs, 1), nn.Sigmoid()
+        )
+        self.beside: nn.Module = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            self.beside = nn.Sequential(
+                nn.AvgPool2d(stride), nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+            )
+        self.drop = drop
+        # A block begins as the identity: deep networks start to learn sooner (Goyal et al., 2017, section 5.1).
+        norm = self.second[1]
+        assert isinstance(norm, nn.BatchNorm2d)
+        nn.init.zeros_(norm.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, outputs, h / stride, w / stride)."""
+        y = self.second(torch.relu(self.first(x)))
+        y = y * self.excitation(y.mean((2, 3), keepdim=True))
+        if self.training and self.drop > 0:
+            kept = torch.rand(len(y), 1, 1, 1, device=y.device) >= self.drop
+            y = y * (kept / (1 - self.drop)).to(y.dtype)
+        return torch.relu(self.beside(x) + y)
+
+
+class ExpressionNetwork(nn.Module):
+    """Input (n, 1, h, w) float standardised (`deep_emotion.standardise`), 8 divides h and w; output (n, 7) logits.
+
+    Parameters
+    ----------
+    widths
+        Channels at a half, a quarter and an eighth of the resolution.
+    blocks
+        Blocks at each of them.
+    dropout
+        Rate before the heads.
+    drop_block
+        Probability of leaving out the last block; it grows linearly from 0 with depth.
+    """
+
+    def __init__(
+        self,
+        *,
+        widths: tuple[int, int, int] = (32, 64, 128),
+        blocks: tuple[int, int, int] = (1, 2, 2),
+        dropout: float = 0.2,
+        drop_block: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.PixelUnshuffle(2), *_conv(4, widths[0]), nn.ReLU(inplace=True))
+        trunk: list[nn.Module] = []
+        inputs, total = widths[0], sum(blocks)
+        for scale, (outputs, count) in enumerate(zip(widths, blocks, strict=True)):
+            for i in range(count):
+                drop = drop_block * (len(trunk) + 1) / total
+                trunk.append(AttentiveBlock(inputs, outputs, stride=2 if scale and i == 0 else 1, drop=drop))
+                inputs = outputs
+        self.trunk = nn.Sequential(*trunk)
+        self.places = nn.Sequential(nn.Conv2d(inputs, inputs // 4, 1), nn.Tanh(), nn.Conv2d(inputs // 4, 1, 1))
+        self.dropout = nn.Dropout(dropout)
+        self.labels, self.votes = nn.Linear(inputs, CLASSES), nn.Linear(inputs, CLASSES)
+
+    def answer(self, faces: Tensor) -> Answer:
+        """Return the logits of both heads, and where the network looked."""
+        maps = self.trunk(self.stem(faces))
+        n, channels, height, width = maps.shape
+        weights = self.places(maps).float().reshape(n, 1, height * width).softmax(2)
+        pooled = (maps.float().reshape(n, channels, height * width) * weights).sum(2)
+        pooled = self.dropout(pooled)
+        attention = weights.reshape(n, height, width)
+        return Answer(self.labels(pooled).float(), self.votes(pooled).float(), attention)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Return logits (n, 7) of the set's own labels."""
+        return self.answer(faces).logits

@@ -1,0 +1,170 @@
+"""What a training of an expression network depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+
+from fleeting.errors import SettingsError
+from fleeting.models.deep_emotion import DeepEmotion
+from fleeting.models.expression_net import ExpressionNetwork
+
+Network = Literal["deep_emotion", "expression"]
+Optimiser = Literal["adam", "adamw", "sgd"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Size of `models.expression_net.ExpressionNetwork`; lists by scale, from fine to coarse.
+
+    `dropout` applies to both networks, all else to our own alone.
+    """
+
+    dropout: float = 0.1
+    widths: list[int] = field(default_factory=lambda: [32, 64, 128])
+    blocks: list[int] = field(default_factory=lambda: [1, 2, 2])
+    drop_block: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentSettings:
+    """Largest random changes of a training picture.
+
+    Attributes
+    ----------
+    rotation_deg
+        Turn to either side.
+    scale
+        Enlargement or reduction, as a share of the size; each axis differs by up to a third of it.
+    shift
+        Movement along each axis, as a share of the picture's side.
+    erase
+        Side of the erased rectangle as a share of the picture's; a picture is erased with a probability of one half.
+    mixup
+        Parameter of the beta distribution by which two pictures and their labels are mixed (Zhang et al., "mixup", ICLR
+        2018); 0 for never.
+    """
+
+    rotation_deg: float = 12.0
+    scale: float = 0.12
+    shift: float = 0.08
+    erase: float = 0.3
+    mixup: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionRecipe:
+    """What a training of an expression network depends on.
+
+    Attributes
+    ----------
+    task
+        Always ``expression``.
+    network
+        ``deep_emotion`` for the paper's, ``expression`` for our own.
+    data
+        File or folder of the labelled faces, relative to the data folder; empty for the data folder itself.
+    device
+        ``auto`` takes CUDA where there is one; ``cuda`` never falls back.
+    validation_percent
+        Share of the Training part to choose on; by a hash of the pixels.
+    average
+        Decay per step of the moving average of the weights, which is what is kept.
+    smoothing
+        Label smoothing.
+    vote_share
+        Share of the FER+ votes in the labels of the main head.
+    vote_weight
+        Weight of the loss of the second head, which predicts the votes; our own network alone.
+    penalty
+        Weight of the squared norm of the linear layers (the paper's lambda); Deep-Emotion alone.
+    small_side, small_epochs
+        The first epochs see pictures of this side in pixels, which takes less time; 48 for none.
+    flip
+        Whether the exported network averages a picture and its mirror image.
+    bfloat16, threads
+        Arithmetic and threads on the CPU.
+    """
+
+    task: str = "expression"
+    network: Network = "expression"
+    data: str = "fer2013_training_publictest.npz"
+    device: Device = "auto"
+    seed: int = 0
+    validation_percent: int = 6
+    epochs: int = 60
+    batch: int = 128
+    optimiser: Optimiser = "adamw"
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warm_epochs: float = 1.0
+    average: float = 0.999
+    smoothing: float = 0.05
+    vote_share: float = 0.0
+    vote_weight: float = 0.0
+    penalty: float = 0.0
+    small_side: int = 48
+    small_epochs: int = 0
+    flip: bool = True
+    bfloat16: bool = True
+    threads: int = 1
+    model: NetworkSettings = field(default_factory=NetworkSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+
+    def build(self) -> DeepEmotion | ExpressionNetwork:
+        """Make the network with random weights."""
+        if self.network == "deep_emotion":
+            return DeepEmotion(dropout=self.model.dropout)
+        (a, b, c), (d, e, f) = self.model.widths, self.model.blocks
+        return ExpressionNetwork(
+            widths=(a, b, c), blocks=(d, e, f), dropout=self.model.dropout, drop_block=self.model.drop_block
+        )
+
+
+def check(recipe: ExpressionRecipe) -> None:
+    """Refuse settings that cannot be trained with.
+
+    Raises
+    ------
+    SettingsError
+        For a size or share out of range, or a setting of the other network.
+    """
+    if len(recipe.model.widths) != 3 or len(recipe.model.blocks) != 3:
+        raise SettingsError(
+            "three widths and three numbers of blocks",
+            f"{recipe.model.widths}, {recipe.model.blocks}",
+            "One per scale.",
+        )
+    if recipe.small_side % 8 or not 24 <= recipe.small_side <= 48:
+        raise SettingsError("a small_side of 24, 32, 40 or 48", str(recipe.small_side), "8 must divide it.")
+    if recipe.epochs < 1 or recipe.batch < 2:
+        raise SettingsError(
+            "at least 1 epoch and batches of at least 2", f"{recipe.epochs} and {recipe.batch}", "Correct the recipe."
+        )
+    if recipe.network == "deep_emotion" and (recipe.vote_weight or recipe.small_epochs):
+        raise SettingsError(
+            "no vote_weight and no small_epochs for deep_emotion",
+            f"{recipe.vote_weight} and {recipe.small_epochs}",
+            "The paper's network has one head and one size of input; use vote_share.",
+        )
+    if recipe.network == "expression" and recipe.penalty:
+        raise SettingsError("no penalty for expression", str(recipe.penalty), "Use weight_decay.")
+
+
+def choose_device(name: Device) -> torch.device:
+    """Return the device to train on.
+
+    Raises
+    ------
+    SettingsError
+        Where CUDA was asked for and there is none: a training does not fall back on its own.
+    """
+    found = torch.cuda.is_available()
+    if name == "cuda" and not found:
+        raise SettingsError(
+            "a CUDA device, as the recipe asks", "none that torch can use", "Set device = 'auto' to train on the CPU."
+        )
+    return torch.device("cuda" if name != "cpu" and found else "cpu")

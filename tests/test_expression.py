@@ -1,0 +1,313 @@
+"""The networks of facial expressions: their shapes, their training, what is exported of them, and what is measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from expression_faces import drawn, write_npz
+
+torch = pytest.importorskip("torch", reason="needs the extra research")
+
+from fleeting import settings  # noqa: E402
+from fleeting.datasets import fer2013  # noqa: E402
+from fleeting.errors import SettingsError  # noqa: E402
+from fleeting.models.deep_emotion import DeepEmotion, standardise  # noqa: E402
+from fleeting.models.expression_net import ExpressionNetwork  # noqa: E402
+from fleeting.training import expression  # noqa: E402
+from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
+from fleeting.training.expression_export import ExportedExpression  # noqa: E402
+from fleeting.training.expression_export import export as write_onnx  # noqa: E402
+from fleeting.training.expression_recipe import (  # noqa: E402
+    AugmentSettings,
+    ExpressionRecipe,
+    NetworkSettings,
+    check,
+    choose_device,
+)
+from fleeting.training.run import train  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+CPU = torch.device("cpu")
+
+
+def fixed(net: DeepEmotion, *affine: float) -> DeepEmotion:
+    with torch.no_grad():
+        net.affine[2].bias.copy_(torch.tensor(affine))
+    return net
+
+
+def test_the_faithful_network_has_the_shapes_of_the_paper() -> None:
+    net = DeepEmotion().eval()
+    faces = torch.rand(3, 1, 48, 48)
+    maps = net.path(faces)
+    assert maps.shape == (3, 10, 9, 9)
+    assert maps.flatten(1).shape[1] == 810 == net.first.in_features
+    assert net.localisation(faces).shape == (3, 90)
+    assert net(faces).shape == (3, 7)
+    assert sum(p.numel() for p in net.parameters()) == 47657
+    assert [w.shape for w in net.penalised()] == [(50, 810), (7, 50)]
+
+
+def test_the_transformer_warps_the_feature_maps_and_starts_as_the_identity() -> None:
+    net = DeepEmotion().eval()
+    faces = torch.rand(2, 1, 48, 48)
+    maps = net.path(faces)
+    torch.testing.assert_close(net.transform(maps, faces), maps, atol=1e-5, rtol=0)
+    # x' = -x mirrors the maps; x' = x + 1/4 reads one cell of the eight further to the right.
+    mirrored = fixed(net, -1, 0, 0, 0, 1, 0).transform(maps, faces)
+    torch.testing.assert_close(mirrored, maps.flip(3), atol=1e-5, rtol=0)
+    moved = fixed(net, 1, 0, 0.25, 0, 1, 0).transform(maps, faces)
+    torch.testing.assert_close(moved[..., :-1], maps[..., 1:], atol=1e-5, rtol=0)
+    theta = torch.tensor([[1.1, 0.2, 0.1], [-0.1, 0.9, -0.2]])
+    grid = torch.nn.functional.affine_grid(theta.expand(2, 2, 3), [2, 10, 9, 9], align_corners=True)
+    oracle = torch.nn.functional.grid_sample(maps, grid, align_corners=True)
+    turned = fixed(net, *theta.flatten().tolist()).transform(maps, faces)
+    torch.testing.assert_close(turned, oracle, atol=1e-5, rtol=0)
+
+
+def test_the_localisation_network_learns() -> None:
+    net = DeepEmotion()
+    net(torch.rand(4, 1, 48, 48)).square().sum().backward()
+    assert net.affine[2].weight.grad.abs().sum() > 0
+
+
+def test_our_network_attends_to_places() -> None:
+    torch.manual_seed(0)
+    net = ExpressionNetwork(widths=(8, 8, 16), blocks=(1, 1, 1)).eval()
+    for side in (32, 48):
+        answer = net.answer(torch.rand(2, 1, side, side))
+        assert answer.attention.shape == (2, side // 8, side // 8)
+        torch.testing.assert_close(answer.attention.sum((1, 2)), torch.ones(2))
+        assert answer.logits.shape == answer.votes.shape == (2, 7)
+
+
+def test_the_shipped_recipes_build_their_networks() -> None:
+    for name, most in (("deep_emotion", 50_000), ("expression", 2_000_000)):
+        recipe = settings.load(ExpressionRecipe, RECIPES / f"{name}.toml")
+        check(recipe)
+        assert recipe.network == name
+        assert sum(p.numel() for p in recipe.build().parameters()) <= most
+
+
+def test_standardised_pictures_do_not_change_with_light() -> None:
+    faces = torch.rand(2, 1, 48, 48) * 200
+    ours = standardise(faces)
+    torch.testing.assert_close(ours.mean((1, 2, 3)), torch.zeros(2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(ours.std((1, 2, 3)), torch.ones(2), atol=1e-2, rtol=0)
+    torch.testing.assert_close(standardise(faces * 0.5 + 20), ours, atol=1e-3, rtol=0)
+    assert not standardise(torch.full((1, 1, 48, 48), 7.0)).any()
+
+
+# ---------------------------------------------------------------- augmentation
+
+
+def test_augmentation_is_the_same_for_a_seed_and_stays_within_its_settings() -> None:
+    chosen = AugmentSettings()
+    first, second = (affine_maps(500, chosen, torch.Generator().manual_seed(1)) for _ in range(2))
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    matrix = first[:, :, :2].double()
+    sizes = torch.linalg.det(matrix).abs().sqrt()
+    assert 0.87 < sizes.min() < 0.9
+    assert 1.1 < sizes.max() < 1.13
+    mirrored = torch.linalg.det(matrix) < 0
+    assert 0.4 < mirrored.float().mean() < 0.6
+    assert first[:, :, 2].abs().max() <= 2 * chosen.shift
+    none = affine_maps(10, AugmentSettings(0, 0, 0, 0, 0), torch.Generator().manual_seed(1))
+    faces = torch.rand(10, 1, 48, 48)
+    unchanged = warp(faces, none, side=48)
+    expected = torch.where((none[:, 0, 0] < 0).reshape(-1, 1, 1, 1), faces.flip(3), faces)
+    torch.testing.assert_close(unchanged, expected, atol=1e-4, rtol=0)
+    assert warp(faces, none, side=32).shape == (10, 1, 32, 32)
+
+
+def test_erasing_leaves_half_of_the_pictures_alone() -> None:
+    erased = erase(torch.ones(400, 1, 48, 48), 0.3, torch.Generator().manual_seed(0))
+    share = (erased == 0).float().mean((1, 2, 3))
+    assert 0.4 < (share > 0).float().mean() < 0.6
+    assert 0 < share.max() <= 0.31**2
+    # What is erased is one rectangle.
+    one = (erased[int(share.argmax()), 0] == 0).numpy()
+    rows, columns = np.flatnonzero(one.any(1)), np.flatnonzero(one.any(0))
+    assert one[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+
+
+def test_mixing_prefers_one_picture() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shares = [mixing(AugmentSettings(mixup=0.2), generator) for _ in range(100)]
+    assert all(0.5 <= s <= 1 for s in shares)
+    assert len(set(shares)) > 90
+    assert mixing(AugmentSettings(mixup=0.0), generator) == 1
+
+
+# ---------------------------------------------------------------- training
+
+
+def small(**changes: Any) -> ExpressionRecipe:
+    recipe = ExpressionRecipe(
+        network="expression", epochs=4, batch=20, validation_percent=20, bfloat16=False, average=0.9, device="cpu",
+        vote_weight=0.5, small_side=32, small_epochs=1, model=NetworkSettings(0.1, [8, 8, 16], [1, 1, 1], 0.1),
+    )  # fmt: skip
+    return replace(recipe, **changes)
+
+
+def write_recipe(path: Path, recipe: ExpressionRecipe) -> Path:
+    path.write_text(settings.to_toml(recipe), encoding="utf-8")
+    return path
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 280 drawn faces in the layout of FER-2013, 70 of them PublicTest."""
+    folder = tmp_path_factory.mktemp("faces")
+    pictures, label = drawn(280)
+    write_npz(folder / "fer2013_training_publictest.npz", pictures, label, usage=np.arange(280) >= 210)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    train(write_recipe(folder / "expression.toml", small()), data=data, out=folder / "run")
+    return folder / "run"
+
+
+def test_the_faithful_network_learns_200_faces(data: Path) -> None:
+    faces = fer2013.read(data / "fer2013_training_publictest.npz").select(np.arange(200))
+    recipe = replace(settings.load(ExpressionRecipe, RECIPES / "deep_emotion.toml"), epochs=6, batch=20, bfloat16=False)
+    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=10)
+    rows = expression.labelled(faces, recipe, CPU)
+    generator = torch.Generator().manual_seed(0)
+    losses = [
+        trainer.learn(rows, batch, generator)
+        for _ in range(6)
+        for batch in expression.batches(len(rows), recipe.batch, generator)
+    ]
+    assert np.mean(losses[:5]) > 1.7
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+
+
+def test_a_training_ends_with_network_and_card(trained: Path) -> None:
+    rows = history(trained)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    card = json.loads((trained / "expression.json").read_text())
+    assert card["sha256"] == fleeting_checksum(trained / "expression.onnx")
+    assert card["scores"]["public_test"]["pictures"] == 70
+    assert card["pictures"]["trained on"] + card["pictures"]["chosen on"] == 210
+    assert set(card["scores"]["validation"]["recall"]) <= set(card["labels"])
+    assert 0.05 <= card["temperature"] <= 20
+
+
+def fleeting_checksum(path: Path) -> str:
+    from fleeting.weights import checksum
+
+    return checksum(path)
+
+
+def test_a_stopped_training_ends_with_the_same_weights(trained: Path, data: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path / "expression.toml", small())
+    whole = expression.fit
+
+    def stopped(*args: Any, **kwargs: Any) -> None:
+        whole(*args, **kwargs, epochs=2)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(expression, "fit", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, data=data, out=tmp_path / "run")
+    assert len(history(tmp_path / "run")) == 2
+    train(recipe, data=data, out=tmp_path / "run")
+    straight, resumed = (torch.load(p / "checkpoint.pt", weights_only=True) for p in (trained, tmp_path / "run"))
+    for name, value in straight["average"].items():
+        torch.testing.assert_close(resumed["average"][name], value, rtol=0, atol=0)
+    assert fleeting_checksum(tmp_path / "run" / "expression.onnx") == fleeting_checksum(trained / "expression.onnx")
+
+
+def test_another_recipe_does_not_go_on_and_another_machine_does(trained: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="another value of seed"):
+        train(write_recipe(tmp_path / "expression.toml", small(seed=5)), data=data, out=trained)
+    train(write_recipe(tmp_path / "expression.toml", small(device="auto")), data=data, out=trained)
+    assert len(history(trained)) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"small_side": 30}, "small_side of 24"),
+        ({"epochs": 0}, "at least 1 epoch"),
+        ({"network": "deep_emotion"}, "one head"),
+        ({"penalty": 0.1}, "Use weight_decay"),
+        ({"model": NetworkSettings(widths=[8, 8])}, "three widths"),
+    ],
+)
+def test_impossible_recipes_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        check(small(**changes))
+
+
+def test_a_training_that_asks_for_cuda_does_not_run_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match="a CUDA device"):
+        choose_device("cuda")
+    assert choose_device("auto").type == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto").type == choose_device("cuda").type == "cuda"
+    assert choose_device("cpu").type == "cpu"
+
+
+def test_targets_hold_labels_votes_and_smoothing() -> None:
+    pictures, label = drawn(7)
+    votes = np.zeros((7, 10), np.float32)
+    votes[0, [4, 6]] = (8, 2)  # angry by the label; two of ten say fear
+    faces = fer2013.FacePictures(pictures, label, np.full(7, "Training"), np.arange(7).astype(str), votes)
+    rows = expression.labelled(faces, small(vote_share=0.5, smoothing=0.07), CPU)
+    torch.testing.assert_close(rows.targets.sum(1), torch.ones(7))
+    assert rows.targets[0, 0].item() == pytest.approx(0.93 * 0.9 + 0.01)
+    assert rows.targets[0, 2].item() == pytest.approx(0.93 * 0.1 + 0.01)
+    # Where nobody voted for one of the seven, the label stands alone.
+    assert rows.targets[1, 1].item() == pytest.approx(0.93 + 0.01)
+    assert not rows.votes[1].any()
+
+
+def test_batches_hold_every_row_at_most_once() -> None:
+    for count, size, expected in ((50, 20, 3), (49, 20, 2), (7, 20, 1), (40, 20, 2)):
+        found = list(expression.batches(count, size, torch.Generator().manual_seed(0)))
+        assert len(found) == expected == expression.steps_in(count, size)
+        rows = torch.cat(found)
+        assert len(rows.unique()) == len(rows)
+
+
+# ---------------------------------------------------------------- export
+
+
+@pytest.mark.parametrize("network", ["deep_emotion", "expression"])
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_exported_file_says_what_the_network_says(network: str, flip: bool, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    recipe = small(network=network, small_epochs=0, vote_weight=0.0)
+    net = recipe.build().eval()
+    if isinstance(net, DeepEmotion):
+        fixed(net, 1.1, 0.1, 0.05, -0.1, 0.9, 0.02)
+    wrapped = ExportedExpression(net, temperature=0.5, flip=flip)
+    assert write_onnx(wrapped, tmp_path / "net.onnx") < 0.02
+    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    pictures, _ = drawn(9, seed=4)
+    found = session.run(None, {"faces": pictures})[0]
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+    with torch.no_grad():
+        np.testing.assert_allclose(found, wrapped(torch.from_numpy(pictures)).numpy(), atol=0.005)
+    mirrored = session.run(None, {"faces": np.ascontiguousarray(pictures[:, :, ::-1])})[0]
+    assert np.allclose(found, mirrored, atol=1e-5) == flip
