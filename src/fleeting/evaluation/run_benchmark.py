@@ -135,15 +135,19 @@ def run_benchmark(
     files.start(Path(out), settings, model)
     jobs = planned_jobs(data, model, folds, leaky=leaky)
     work = FoldWork(data, model, folds, leaky)
-    outcomes = run(
-        jobs,
-        run_job,
-        store=ResultStore(Path(out) / files.JOBS),
-        engine=engine,
-        shared=work,
-        on_done=None if on_done is None else lambda outcome: on_done(outcome, len(jobs)),
-    )
-    found = _scores(data, settings, list(zip(jobs, results_of(outcomes), strict=True)), Path(out))
+    results: list[Result] = []
+    # The check comes first: a model that leaks is not worth the training of all its folds.
+    for some in ([j for j in jobs if j.task == CHECK], [j for j in jobs if j.task != CHECK]):
+        outcomes = run(
+            some,
+            run_job,
+            store=ResultStore(Path(out) / files.JOBS),
+            engine=engine,
+            shared=work,
+            on_done=None if on_done is None else lambda outcome: on_done(outcome, len(jobs)),
+        )
+        results += results_of(outcomes)
+    found = _scores(data, settings, list(zip(jobs, results, strict=True)), Path(out))
     files.write_metrics(found, Path(out))
     return found
 
@@ -182,7 +186,7 @@ def planned_jobs(
     base = fingerprint(data.digest, model.name, model.settings(), source_fingerprint(CODE), leaky)
     batched = isinstance(model, ManyFoldsEpochs if leaky else ManyFolds)
     jobs: list[Job] = []
-    if isinstance(model, ManyFolds):
+    if isinstance(model, ManyFolds):  # first, so that nothing else is trained where it fails
         smallest = min(folds[0], key=lambda f: (len(f.test), f.id))
         jobs.append(_job(CHECK, base, 0, [smallest], f"independence of fold {smallest.id}"))
     for seed, several in folds.items():

@@ -11,6 +11,7 @@ from fleeting.training.contract import Recogniser
 RECOGNISERS: dict[str, tuple[str, str]] = {
     "linear-svm": ("fleeting.training.linear_svm", "LinearSvm"),
     "linear-half-face": ("fleeting.training.half_face", "HalfFace"),
+    "shipped": ("fleeting.training.shipped", "Shipped"),
 }
 """Module and class (or function) that gives the recogniser when it is called without arguments; imported only when it
 is asked for, since most need torch or scikit-learn."""
