@@ -1,0 +1,127 @@
+"""CAS(ME)^2: 57 micro- and 300 macro-expressions of 22 people in long videos, at 30 frames/s.
+
+Qu et al., "CAS(ME)^2: a database for spontaneous macro-expression and micro-expression spotting and recognition", IEEE
+Trans. Affective Computing 9(4), 2018. Workbook ``code_final.xlsx`` of three sheets without headers: ``CASFEcode_final``
+(subject 1 to 22, video "anger1_1", onset, apex, offset, action units, emotion, type, self-report), ``naming rule1``
+(subject 1 to 22 is s15 to s40), ``naming rule2`` ("0101" is "disgust1"). Frames
+``rawpic/s15/15_0101disgustingteeth/img001.jpg``, numbered from 1.
+
+Traps: 44 offsets are 0, which means unknown (MEGC 2020 takes the apex); one apex is 0; subjects and videos have two
+names each; "0101" becomes 101 where a cell is a number.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fleeting.datasets.folders import FrameFolders, find_table, root_of
+from fleeting.datasets.manifest import Manifest
+from fleeting.datasets.rows import RawClip, Rows
+from fleeting.datasets.tables import plain, read_headerless, sheets_of
+
+NAME = "casme-sq"
+FPS = 30.0
+COLUMNS = ("subject", "clip", "onset", "apex", "offset", "units", "emotion", "type")
+
+
+def read(path: Path) -> Manifest:
+    """Read the workbook, or the folder that holds it and the frames.
+
+    Raises
+    ------
+    DataError
+        As `folders.find_table`, `tables.read_headerless` and `rows.Rows`.
+    """
+    book = find_table(path, ("code_final*.xlsx", "*cas*.xlsx", "*.xlsx"))
+    table = read_headerless(book, COLUMNS, sheets=("CASFEcode_final",))
+    names = _subjects(book)
+    finder = VideoFinder(root_of(path), _videos(book))
+    rows = Rows(NAME, book, several_per_video=True)
+    for number, cells in zip(table.numbers, table.records, strict=True):
+        if plain(cells["subject"]) == "subject":  # some copies were given a header
+            continue
+        subject, clip = names.get(cells["subject"].strip(), ""), cells["clip"].strip()
+        if not subject:
+            subject = f"subject{cells['subject'].strip().zfill(2)}"
+            why = "The sheet 'naming rule1' does not say which of s15 to s40 this is."
+            rows.correct(f"{subject}/{clip}", "subject", cells["subject"], subject, why)
+        rows.add(
+            RawClip(
+                number=number,
+                subject=subject,
+                clip=clip,
+                path=finder(subject, clip),
+                fps=FPS,
+                onset=cells["onset"],
+                apex=cells["apex"],
+                offset=cells["offset"],
+                emotion=cells["emotion"],
+                units=cells["units"],
+                type=cells["type"],
+                source_video=f"{subject}/{video_of(clip)}",
+                first_number=1,
+            )
+        )
+    return rows.manifest()
+
+
+def video_of(clip: str) -> str:
+    """``anger1`` of ``anger1_1``: the long video that an expression is in."""
+    return re.sub(r"_\d+$", "", clip)
+
+
+class VideoFinder:
+    """Finds the folder of a long video, whose name begins with subject and code of the video: ``15_0101...``.
+
+    Parameters
+    ----------
+    root
+        Where to look.
+    codes
+        "0101" by "disgust1".
+    """
+
+    def __init__(self, root: Path, codes: dict[str, str]) -> None:
+        self._folders, self._codes = FrameFolders(root), codes
+
+    def __call__(self, subject: str, clip: str) -> str:
+        """Path of the folder; where it is not known, the one at which it was expected."""
+        video = video_of(clip).lower()
+        code = self._codes.get(video)
+        name = f"{subject.removeprefix('s')}_{code}" if code else video
+        return str(self._folders.find(subject, name, prefix=code is not None))
+
+
+def _subjects(book: Path) -> dict[str, str]:
+    """``s15`` by "1"."""
+    found: dict[str, str] = {}
+    for row in _sheet(book, "naming rule1"):
+        cells = [c.strip().lower() for c in row]
+        name = next((c for c in cells if re.fullmatch(r"s\d+", c)), None)
+        plain_numbers = [c for c in cells if re.fullmatch(r"\d+", c)]
+        if name is None and len(plain_numbers) == 2:
+            # Both as numbers: people are counted to 22 and named from 15.
+            plain_numbers.sort(key=int)
+            name = f"s{plain_numbers.pop()}"
+        if name is not None and plain_numbers:
+            found[plain_numbers[0]] = name
+    return found
+
+
+def _videos(book: Path) -> dict[str, str]:
+    """``0101`` by "disgust1"."""
+    found: dict[str, str] = {}
+    for row in _sheet(book, "naming rule2"):
+        cells = [c.strip().lower() for c in row]
+        code = next((c for c in cells if re.fullmatch(r"\d{3,4}", c)), None)
+        video = next((c for c in cells if re.fullmatch(r"[a-z]+\d*(_\d+)?", c)), None)
+        if code and video:
+            found[video_of(video)] = code.zfill(4)
+    return found
+
+
+def _sheet(book: Path, name: str) -> list[list[str]]:
+    """Rows of a sheet; none where there is no such sheet (`sheets_of` would then give all)."""
+    sheets = sheets_of(book, (name,))
+    return sheets[0] if len(sheets) == 1 else []
