@@ -48,6 +48,8 @@ class HalfFace:
     def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedHalfFace:
         """Choose and calibrate on inner folds over the subjects of `train` and `validation` together, fit on both.
 
+        With fewer subjects than inner folds, each subject is an inner fold.
+
         Raises
         ------
         DataError
@@ -62,7 +64,8 @@ class HalfFace:
             np.concatenate([p.subject for p in parts]),
             np.concatenate([p.clip for p in parts]),
         )
-        return FittedHalfFace(fit_recogniser(rows, replace(self.recipe, seed=seed)))
+        folds = min(self.recipe.inner_folds, len(np.unique(rows.subject)))
+        return FittedHalfFace(fit_recogniser(rows, replace(self.recipe, seed=seed, inner_folds=folds)))
 
     def settings(self) -> dict[str, Any]:
         """Return candidates and inner folds as plain values."""
