@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--films", type=Path, default=Path("runs/spotting"))
     parser.add_argument("--part", choices=sorted(SEED), default="test")
-    parser.add_argument("--kinds", default="clean,hard")
+    parser.add_argument("--kinds", default="clean,hard,severe")
     parser.add_argument("--clips", type=int, default=8, help="films of each set at each frame rate; half are quiet")
     parser.add_argument("--rates", default="30,60,100,200")
     parser.add_argument("--film-only", action="store_true", help="make the films and stop")

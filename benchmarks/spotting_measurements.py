@@ -2,7 +2,7 @@
 
     nice -n 10 python benchmarks/spotting_measurements.py --part train --clips 200 --out runs/spotting_dev
 
-Of four clips one is clean, one hard and two are varied; frame rates, sizes and people are drawn. Every film is deleted
+Of four clips one is clean, one severe and two varied; frame rates, sizes and people are drawn. Every film is deleted
 as soon as it has been measured; with ``--keep-films`` it stays. What is left of film 17:
 
 - ``0017.npz``: the `Measurements` of the largest face, one array for each of their fields, and ``fps``. Read it with
@@ -41,7 +41,7 @@ from fleeting.video.reader import open_video
 RATES = (25.0, 30.0, 30.0, 50.0, 60.0, 60.0, 100.0, 200.0)
 SECONDS = 10.0
 IOD_PX = (60.0, 150.0)
-KINDS = ("clean", "varied", "hard", "varied")
+KINDS = ("clean", "varied", "severe", "varied")
 FIRST_SEED = {"train": 100_000, "validation": 200_000}
 
 

@@ -19,7 +19,7 @@ from fleeting.synthesis.sets import make_set, read_disturbances, write_disturban
 from fleeting.synthesis.truth import TruthRow, read_truth
 from fleeting.video.reader import open_video
 
-HARD, CLEAN = SetSettings(kind="hard"), SetSettings(kind="clean")
+HARD, CLEAN, SEVERE = SetSettings(kind="hard"), SetSettings(kind="clean"), SetSettings(kind="severe")
 TINY = SetSettings(kind="hard", fps=5.0, clips=2, seconds=6.0, width=96, height=112, iod_px=(30.0, 32.0), seed=4)
 
 
@@ -27,7 +27,7 @@ def people() -> list[Sitter]:
     return [Sitter("ada", portrait(), POINTS)]
 
 
-@pytest.mark.parametrize("settings", [CLEAN, HARD])
+@pytest.mark.parametrize("settings", [CLEAN, HARD, SEVERE])
 def test_a_film_holds_what_its_kind_promises(settings: SetSettings) -> None:
     drafts = [draw_draft(settings, seed=s, quiet=False) for s in range(40)]
     expressions = [m for d in drafts for m in d.movements if m.kind != "blink"]
@@ -42,7 +42,7 @@ def test_a_film_holds_what_its_kind_promises(settings: SetSettings) -> None:
     assert all(len(m.activations) == 1 for m in single)
     assert len({m.emotion for m in micro}) == 8  # seven and none
     macro = [m for m in expressions if m.kind == "macro"]
-    assert bool(macro) == (settings.kind == "hard")
+    assert bool(macro) == (settings.kind != "clean")
     assert all(0.7 <= m.profile.offset_s - m.profile.onset_s <= 2.0 for m in macro)
 
 
@@ -62,8 +62,9 @@ def test_clean_films_are_not_disturbed_and_half_of_them_blink() -> None:
     assert {m.kind for d in drafts for m in d.movements} == {"blink"}
 
 
-def test_hard_films_hold_every_disturbance() -> None:
-    drafts = [draw_draft(HARD, seed=s, quiet=False) for s in range(60)]
+@pytest.mark.parametrize("settings", [HARD, SEVERE])
+def test_hard_films_hold_every_disturbance(settings: SetSettings) -> None:
+    drafts = [draw_draft(settings, seed=s, quiet=False) for s in range(60)]
     kinds = {s.kind for d in drafts for s in d.spans}
     assert kinds == {
         *("gaze", "head turn", "nod", "speech", "swallow", "focus", "repeated frame", "dropped frame", "flicker"),

@@ -38,6 +38,8 @@ class PlanSettings:
     percent
         Lowest and highest peak displacement, percent of the inter-ocular distance, drawn evenly on a logarithmic
         scale; None takes `PERCENT` of the kind.
+    evenly
+        Draw the peaks evenly on a linear scale instead.
     macro_percent
         The same for macro-expressions; None takes ``percent``.
     micro_s, macro_s
@@ -59,6 +61,7 @@ class PlanSettings:
     events: int = 4
     kind: PlanKind = "micro"
     percent: tuple[float, float] | None = None
+    evenly: bool = False
     emotions: tuple[str, ...] = tuple(emotions.EMOTION_ACTION_UNITS)
     macro_percent: tuple[float, float] | None = None
     micro_s: tuple[float, float] = profile.DURATION_S["micro"]
@@ -143,7 +146,8 @@ def _expression(settings: PlanSettings, rng: np.random.Generator, index: int) ->
         emotion, activations = "", (Activation(unit, side),)
     wanted = settings.macro_percent or settings.percent if kind == "macro" else settings.percent
     low, high = wanted or PERCENT[kind]
-    percent = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    drawn = float(rng.random())
+    percent = low + drawn * (high - low) if settings.evenly else low * (high / low) ** drawn
     range_s = settings.macro_s if kind == "macro" else settings.micro_s
     return Movement(kind, profile.draw(kind, rng, onset_s=0.0, range_s=range_s), activations, percent, emotion, side)
 
