@@ -57,14 +57,21 @@ def threads(job: Job, shared: Any) -> dict[str, Any]:
 
 
 def diary(job: Job, shared: Any) -> dict[str, Any]:
-    """Write down, in a file that all machines share, that and where a job begins and ends."""
+    """Write down, in a file that all machines share, that and where a job begins and ends.
+
+    The first job of a machine waits for the other machine to begin too, and takes its time.
+    """
     import ray
 
     node = ray.get_runtime_context().get_node_id()
-    x = job.content["x"]
-    note(shared["diary"], f"begin {x} {node}")
-    time.sleep(shared["seconds"])
-    note(shared["diary"], f"end {x} {node}")
+    x, path = job.content["x"], Path(shared)
+    first = not path.exists() or node not in path.read_text()
+    note(shared, f"begin {x} {node}")
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline and len({line.split()[2] for line in path.read_text().splitlines()}) < 2:
+        time.sleep(0.02)
+    time.sleep(2.0 if first else 0.1)
+    note(shared, f"end {x} {node}")
     return {"square": x * x, "row": np.full(30_000, x)}
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import socket
+import threading
 import warnings
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fleeting.errors import FleetingWarning, InputError, MissingExtraError
@@ -78,11 +81,14 @@ class RayCluster:
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
         more = {"num_cpus": self.workers, "include_dashboard": False} if address == "local" else {}
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
+            _knock(address)
+            with _signals_as_they_are():
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+            text = str(error).strip().splitlines()
             raise InputError(
                 f"a Ray cluster at {address}",
-                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
+                text[0] if text else type(error).__name__,
                 "Start one with 'ray start --head', and give its address on a machine of the cluster.",
             ) from error
 
@@ -122,6 +128,26 @@ class RayCluster:
         return self.workers or max(2, 2 * int(ray.cluster_resources().get("CPU", 0)))
 
 
+def _knock(address: str) -> None:
+    """Make sure that something listens at HOST:PORT, since Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+@contextmanager
+def _signals_as_they_are() -> Iterator[None]:
+    """Keep what the program does when it is told to stop; Ray would end it with a status of its own."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set, by Ray neither
+        yield
+        return
+    former = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
 def _done_there(job: Job, load: tuple[Work, Any], code: str) -> tuple[Attempt, str]:
     """Do one job on a machine of the cluster; also return the machine's name where it holds other code than `code`."""
     function, shared = load
@@ -130,17 +156,15 @@ def _done_there(job: Job, load: tuple[Work, Any], code: str) -> tuple[Attempt, s
 
 
 def _answer(ray: Any, reference: Any) -> tuple[Attempt, str]:
+    lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError)
     try:
         made, elsewhere = ray.get(reference)
-    except ray.exceptions.RayTaskError as error:  # around the job: its function or its result could not be sent
-        return Attempt(error=f"it could not be sent to or from the cluster ({error.cause!r})", trace=str(error)), ""
-    except ray.exceptions.RayError as error:
-        text = str(error).strip().splitlines()
-        return Attempt(
-            error=f"the machine that did it was lost {RETRIES + 1} times ({text[0] if text else type(error).__name__})",
-            trace=str(error),
-        ), ""
-    return replace(made), elsewhere
+    except ray.exceptions.RayError as error:  # not of the job itself, whose exceptions are in its attempt
+        text = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        if isinstance(error, (*lost, ray.exceptions.OutOfMemoryError)):
+            return Attempt(error=f"the process or machine that did it was lost {RETRIES + 1} times ({text})"), ""
+        return Attempt(error=f"it could not be sent to or from the cluster ({text})", trace=str(error)), ""
+    return made, elsewhere
 
 
 def _warn_of_other_code(machine: str) -> None:
