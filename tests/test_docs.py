@@ -270,7 +270,7 @@ def test_settings_table_has_every_setting_with_its_default() -> None:
 
 
 def names_in(page: str, head: str) -> set[str]:
-    return {name for row in table_rows(ROOT / page, head) for name in re.findall(r"`(\w+)`", row[0])}
+    return {name for row in table_rows(ROOT / page, head) for name in re.findall(r"`([\w-]+)`", row[0])}
 
 
 def test_truth_columns_are_documented() -> None:
@@ -280,19 +280,21 @@ def test_truth_columns_are_documented() -> None:
 
 
 def test_metrics_are_documented() -> None:
-    from fleeting.evaluation import landmarks, spotting
+    from fleeting.evaluation import expression, landmarks, spotting
     from fleeting.evaluation.predictions import Predictions, scores
 
     table = Predictions(
         np.array(["a", "b"]), np.array(["a/1", "b/1"]), np.array(["a", "b"]), np.array([0, 1]),
         np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], np.float32), np.array([True, False]),
     )  # fmt: skip
+    faces = expression.summarise(np.eye(7, dtype=np.float32), np.arange(7))
     computed = {*landmarks.summarise([], seconds=1.0), *scores(table, draws=10), *spotting.summarise([], seconds=1.0)}
+    computed |= set(faces)
     documented = names_in("docs/evaluate.md", "in metrics.json")
     assert computed <= documented, f"not documented: {sorted(computed - documented)}"
     source = "".join(
         (ROOT / "src" / "fleeting" / "evaluation" / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("landmarks", "recogniser", "spotting")
+        for name in ("expression", "landmarks", "recogniser", "spotting")
     )
     made_up = {name for name in documented - computed if f'"{name}"' not in source}
     assert not made_up
@@ -303,7 +305,8 @@ def test_evaluations_and_their_arrays_are_documented() -> None:
     from fleeting.datasets.composite import FIELDS
 
     assert names_in("docs/evaluate.md", "model") == set(EVALUATIONS)
-    assert names_in("docs/evaluate.md", "array") == {*FIELDS, "jpeg", "offsets", "landmarks", "person"}
+    faces = {"webp", "emotion", "usage"}
+    assert names_in("docs/evaluate.md", "array") == {*FIELDS, *faces, "jpeg", "offsets", "landmarks", "person"}
 
 
 def test_recipes_tasks_and_benchmarks_are_documented() -> None:

@@ -399,8 +399,9 @@ def evaluate(
     Parameters
     ----------
     model
-        ``landmarks`` (an npz laid out as docs/evaluate.md says), ``recogniser`` (an npz of flow images) or
-        ``spotting`` (a folder of videos with a ``truth.csv``).
+        ``deep-emotion`` or ``expression`` (FER-2013, or a folder of faces by class), ``landmarks`` (an npz laid out as
+        docs/evaluate.md says), ``recogniser`` (an npz of flow images) or ``spotting`` (a folder of videos with a
+        ``truth.csv``).
     data
         The labelled data.
     out
@@ -443,6 +444,15 @@ def _evaluate_recogniser(data: Path, out: Path, fps: float | None) -> dict[str, 
     return evaluate_recogniser(data, out=out)
 
 
+def _evaluate_expression(model: str) -> Callable[[Path, Path, float | None], dict[str, Any]]:
+    def measure(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
+        from fleeting.evaluation.expression import evaluate_expression
+
+        return evaluate_expression(data, model=model, out=out)
+
+    return measure
+
+
 def _evaluate_spotting(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
     from fleeting.evaluation.spotting import evaluate_spotting, write_spotting
     from fleeting.inference.analyse import analyse_video
@@ -457,6 +467,8 @@ def _evaluate_spotting(data: Path, out: Path, fps: float | None) -> dict[str, An
 
 
 EVALUATIONS: dict[str, Callable[[Path, Path, float | None], dict[str, Any]]] = {
+    "deep-emotion": _evaluate_expression("deep-emotion"),
+    "expression": _evaluate_expression("expression"),
     "landmarks": _evaluate_landmarks,
     "recogniser": _evaluate_recogniser,
     "spotting": _evaluate_spotting,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-MODELS = ("landmarks", "recogniser", "spotting")
+MODELS = ("deep-emotion", "expression", "landmarks", "recogniser", "spotting")
 """The names of `fleeting.api.EVALUATIONS`, here so that the help needs no import."""
 
 

@@ -3,8 +3,8 @@
 Three layouts are read by `read`:
 
 - ``.npz`` with ``webp`` (sheets of 48 x 48 tiles, lossless WebP, one after the other), ``offsets`` (where each sheet
-  begins; the last entry is the end), ``emotion`` 0..6, and optionally ``usage`` with ``usage_names`` and
-  ``ferplus_votes``;
+  begins; the last entry is the end), ``emotion`` 0..6, and optionally ``usage`` (0 Training, 1 PublicTest,
+  2 PrivateTest, or indices into ``usage_names``) and ``ferplus_votes``;
 - the ``.csv`` of the challenge: ``emotion``, ``pixels`` (2304 numbers), ``Usage``;
 - a folder ``[PART/]CLASS/picture``, such as ``train/happy/1.png``; pictures of any size, cropped tightly to the face.
 
@@ -198,8 +198,9 @@ def _read_npz(path: Path) -> FacePictures:
     n = len(label)
     pictures = _tiles(values["webp"], values["offsets"], n, path)
     part = np.full(n, "", "<U11")
-    if "usage" in values and "usage_names" in values:
-        part = values["usage_names"].astype("<U11")[values["usage"]]
+    if "usage" in values:
+        names = values.get("usage_names", np.array([TRAINING, PUBLIC_TEST, PRIVATE_TEST]))
+        part = names.astype("<U11")[values["usage"]]
     votes = values["ferplus_votes"].astype(np.float32) if "ferplus_votes" in values else None
     for name, rows in (("usage", part), ("ferplus_votes", votes)):
         if rows is not None and len(rows) != n:

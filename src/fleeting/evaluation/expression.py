@@ -2,10 +2,10 @@
 
 Task: a grey picture of 48 x 48, cropped to the face, gets one of seven classes.
 
-Conventions: the most probable class counts. Accuracy is the share of right answers over all scored pictures, as FER-2013
-is reported; UF1, UAR and calibration error as in `evaluation.metrics`; the log loss is the mean of minus the natural
-logarithm of the true class's probability. Where a file holds test parts beside its Training part, Training is left out:
-the networks were trained on it. Pictures are not checked for being near copies of training pictures.
+Conventions: the most probable class counts. Accuracy is the share of right answers over all scored pictures, as is
+usual for FER-2013; UF1, UAR and calibration error as in `evaluation.metrics`; the log loss is the mean of minus the
+natural logarithm of the true class's probability. Where a file holds test parts beside its Training part, Training is
+left out: the networks were trained on it. Pictures are not checked for being near copies of training pictures.
 """
 
 from __future__ import annotations
