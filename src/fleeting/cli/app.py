@@ -19,6 +19,7 @@ import typer
 from fleeting.cli.analyse import analyse
 from fleeting.cli.benchmark import benchmark
 from fleeting.cli.calibrate import calibrate
+from fleeting.cli.data import data
 from fleeting.cli.demo import demo
 from fleeting.cli.evaluate import evaluate
 from fleeting.cli.frame_progress import CLEAR
@@ -75,6 +76,7 @@ app.command()(magnify)
 app.command()(demo)
 app.command()(synthesise)
 app.command("synthesize", hidden=True)(synthesise)
+app.add_typer(data, name="data")
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object) -> None:

@@ -29,6 +29,8 @@ class DataSet:
         Published numbers; None where they are not stated here.
     emotions, types
         Published clips per emotion and per type.
+    parts
+        Of a set made of others: published clips per emotion of each.
     people
         Data set whose people these are: SAMM Long Videos shows those of SAMM, so a split must not part them.
     arrays
@@ -42,6 +44,7 @@ class DataSet:
     subjects: int | None = None
     emotions: Mapping[str, int] = field(default_factory=dict)
     types: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     people: str = ""
     arrays: str = ""
 
@@ -122,6 +125,11 @@ DATASETS: dict[str, DataSet] = {
         clips=442,
         subjects=68,
         emotions={"negative": 250, "positive": 109, "surprise": 83},
+        parts={
+            "casme2": {"negative": 88, "positive": 32, "surprise": 25},
+            "samm": {"negative": 92, "positive": 26, "surprise": 15},
+            "smic": {"negative": 70, "positive": 51, "surprise": 43},
+        },
         arrays="flow",
     ),
     "fer2013": DataSet(
