@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fleeting.errors import DataError
+from fleeting.evaluation.megc import Marked, public_script, spotting_scores, strs
+
+TRUTH = [
+    Marked("A", "1", 0, 19, "negative"),
+    Marked("A", "1", 20, 39, "positive"),
+    Marked("A", "3", 0, 9, "negative"),
+    Marked("A", "3", 100, 109, "surprise"),
+    Marked("B", "1", 0, 9, "surprise"),
+]
+SPOTTED = [
+    Marked("A", "1", 0, 39, "positive"),  # IoU exactly .5 with both
+    Marked("A", "2", 0, 9, "negative"),  # nothing is marked in this video
+    Marked("A", "3", 0, 9, "negative"),
+    Marked("A", "3", 100, 109, "negative"),
+]
+
+
+def test_correct_scores_by_hand() -> None:
+    found = strs(TRUTH, SPOTTED)
+    # One of the first two, and both of video 3, are hit; video 2 is a false alarm; the other one and B are missed.
+    assert found["spotting"]["true_positives"] == 3
+    assert found["spotting"]["false_positives"] == 1
+    assert found["spotting"]["false_negatives"] == 2
+    assert found["spotting"]["f1"] == pytest.approx(2 / 3)
+    # negative as positive, negative as negative, surprise as negative: F1 1/2, 0, 0; recall 1/2, none, 0.
+    assert found["analysis"]["events"] == 3
+    assert found["analysis"]["f1"] == pytest.approx(1 / 6)
+    assert found["analysis"]["uar"] == pytest.approx(1 / 4)
+    assert found["analysis"]["accuracy"] == pytest.approx(1 / 3)
+    assert found["strs"] == pytest.approx(1 / 9)
+
+
+def test_the_public_script_by_hand() -> None:
+    found = public_script(TRUTH, SPOTTED)
+    # The long one hits both, video 2 and subject B do not count.
+    assert found["spotting"]["true_positives"] == 4
+    assert found["spotting"]["false_positives"] == 0
+    assert found["spotting"]["false_negatives"] == 0
+    assert found["spotting"]["f1"] == 1
+    # negative P 1/2 R 1/2, positive P 1/2 R 1, surprise 0: mean P 1/3, mean R 1/2.
+    assert found["analysis"]["f1"] == pytest.approx(2 / 5)
+    assert found["analysis"]["uf1"] == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
+    assert found["analysis"]["uar"] == pytest.approx(1 / 3), "its UAR is the mean precision; the mean recall is 1/2"
+    assert found["strs"] == pytest.approx(2 / 5)
+
+
+def test_the_example_that_comes_with_the_public_script() -> None:
+    """https://github.com/genbing99/STRS-Metric, README: STRS 0.2."""
+    truth = [
+        Marked("1", "EP02_01f", 45, 85, "happiness"),
+        Marked("1", "EP03_02", 130, 160, "others"),
+        Marked("1", "EP04_02", 20, 75, "others"),
+        Marked("2", "EP01_11f", 45, 95, "repression"),
+        Marked("2", "EP02_04f", 30, 140, "repression"),
+    ]
+    spotted = [
+        Marked("1", "EP02_01f", 10, 70, "happiness"),
+        Marked("1", "EP03_02", 100, 170, "others"),
+        Marked("1", "EP04_02", 0, 70, "others"),
+        Marked("2", "EP01_11f", 20, 90, "happiness"),
+        Marked("2", "EP02_04f", 70, 140, "happiness"),
+    ]
+    assert public_script(truth, spotted)["strs"] == pytest.approx(0.2)
+    # Rightly, the class happiness was answered twice in vain (F1 0): the mean of F1s 0, 1, 0 is 1/3 as well.
+    assert strs(truth, spotted)["strs"] == pytest.approx(0.2)
+
+
+def test_a_perfect_answer_of_one_class_is_lost_on_the_public_script() -> None:
+    truth = [Marked("A", "1", 0, 9, "negative"), Marked("A", "1", 50, 59, "negative")]
+    assert strs(truth, truth)["strs"] == 1
+    assert public_script(truth, truth)["strs"] is None
+
+
+def test_emotions_may_be_chosen() -> None:
+    found = strs(TRUTH, SPOTTED, emotions=("negative", "positive"))
+    assert found["analysis"]["events"] == 2
+    assert found["analysis"]["f1"] == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_nothing_spotted_or_marked() -> None:
+    assert strs(TRUTH, [])["spotting"]["f1"] == 0
+    assert strs(TRUTH, [])["strs"] is None
+    assert strs([], SPOTTED)["spotting"]["false_positives"] == 4
+    assert public_script([], SPOTTED)["spotting"]["f1"] == 0
+    assert public_script([], SPOTTED)["strs"] is None
+
+
+def test_micro_macro_and_all_by_hand() -> None:
+    truth = [Marked("A", "1", 0, 9), Marked("A", "1", 50, 149, kind="macro"), Marked("A", "2", 0, 99, kind="macro")]
+    spotted = [Marked("A", "1", 0, 9), Marked("A", "1", 30, 39), Marked("A", "1", 50, 129, kind="macro")]
+    found = spotting_scores(truth, spotted)
+    assert found["micro"]["f1"] == pytest.approx(2 / 3)
+    assert found["macro"]["f1"] == pytest.approx(2 / 3)
+    assert found["all"]["true_positives"] == 2
+    assert found["all"]["f1"] == pytest.approx(4 / 6)
+    # A micro-expression is not found by a macro-expression in its place.
+    assert spotting_scores(truth[:1], [Marked("A", "1", 0, 9, kind="macro")])["all"]["true_positives"] == 0
+    # Nor by one of another subject or video of the same name.
+    for other in (Marked("B", "1", 0, 9), Marked("A", "2", 0, 9)):
+        assert spotting_scores(truth[:1], [other])["micro"]["true_positives"] == 0
+
+
+def test_iou_of_exactly_a_half_counts_and_the_best_pair_first() -> None:
+    assert strs([Marked("A", "1", 0, 9)], [Marked("A", "1", 0, 19)])["spotting"]["true_positives"] == 1
+    assert strs([Marked("A", "1", 0, 9)], [Marked("A", "1", 0, 20)])["spotting"]["true_positives"] == 0
+    truth = [Marked("A", "1", 0, 19, "x")]
+    both = [Marked("A", "1", 0, 14, "y"), Marked("A", "1", 0, 18, "x")]
+    assert strs(truth, both)["analysis"]["accuracy"] == 1
+    assert strs(truth, both)["spotting"]["false_positives"] == 1
+
+
+def test_analysis_equals_scikit_learn() -> None:
+    oracle = pytest.importorskip("sklearn.metrics", reason="needs the research extra")
+    rng = np.random.default_rng(0)
+    words = np.array(["negative", "positive", "surprise"])
+    truth = [Marked("A", str(i), 0, 9, str(words[k])) for i, k in enumerate(rng.integers(0, 3, 60))]
+    spotted = [Marked("A", str(i), 0, 9, str(words[k])) for i, k in enumerate(rng.integers(0, 3, 60))]
+    pair = [t.emotion for t in truth], [s.emotion for s in spotted]
+    found = strs(truth, spotted)
+    assert found["analysis"]["f1"] == pytest.approx(oracle.f1_score(*pair, average="macro"))
+    assert found["analysis"]["uar"] == pytest.approx(oracle.balanced_accuracy_score(*pair))
+    assert found["analysis"]["accuracy"] == pytest.approx(oracle.accuracy_score(*pair))
+    script = public_script(truth, spotted)["analysis"]
+    assert script["uar"] == pytest.approx(oracle.precision_score(*pair, average="macro"))
+    assert script["uf1"] == pytest.approx(oracle.f1_score(*pair, average="macro"))
+
+
+def test_an_impossible_interval() -> None:
+    with pytest.raises(DataError, match="an offset that is not before the onset; got 9 to 3 in A/1"):
+        Marked("A", "1", 9, 3)
