@@ -32,13 +32,14 @@ ALLOWED: dict[str, set[str]] = {
     "training": FACES | {"motion", "spotting", "datasets", "synthesis", "models"},
     "evaluation": FACES | {"motion", "spotting", "datasets", "synthesis", "models", "training", "scale"},
     "inference": FACES | {"motion", "spotting", "synthesis"},
+    "explain": FACES,
     "report": FOUNDATION | {"motion"},
     "export": FOUNDATION,
 }
 ABOVE = (
     FACES
     | {"motion", "spotting", "synthesis", "datasets", "models", "training", "evaluation", "inference"}
-    | {"report", "export", "scale"}
+    | {"explain", "report", "export", "scale"}
 )
 ALLOWED["results"] = FOUNDATION
 ALLOWED["api"] = ABOVE | {"results"}
