@@ -12,6 +12,7 @@ from fleeting.motion.registration import Registration, compose, crop_shift, inve
 from fleeting.motion.rigid_motion import depth, estimate_rigid
 from fleeting.records import REGIONS
 from fleeting.spotting.cells import cells_of
+from fleeting.spotting.measurements import MeasurementLog
 from fleeting.spotting.region_motion import RegionMotion
 
 
@@ -145,3 +146,27 @@ def test_a_quick_head_movement_is_followed() -> None:
     ]
     place = np.stack([s.displacement for s in samples])
     assert np.abs(place - place[:1]).max() < 1.0
+
+
+def test_at_high_frame_rates_every_second_frame_is_measured_and_the_others_lie_between() -> None:
+    pictures = frames_with(3.0)
+    motion, log = RegionMotion(), MeasurementLog(0)
+    for i, (picture, points) in enumerate(pictures):
+        seen = face(points)
+        log.add(i, seen, motion.update(i / 200, picture, seen, 0 if i < 31 else 1))
+    assert log.held == [i % 2 == 1 for i in range(31)] + [i % 2 == 0 for i in range(31, 60)]
+    place = log.collect(np.arange(60) / 200)
+    assert np.allclose(place.displacement[11], (place.displacement[10] + place.displacement[12]) / 2, atol=1e-5)
+    assert np.allclose(place.transform[11], (place.transform[10] + place.transform[12]) / 2, atol=1e-4)
+    assert np.isfinite(place.displacement).all()
+    # Of a held frame at the very beginning nothing is known but what it held.
+    later = log.since(21).collect(np.arange(39) / 200)
+    assert np.array_equal(later.displacement[1:], place.displacement[22:])
+
+
+def test_up_to_150_frames_a_second_all_are_measured() -> None:
+    motion = RegionMotion()
+    samples = [
+        motion.update(i / 150, picture, face(points), 0) for i, (picture, points) in enumerate(frames_with(0.0)[:6])
+    ]
+    assert not any(s.held for s in samples)

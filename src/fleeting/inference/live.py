@@ -191,7 +191,7 @@ class LiveAnalysis:
                 crops.popleft()
 
     def _transform(self, log: MeasurementLog) -> npt.NDArray[np.float64]:
-        last = MeasurementLog(log.face, [0], log.rows[-1:], log.runs[-1:]).collect(np.zeros(1)).transform[0]
+        last = log.since(log.frames[-1]).collect(np.zeros(1)).transform[0]
         width = self.settings.motion.crop_width
         return last if width == CANONICAL_WIDTH else rescaled(last, CANONICAL_WIDTH / width)
 
@@ -218,7 +218,7 @@ class LiveAnalysis:
         times = self._look.time_s
         first, last = max(event.onset_s - RATE_MARGIN_S, times[0]), min(event.offset_s + RATE_MARGIN_S, times[-1])
         within = int(np.searchsorted(times, last, "right") - np.searchsorted(times, first))
-        return (within - 1) / max(last - first, 1e-6)
+        return (within - 1) / max(float(last - first), 1e-6)
 
     def _faces(self) -> list[int]:
         """Faces that are told of: the one that was largest and longest in view, or all."""
@@ -232,9 +232,7 @@ class LiveAnalysis:
         """Events of the last seconds of one face, with frames and seconds of the recording."""
         times = self._look.time_s
         first = int(np.searchsorted(times, times[-1] - WINDOW_S))
-        log = self._look.logs[face]
-        start = int(np.searchsorted(log.frames, first))
-        part = MeasurementLog(face, [f - first for f in log.frames[start:]], log.rows[start:], log.runs[start:])
+        part = self._look.logs[face].since(first)
         if not part.frames:
             return []
         events = spot(part.collect(times[first:]), self.settings.spotting)[0]

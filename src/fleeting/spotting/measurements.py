@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -63,11 +64,13 @@ class MeasurementLog:
     frames: list[int] = field(default_factory=list)
     rows: list[npt.NDArray[np.float32]] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
+    held: list[bool] = field(default_factory=list)
 
     def add(self, frame: int, landmarks: Landmarks, sample: RegionSample) -> None:
         """Note one frame."""
         self.frames.append(frame)
         self.runs.append(sample.run)
+        self.held.append(sample.held)
         self.rows.append(
             np.concatenate(
                 [
@@ -81,13 +84,22 @@ class MeasurementLog:
             ).astype(np.float32)
         )
 
+    def since(self, frame: int) -> MeasurementLog:
+        """Return what was noted from a frame on, as if the video began with it."""
+        start = bisect.bisect_left(self.frames, frame)
+        frames = [f - frame for f in self.frames[start:]]
+        return MeasurementLog(self.face, frames, self.rows[start:], self.runs[start:], self.held[start:])
+
     def collect(self, time_s: Array) -> Measurements:
-        """Return what was noted, on all frames of the video, whose times are given."""
+        """Return what was noted, on all frames of the video, whose times are given.
+
+        The motion in frames whose sample was held lies on the line between the measured ones around them.
+        """
         n, c = len(time_s), len(CELL_REGION)
         table = np.full((n, 2 * c + 6 + 1 + 2 + 1 + 3), np.nan, np.float32)
         run = np.full(n, -1, np.int32)
         if self.frames:
-            table[self.frames] = np.stack(self.rows)
+            table[self.frames] = self._between(np.stack(self.rows), np.asarray(time_s)[self.frames])
             run[self.frames] = self.runs
         parts = np.split(table, np.cumsum([2 * c, 6, 1, 2, 1]), axis=1)
         return Measurements(
@@ -101,3 +113,20 @@ class MeasurementLog:
             mouth_opening=parts[4][:, 0],
             pose=parts[5],
         )
+
+    def _between(self, rows: npt.NDArray[np.float32], time_s: Array) -> npt.NDArray[np.float32]:
+        held, run = np.array(self.held, bool), np.array(self.runs)
+        if not held.any():
+            return rows
+        known = np.flatnonzero(~held)
+        places = np.flatnonzero(held)
+        after = np.searchsorted(known, places)
+        inside = (after > 0) & (after < len(known))
+        places, after = places[inside], after[inside]
+        first, last = known[after - 1], known[after]
+        same = run[first] == run[last]
+        places, first, last = places[same], first[same], last[same]
+        share = ((time_s[places] - time_s[first]) / (time_s[last] - time_s[first])).astype(np.float32)[:, None]
+        moved = slice(0, 2 * len(CELL_REGION) + 7)
+        rows[places, moved] = rows[first, moved] + share * (rows[last, moved] - rows[first, moved])
+        return rows
