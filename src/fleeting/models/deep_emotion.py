@@ -88,11 +88,12 @@ class DeepEmotion(nn.Module):
 
     def transform(self, maps: Tensor, faces: Tensor) -> Tensor:
         """Warp feature maps (n, 10, 9, 9) by the affine maps that the localisation network reads from the pictures."""
-        affine = self.affine(self.localisation(faces)).reshape(-1, 2, 3).to(maps.dtype)
+        affine = self.affine(self.localisation(faces)).float().reshape(-1, 2, 1, 3)
         cells = self.cells
         assert isinstance(cells, Tensor)
-        grid = torch.matmul(cells.to(maps.dtype), affine.transpose(1, 2)).reshape(-1, 9, 9, 2)
-        return nn.functional.grid_sample(maps, grid, align_corners=True)
+        # Written out instead of as a matrix product, whose places autocast would round to bfloat16.
+        grid = (affine * cells).sum(3).transpose(1, 2).reshape(-1, 9, 9, 2)
+        return nn.functional.grid_sample(maps.float(), grid, align_corners=True)
 
     def forward(self, faces: Tensor) -> Tensor:
         """Return logits (n, 7) for standardised pictures (n, 1, 48, 48)."""
