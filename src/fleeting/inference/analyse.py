@@ -105,7 +105,7 @@ def analyse_video(
         signals: list[Signals] = []
         measured: dict[int, Measurements] = {}
         for track in chosen:
-            measured[track.id] = seen.logs[track.id].collect(time_s)
+            measured[track.id] = seen.logs.pop(track.id).collect(time_s)
             found, curves = spot(measured[track.id], settings.spotting)
             events += found
             signals.append(curves)

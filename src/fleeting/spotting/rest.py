@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Real = npt.NDArray[Any]
+"""float32 or float64, as given: a long recording's displacements are kept in single precision."""
 
 MEDIAN_HZ = 50.0
 """Rate at which running medians are taken: rest changes slowly, and a median costs its window in every sample."""
 
 
+MOST_HZ = 100.0
+"""Rate of the signals that are spotted in, at most (up to 150 where the frame rate is no multiple of it)."""
+
+
+def sample_period(time_s: Array) -> float:
+    """Seconds between the signals' samples: the median frame period, or several of them at high frame rates."""
+    period = float(np.median(np.diff(time_s)))
+    return period * max(1, int(1.02 / (MOST_HZ * period)))
+
+
 def uniform_times(time_s: Array) -> Array:
-    """Evenly spaced times over a stretch of frames, at its median frame period, (m,)."""
+    """Evenly spaced times over a stretch of frames, `sample_period` apart, (m,)."""
     if len(time_s) < 2:
         return time_s.copy()
-    period = float(np.median(np.diff(time_s)))
+    period = sample_period(time_s)
     return np.asarray(time_s[0] + period * np.arange(int(np.floor((time_s[-1] - time_s[0]) / period + 0.5)) + 1))
 
 
-def resample(values: npt.NDArray[np.floating], time_s: Array, grid_s: Array) -> Array:
-    """Linear interpolation over time of every column, (n, ...) to (m, ...)."""
-    flat = np.asarray(values, np.float64).reshape(len(values), -1)
-    columns = [np.interp(grid_s, time_s, column) for column in flat.T]
-    return np.stack(columns, axis=1).reshape(len(grid_s), *values.shape[1:])
+def resample(values: npt.NDArray[np.floating], time_s: Array, grid_s: Array) -> Real:
+    """Linear interpolation over time of every column, (n, ...) to (m, ...), in the precision given."""
+    flat = values.reshape(len(values), -1)
+    return _columns(grid_s, time_s, flat).reshape(len(grid_s), *values.shape[1:])
 
 
-def smooth(values: Array, sigma: float) -> Array:
+def _columns(places: Array, known: Array, flat: npt.NDArray[np.floating]) -> Real:
+    done = np.empty((len(places), flat.shape[1]), flat.dtype)
+    for column in range(flat.shape[1]):
+        done[:, column] = np.interp(places, known, flat[:, column])
+    return done
+
+
+def smooth(values: Real, sigma: float) -> Real:
     """Gaussian smoothing along the first axis; `sigma` in samples, edges repeated."""
     if sigma < 0.3:
         return values
     flat = np.ascontiguousarray(values.reshape(len(values), -1))
     size = 2 * int(np.ceil(3 * sigma)) + 1
     kernel = cv2.getGaussianKernel(size, sigma)
-    done = cv2.sepFilter2D(flat, cv2.CV_64F, np.ones((1, 1)), kernel, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(done, np.float64).reshape(values.shape)
+    done = cv2.sepFilter2D(flat, -1, np.ones((1, 1)), kernel, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(done).reshape(values.shape)
 
 
-def running_median(values: Array, period_s: float, window_s: float) -> Array:
+def running_median(values: Real, period_s: float, window_s: float) -> Real:
     """Take the running median over a window in seconds, centred on each sample.
 
     A movement shorter than half of the window leaves the median at rest; a lasting change of position moves it along.
@@ -73,11 +93,10 @@ def running_median(values: Array, period_s: float, window_s: float) -> Array:
             )
     if step == 1:
         return rest.reshape(values.shape)
-    places = np.arange(count) * step
-    full = [np.interp(np.arange(len(flat)), places, column) for column in rest.T]
-    return np.stack(full, axis=1).reshape(values.shape)
+    places = np.arange(count, dtype=np.float64) * step
+    return _columns(np.arange(len(flat), dtype=np.float64), places, rest).reshape(values.shape)
 
 
-def robust_deviation(values: Array) -> Array:
+def robust_deviation(values: Real) -> Real:
     """Return the standard deviation that follows from the median absolute deviation from rest, along the first axis."""
     return np.asarray(1.4826 * np.median(np.abs(values), axis=0))

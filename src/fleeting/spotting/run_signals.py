@@ -10,7 +10,16 @@ from fleeting.settings import SpottingSettings
 from fleeting.spotting.blinks import closure, find_blinks
 from fleeting.spotting.cells import CELL_REGION, cells_of
 from fleeting.spotting.measurements import Measurements
-from fleeting.spotting.rest import Array, resample, robust_deviation, running_median, smooth, uniform_times
+from fleeting.spotting.rest import (
+    Array,
+    Real,
+    resample,
+    robust_deviation,
+    running_median,
+    sample_period,
+    smooth,
+    uniform_times,
+)
 
 MICRO_REST_S = 1.3
 """Window of the rest position for micro-expressions: more than twice the longest one."""
@@ -61,13 +70,13 @@ class RunSignals:
         self.first = frames.start
         self.time_s = measured.time_s[frames]
         self.grid = uniform_times(self.time_s)
-        self.period = float(np.median(np.diff(self.time_s)))
+        self.period = sample_period(self.time_s)
         sigma = settings.smoothing_s / self.period
         place = resample(measured.displacement[frames], self.time_s, self.grid)
         place = smooth(place, sigma)
         self.quick = place - running_median(place, self.period, MICRO_REST_S)
         self.slow = place - _long_rest(place, self.period, 2 * settings.max_macro_s)
-        del place  # 736 bytes a frame: in a long recording, copies of it are most of the memory
+        del place  # 368 bytes a sample: in a long recording, copies of it are most of the memory
         eyes = resample(measured.eye_opening[frames], self.time_s, self.grid)
         self.closed = smooth(closure(eyes, self.period), sigma / 2)
         lids = [self.quick[:, cells_of(name), 1].mean(axis=1) for name in ("left_lid", "right_lid")]
@@ -115,7 +124,7 @@ def _head(measured: Measurements, frames: slice) -> npt.NDArray[np.float64]:
     return np.concatenate(parts, axis=1).astype(np.float64)
 
 
-def _long_rest(place: Array, period_s: float, window_s: float) -> Array:
+def _long_rest(place: Real, period_s: float, window_s: float) -> Real:
     """Rest for macro-expressions: the running median where the run is long enough to know it, else its beginning."""
     if len(place) * period_s >= window_s:
         return running_median(place, period_s, window_s)
