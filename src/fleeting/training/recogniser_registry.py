@@ -11,6 +11,9 @@ from fleeting.training.contract import Recogniser
 RECOGNISERS: dict[str, tuple[str, str]] = {
     "linear-svm": ("fleeting.training.linear_svm", "LinearSvm"),
     "linear-half-face": ("fleeting.training.half_face", "HalfFace"),
+    "lbp-top": ("fleeting.training.lbp_top", "LbpTop"),
+    "mdmo": ("fleeting.training.mdmo", "Mdmo"),
+    "mdmo-flow-image": ("fleeting.training.mdmo", "FlowImageDirections"),
     "shipped": ("fleeting.training.shipped", "Shipped"),
 }
 """Module and class (or function) that gives the recogniser when it is called without arguments; imported only when it
