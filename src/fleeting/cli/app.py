@@ -19,12 +19,14 @@ import typer
 from fleeting.cli.analyse import analyse
 from fleeting.cli.benchmark import benchmark
 from fleeting.cli.calibrate import calibrate
+from fleeting.cli.compare import compare
 from fleeting.cli.data import data
 from fleeting.cli.demo import demo
 from fleeting.cli.evaluate import evaluate
 from fleeting.cli.frame_progress import CLEAR
 from fleeting.cli.live import live
 from fleeting.cli.magnify import magnify
+from fleeting.cli.prepare import prepare
 from fleeting.cli.probe import probe
 from fleeting.cli.report import report
 from fleeting.cli.synthesise import synthesise
@@ -71,12 +73,14 @@ app.command()(report)
 app.command()(train)
 app.command()(evaluate)
 app.command()(benchmark)
+app.command()(compare)
 app.command()(live)
 app.command()(magnify)
 app.command()(demo)
 app.command()(synthesise)
 app.command("synthesize", hidden=True)(synthesise)
 app.add_typer(data, name="data")
+app.command()(prepare)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object) -> None:
