@@ -11,6 +11,7 @@ import numpy as np
 from fleeting.inference.quiet_moments import Quiet
 from fleeting.records import Signals
 from fleeting.settings import SpottingSettings
+from fleeting.spotting.spot import LEAST_SCORE
 
 VERDICTS = ("poor", "fair", "good")
 
@@ -81,7 +82,7 @@ def limits(
     signals
         For the noise of each region.
     settings
-        For the threshold.
+        For the smallest displacement that is looked at.
     quiet
         For how much the head moves.
     iod_px
@@ -90,11 +91,11 @@ def limits(
     said = [f"1 % of the eye distance is {iod_px / 100:.2g} px in this recording."]
     noise = float(np.nanmedian(signals.noise)) if np.isfinite(signals.noise).any() else math.nan
     if math.isfinite(noise):
-        needed = max(settings.threshold * noise, settings.min_displacement_percent_iod)
+        needed = max(LEAST_SCORE * noise, settings.min_displacement_percent_iod)
         said.append(
             f"At rest the face is measured to {number(noise)} % (standard deviation, the middle one of the "
-            f"regions): a part of the face must move by {number(needed)} % on the mean of its area to be reported. Its "
-            "largest displacement is larger than that average."
+            f"regions): a part of the face must move by at least {number(needed)} % on the mean of its area to be "
+            "reported. Its largest displacement is larger than that average."
         )
     for verdict in VERDICTS:
         for name in LIMITING if verdict != "good" else SMOOTHED:
