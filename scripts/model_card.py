@@ -245,6 +245,15 @@ def _flow() -> list[Figure]:
     ]
 
 
+def _expression() -> list[Figure]:
+    found = results("expression")
+    if found is None:
+        return []
+    value = " / ".join(f"{row['accuracy']:.1%}" for row in found["networks"].values())
+    names = " / ".join(f"`{name}`" for name in found["networks"])
+    return [Figure(f"Expression of a face picture (7 classes), {names}", value, found["protocol"], found["command"])]
+
+
 def _startup() -> list[Figure]:
     found, command = results("startup"), "python benchmarks/startup.py"
     if found is None:
@@ -257,7 +266,7 @@ def _startup() -> list[Figure]:
 
 def figures() -> list[Figure]:
     """All rows of the README's table."""
-    return [*_recogniser(), *_spotting(), *_landmarks(), *_faces(), *_flow(), *_startup()]
+    return [*_recogniser(), *_spotting(), *_landmarks(), *_faces(), *_expression(), *_flow(), *_startup()]
 
 
 def figures_block() -> str:

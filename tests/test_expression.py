@@ -190,7 +190,7 @@ def test_the_faithful_network_learns_200_faces(data: Path) -> None:
     rows = expression.labelled(faces, recipe, CPU)
     generator = torch.Generator().manual_seed(0)
     losses = [
-        trainer.learn(rows, batch, generator)
+        float(trainer.learn(rows, batch, generator))
         for _ in range(6)
         for batch in expression.batches(len(rows), recipe.batch, generator)
     ]

@@ -115,8 +115,8 @@ class Trainer:
         way = min((self.step - warm) / max(total - warm, 1), 1.0)
         return self.recipe.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * way)) / 2)
 
-    def learn(self, data: Labelled, rows: Tensor, generator: torch.Generator) -> float:
-        """Take one optimiser step on changed copies of the given rows, and return the loss."""
+    def learn(self, data: Labelled, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Take one optimiser step on changed copies of the given rows, and return the loss, on the device."""
         recipe = self.recipe
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
@@ -139,7 +139,7 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         self._average()
-        return float(loss.detach())
+        return loss.detach()  # not as a number: reading it would make a GPU wait after every step
 
     def _loss(self, faces: Tensor, targets: Tensor, votes: Tensor) -> Tensor:
         faces = faces.contiguous(memory_format=torch.channels_last)
@@ -244,7 +244,7 @@ def fit(trainer: Trainer, train_set: Labelled, validation: Labelled, *, out: Pat
         row = {
             "epoch": trainer.epoch,
             "seconds": round(time.perf_counter() - started, 1),
-            "loss": round(float(np.mean(losses)), 4),
+            "loss": round(float(torch.stack(losses).float().mean()), 4),
             "validation_accuracy": round(float((logits.argmax(1) == truth).mean()), 4),
             "validation_log_loss": round(float(cross_entropy_of(logits, truth)), 4),
         }
@@ -274,6 +274,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     check(chosen)
     device = choose_device(chosen.device)
     torch.set_num_threads(chosen.threads)
+    torch.backends.cudnn.deterministic = True  # what is left on CUDA is the order of sums in the transformer's gradient
     faces = fer2013.read(data / chosen.data if chosen.data else data)
     split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
     log.info("%s on %s: %d to train, %d to validate", chosen.network, device, len(split.train), len(split.validation))

@@ -179,6 +179,7 @@ def ship(
             "trained on": len(split.train),
             "chosen on": len(split.validation),
             "left out, byte-identical to test pictures": len(split.dropped),
+            "validation_percent": recipe.validation_percent,
         },
         "recipe": f"recipes/{trained_from.name}",
         "command": f"fleeting train recipes/{trained_from.name} --data ../shared/data --out runs/{trained_from.stem}",

@@ -1,0 +1,185 @@
+"""Where the expression networks look, by class: ``python benchmarks/expression_maps.py --data ../shared/data``.
+
+Occlusion maps (8 x 8, stride 2) of validation faces that the network names rightly and whose 68 points are found, at
+most 24 per class and nearly frontal. Every map is split among the parts of its own face; a density of 1 means that
+covering the part costs as much probability as covering any other place. Averages per class with a 95 % bootstrap
+interval over faces. The check: the same network with the numbers of each of its weight tensors shuffled must not show
+such a pattern. Maps are drawn on the mean shape of the faces. Writes ``results/expression_maps.json``, ``.md`` and
+``.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fleeting import weights
+from fleeting.datasets import fer2013
+from fleeting.evaluation.expression import NETWORKS
+from fleeting.explain.occlusion import Answers, network_answers, occlusion_map
+from fleeting.explain.regions import region_shares
+from fleeting.faces.landmarks import LandmarkNet
+from fleeting.labels import SEVEN_CLASSES
+from fleeting.records import FaceBox
+
+RESULTS = Path(__file__).resolve().parent / "results"
+PARTS = ("mouth", "eyes", "brows", "nose", "elsewhere")
+WHOLE = FaceBox(4, 8, 40, 40, 1.0)
+"""Where the points of a FER-2013 face lie, roughly; the landmark network then looks again from the points it found."""
+
+SHUFFLED = "expression, weights shuffled"
+LARGEST_YAW = 20.0
+
+
+def found_points(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 68, 2) of tight face crops, and whether each is a nearly frontal face."""
+    network = LandmarkNet()
+    points, good = np.zeros((len(pictures), 68, 2)), np.zeros(len(pictures), bool)
+    for i, face in enumerate(pictures):
+        first = network(face, [WHOLE])[0]
+        second = network.from_points(face, [first.points])[0]
+        points[i] = second.points
+        good[i] = second.score > 0.9 and abs(float(second.pose[0])) < LARGEST_YAW
+    return points, good
+
+
+def shuffled_answers(name: str, *, seed: int = 0) -> Answers:
+    """Return the shipped network with the numbers of each weight tensor in another order."""
+    import onnx
+    import onnxruntime
+    from onnx import numpy_helper
+
+    model = onnx.load(str(weights.folder() / f"{name}.onnx"))
+    rng = np.random.default_rng(seed)
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype in (np.float16, np.float32) and values.size > 1:
+            mixed = rng.permutation(values.ravel()).reshape(values.shape)
+            tensor.CopyFrom(numpy_helper.from_array(mixed, tensor.name))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return lambda faces: session.run(None, {"faces": faces})[0]
+
+
+def chosen_faces(answers: Answers, faces: fer2013.FacePictures, good: np.ndarray, most: int) -> dict[int, np.ndarray]:
+    """Rows of each class that are named rightly and have good points, at most `most` of a class."""
+    answered = np.concatenate([answers(faces.pictures[i : i + 64]).argmax(1) for i in range(0, len(faces), 64)])
+    right = good & (answered == faces.label)
+    return {k: np.flatnonzero(right & (faces.label == k))[:most] for k in range(len(SEVEN_CLASSES))}
+
+
+def interval(values: np.ndarray, *, draws: int = 1000) -> list[float]:
+    """95 % bootstrap interval of the mean."""
+    rng = np.random.default_rng(0)
+    means = values[rng.integers(0, len(values), (draws, len(values)))].mean(1)
+    return [float(np.quantile(means, q)) for q in (0.025, 0.975)]
+
+
+def onto(values: np.ndarray, points: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Move a map from one face onto the mean shape."""
+    matrix, _ = cv2.estimateAffinePartial2D(points[17:].astype(np.float32), mean[17:].astype(np.float32))
+    return cv2.warpAffine(values, matrix, (fer2013.SIZE, fer2013.SIZE), flags=cv2.INTER_LINEAR)
+
+
+def measure_network(
+    answers: Answers, faces: fer2013.FacePictures, points: np.ndarray, rows: dict[int, np.ndarray], mean: np.ndarray
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Figures and mean maps by class; the class that is explained is the face's label."""
+    figures: dict[str, Any] = {}
+    maps: dict[str, np.ndarray] = {}
+    for k, name in enumerate(SEVEN_CLASSES):
+        densities: list[list[float]] = []
+        moved: list[np.ndarray] = []
+        for row in rows[k]:
+            found = occlusion_map(answers, faces.pictures[row], target=k)
+            if found.fall.max() <= 0:
+                continue
+            shares = region_shares(found.fall, points[row])
+            densities.append([shares[part].density for part in PARTS])
+            moved.append(onto(np.maximum(found.fall, 0) / found.fall.max(), points[row], mean))
+        if not densities:
+            continue
+        table = np.array(densities)
+        figures[name] = {
+            "faces": len(table),
+            **{
+                part: {"density": float(table[:, i].mean()), "interval": interval(table[:, i])}
+                for i, part in enumerate(PARTS)
+            },
+        }
+        maps[name] = np.mean(moved, 0)
+    return figures, maps
+
+
+def table(found: dict[str, Any]) -> str:
+    """Markdown of the results."""
+    lines = [
+        "# Where the expression networks look",
+        "",
+        f"By `{found['command']}`. Density of the occlusion map in each part of the face (1: as much as anywhere),",
+        "mean and 95 % interval over faces.",
+    ]
+    for name, figures in found["networks"].items():
+        lines += ["", f"## {name}", "", "| | faces | " + " | ".join(PARTS) + " |", "|---" * (len(PARTS) + 2) + "|"]
+        for kind, row in figures.items():
+            cells = [
+                f"{row[p]['density']:.2f} [{row[p]['interval'][0]:.2f}, {row[p]['interval'][1]:.2f}]" for p in PARTS
+            ]
+            lines.append(f"| {kind} | {row['faces']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def figure(maps: dict[str, dict[str, np.ndarray]], face: np.ndarray, path: Path) -> None:
+    """Mean maps by class over the mean face."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(len(maps), len(SEVEN_CLASSES), figsize=(2 * len(SEVEN_CLASSES), 2.2 * len(maps)))
+    for line, (network, found) in zip(axes, maps.items(), strict=True):
+        for axis, name in zip(line, SEVEN_CLASSES, strict=True):
+            axis.imshow(face, cmap="gray")
+            if name in found:
+                axis.imshow(found[name], cmap="inferno", alpha=0.55)
+            axis.set(xticks=[], yticks=[], title=name)
+        line[0].set_ylabel(network)
+    plt.tight_layout()
+    plt.savefig(path, dpi=80)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of fer2013_training_publictest.npz")
+    parser.add_argument("--faces", type=int, default=24, help="at most so many of a class")
+    chosen = parser.parse_args()
+    faces = fer2013.read(chosen.data / "fer2013_training_publictest.npz")
+    percent = weights.card("expression")["pictures"]["validation_percent"]
+    faces = faces.select(fer2013.training_rows(faces, validation_percent=percent).validation)
+    points, good = found_points(faces.pictures)
+    mean = points[good].mean(0)
+    moved = [onto(f.astype(np.float32), p, mean) for f, p in zip(faces.pictures[good], points[good], strict=True)]
+    networks: dict[str, Any] = {}
+    maps: dict[str, dict[str, np.ndarray]] = {}
+    for name in NETWORKS.values():
+        answers = network_answers(name)
+        rows = chosen_faces(answers, faces, good, chosen.faces)
+        networks[name], maps[name] = measure_network(answers, faces, points, rows, mean)
+        if name == "expression":
+            mixed = shuffled_answers(name)
+            networks[SHUFFLED], maps[SHUFFLED] = measure_network(mixed, faces, points, rows, mean)
+    found = {"command": "python benchmarks/expression_maps.py --data ../shared/data", "networks": networks}
+    (RESULTS / "expression_maps.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / "expression_maps.md").write_text(table(found), encoding="utf-8")
+    figure(maps, np.mean(moved, 0), RESULTS / "expression_maps.png")
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
