@@ -1,6 +1,6 @@
 """Measurements of many films whose movements are known, so that the spotter can be developed without filming again.
 
-    nice -n 10 python benchmarks/spotting_measurements.py --part train --clips 200 --out runs/spotting_dev
+    nice -n 10 python benchmarks/spotting_measurements.py --part train --clips 150 --out runs/spotting_train
 
 Of four clips one is clean, one severe and two varied; frame rates, sizes and people are drawn. Every film is deleted
 as soon as it has been measured; with ``--keep-films`` it stays. What is left of film 17:
@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--part", choices=sorted(FIRST_SEED), default="train", help="never the test people")
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("runs/spotting_dev"))
+    parser.add_argument("--out", type=Path, default=Path("runs/spotting_train"))
     parser.add_argument("--keep-films", action="store_true")
     parser.add_argument("--measure-only", action="store_true", help="measure kept films anew")
     options = parser.parse_args()

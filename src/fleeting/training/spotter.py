@@ -57,8 +57,8 @@ class SpotterRecipe:
     """
 
     task: str = "spotter"
-    films: str = "runs/spotting_dev"
-    validation: str = "runs/spotting_val"
+    films: str = "runs/spotting_train"
+    validation: str = "runs/spotting_validation"
     seed: int = 0
     variants: int = 8
     epochs: int = 20
