@@ -207,6 +207,9 @@ def test_snippets_run(number: int, desk: Path, monkeypatch: pytest.MonkeyPatch) 
     block = SNIPPETS[number]
     if '"clips"' in block.text and not (desk / "clips").exists():
         assert run("fleeting", "synthesise", "portrait.jpg", "--out", "clips", "--events", "1", *FILM, cwd=desk) == 0
+    if "own.npz" in block.text and not (desk / "own.npz").exists():
+        assert run("fleeting", "synthesise", "portrait.jpg", "--out", "clips", "--events", "1", *FILM, cwd=desk) == 0
+        assert run("fleeting", "prepare", "own=clips", "--out", "own.npz", cwd=desk) == 0
     exec(compile(block.text, block.page, "exec"), {})
 
 

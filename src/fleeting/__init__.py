@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fleeting.api import analyse, calibrate, evaluate
+    from fleeting.datasets.load import load_samples
+    from fleeting.datasets.samples import Samples
     from fleeting.errors import FleetingError, FleetingWarning
     from fleeting.records import Calibration, Event, FaceTrack, Interval, Timeline, VideoInfo
     from fleeting.settings import AnalyseSettings
@@ -19,6 +21,8 @@ _HOME = {
     "analyse": "api",
     "calibrate": "api",
     "evaluate": "api",
+    "load_samples": "datasets.load",
+    "Samples": "datasets.samples",
     "FleetingError": "errors",
     "FleetingWarning": "errors",
     "Calibration": "records",
@@ -38,11 +42,13 @@ __all__ = [
     "FleetingError",
     "FleetingWarning",
     "Interval",
+    "Samples",
     "Timeline",
     "VideoInfo",
     "analyse",
     "calibrate",
     "evaluate",
+    "load_samples",
 ]
 
 
