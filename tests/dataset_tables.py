@@ -105,11 +105,11 @@ def samm_long(root: Path) -> Path:
 
 def smic_table(root: Path) -> Path:
     rows: list[list[Any]] = [
-        ["Subject", "Filename", "FirstF", "OnsetF", "OffsetF", "Emotion"],
-        ["s01", "s1_ne_01", 28400, 28420, 28450, "negative"],
-        [1, "s1_po_01", 30000, 30001, 30020, "positive"],
-        ["s3", "s3_sur_02", 100, 110, 130, ""],
-        ["Frame numbers are those of the camera.", "", "", "", "", ""],
+        ["Subject", "Filename", "FirstF", "OnsetF", "OffsetF", "TotalMF1", "Onset2F", "Offset2F", "Emotion"],
+        ["s01", "s1_ne_01", 28400, 28420, 28450, 31, "", "", "negative"],
+        [1, "s1_po_01", 30000, 30001, 30020, 20, 30060, 30080, "positive"],
+        ["s3", "s3_sur_02", 100, 110, 130, 21, "", "", ""],
+        ["Frame numbers are those of the camera."],
     ]
     workbook(root / "SMIC-HS-E_annotation.xlsx", Sheet1=rows)
     images(root / "SMIC-HS-E" / "s01" / "s1_ne_01", range(28400, 28460), "image{:06d}.jpg")
@@ -132,7 +132,7 @@ def casme_sq(root: Path) -> Path:
         [22, "disgust1_1", 120, 130, 144, "10", "others", "micro-expression", "disgust"],
         [22, "happy1_1", 0, 0, 0, "12", "positive", "macro-expression", "happy"],
     ]
-    rule1 = [[1, "s15"], [22, "s40"]]
+    rule1 = [["s15", "s15", 1], ["s40", 40, 22]]
     rule2 = [["0101", "disgust1"], [401, "anger1"]]
     workbook(root / "code_final.xlsx", CASFEcode_final=rows, naming__rule1=rule1, naming__rule2=rule2)
     images(root / "rawpic" / "s15" / "15_0401girlcrashing", range(1, 710), "img{}.jpg", size=(4, 4))
@@ -171,7 +171,7 @@ def mmew(root: Path) -> Path:
 
 
 def fourdme(root: Path) -> Path:
-    head = ["sub_ID", "fold", "Onset", "Apex", "Offset", "AUs", "Emotion", "Negative", "Positive", "AU4"]
+    head = ["sub_ID", "fold_name", "Onset", "Apex", "Offset", "AUs", "Emotion", "Negative", "Positive", "AU4"]
     rows = [
         ["001", "micro_1_20_a", 20, 26, 40, "4(k)+7", "Negative", 1, 0, 1],
         ["001", "micro_1_90_a", 90, 96, 110, "6+12", "Positive+Repression", 0, 1, 0],

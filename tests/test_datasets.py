@@ -13,7 +13,7 @@ from fleeting.datasets import composite_folders
 from fleeting.datasets.frames import image_numbers, place_in
 from fleeting.datasets.manifest import Manifest, ManifestRow
 from fleeting.datasets.registry import DATASETS, named_data, people_of
-from fleeting.errors import DataError, SettingsError
+from fleeting.errors import DataError, SettingsError, VideoError
 
 pytest.importorskip("openpyxl", reason="Excel tables come with the extra research")
 
@@ -82,6 +82,9 @@ def test_smic_with_its_table(tmp_path: Path) -> None:
     assert (first.onset, first.apex, first.offset, first.first_number) == (20, None, 50, 28400)
     assert place_in(first, image_numbers(Path(first.path))).onset == 20
     assert row(found, "s03/s3_sur_02").emotion == "surprise"
+    again = row(found, "s01/s1_po_01_2")
+    assert (again.onset, again.offset, again.source_video, again.emotion) == (60, 80, "s01/s1_po_01", "positive")
+    assert len(found) == 4
     assert repairs(found) == {("row 5", "(row)", "Frame numbers are those of the camera.", "left out")}
 
 
@@ -302,6 +305,34 @@ def test_images_that_are_not_those_of_the_clip() -> None:
     clip = ManifestRow("x", "s", "c", "c", "folder", 100.0, onset=10, apex=15, offset=20, first_number=1)
     assert place_in(clip, range(5, 40)).onset == 6
     cut = place_in(clip, range(1, 12))
-    assert (cut.onset, cut.apex, cut.offset, cut.renumbered) == (0, 5, 10, True)
-    with pytest.raises(DataError, match=r"images 11 to 21 of x/s/c; got 5 images 1 to 5 in folder"):
+    assert (cut.onset, cut.apex, cut.offset) == (0, 5, 10)
+    assert cut.note == "The images are numbered anew; they were taken in order."
+    with pytest.raises(DataError, match=r"images 11 to 21 of x/s/c; got 5 images 1 to 5 in folder, 0 of them between"):
         place_in(clip, range(1, 6))
+
+
+def test_images_may_be_missing_but_not_those_that_count() -> None:
+    clip = ManifestRow("x", "s", "c", "c", "folder", 100.0, onset=10, apex=15, offset=20)
+    some = [n for n in range(5, 40) if n not in (12, 20)]
+    place = place_in(clip, some)
+    assert [some[p] for p in (place.onset, place.apex or 0, place.offset)] == [10, 15, 19]
+    assert place.note == "2 images are missing."
+    for gone in ((10,), (15,), (11, 12, 13)):
+        with pytest.raises(DataError, match="images 10 to 20"):
+            place_in(clip, [n for n in range(5, 40) if n not in gone])
+    video = place_in(clip, None)
+    assert (video.onset, video.apex, video.offset, video.note) == (10, 15, 20, "")
+
+
+def test_folders_of_images(tmp_path: Path) -> None:
+    folder = make.images(tmp_path / "a", [9, 10, 100], "006_{}.jpg")
+    (folder / "Thumbs.db").write_text("")
+    assert image_numbers(folder) == [9, 10, 100]
+    make.images(folder, [9], "other_{:05d}.png")
+    with pytest.raises(VideoError, match="each number once; got 006_9.jpg and other_00009.png"):
+        image_numbers(folder)
+    with pytest.raises(VideoError, match="no number"):
+        image_numbers(make.images(tmp_path / "b", [1], "first.png"))
+    (tmp_path / "c").mkdir()
+    with pytest.raises(VideoError, match="numbered images; got none"):
+        image_numbers(tmp_path / "c")

@@ -335,3 +335,13 @@ def test_the_default_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     assert room.default_cache() == Path("/x/fleeting/prepared")
     with pytest.raises(SettingsError, match="a flow method"):
         PrepareSettings(flow="none")  # type: ignore[arg-type]
+
+
+def test_missing_images_are_noted(folder: Path) -> None:
+    for number in (clips.ONSET + 2, clips.OFFSET):
+        (folder / "film" / f"image{number:04d}.png").unlink()
+    text = "\n".join([f"{HEAD},first_number", *(f"{row},0" for row in ROWS)])
+    (folder / "labels.csv").write_text(f"{text}\n", encoding="utf-8")
+    made = prepared_in(folder)
+    assert made.results[0]["notes"] == ["2 images are missing."]
+    assert made.results[0]["apex"] == clips.APEX - clips.ONSET - 1

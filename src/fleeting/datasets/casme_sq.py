@@ -3,7 +3,7 @@
 Qu et al., "CAS(ME)^2: a database for spontaneous macro-expression and micro-expression spotting and recognition", IEEE
 Trans. Affective Computing 9(4), 2018. Workbook ``code_final.xlsx`` of three sheets without headers: ``CASFEcode_final``
 (subject 1 to 22, video "anger1_1", onset, apex, offset, action units, emotion, type, self-report), ``naming rule1``
-(subject 1 to 22 is s15 to s40), ``naming rule2`` ("0101" is "disgust1"). Frames
+(subject 1 to 22 is s15 to s40, a number in the last column), ``naming rule2`` ("0101" is "disgust1"). Frames
 ``rawpic/s15/15_0101disgustingteeth/img001.jpg``, numbered from 1.
 
 Traps: 44 offsets are 0, which means unknown (MEGC 2020 takes the apex); one apex is 0; subjects and videos have two
@@ -33,7 +33,7 @@ def read(path: Path) -> Manifest:
     DataError
         As `folders.find_table`, `tables.read_headerless` and `rows.Rows`.
     """
-    book = find_table(path, ("code_final*.xlsx", "*cas*.xlsx", "*.xlsx"))
+    book = find_table(path, ("*code_final*.xlsx", "*cas*.xlsx", "*.xlsx"))
     table = read_headerless(book, COLUMNS, sheets=("CASFEcode_final",))
     names = _subjects(book)
     finder = VideoFinder(root_of(path), _videos(book))
@@ -99,13 +99,10 @@ def _subjects(book: Path) -> dict[str, str]:
     for row in _sheet(book, "naming rule1"):
         cells = [c.strip().lower() for c in row]
         name = next((c for c in cells if re.fullmatch(r"s\d+", c)), None)
-        plain_numbers = [c for c in cells if re.fullmatch(r"\d+", c)]
-        if name is None and len(plain_numbers) == 2:
-            # Both as numbers: people are counted to 22 and named from 15.
-            plain_numbers.sort(key=int)
-            name = f"s{plain_numbers.pop()}"
-        if name is not None and plain_numbers:
-            found[plain_numbers[0]] = name
+        numbers = sorted({int(c) for c in cells if re.fullmatch(r"\d+", c)} | ({int(name[1:])} if name else set()))
+        # People are counted from 1 to 22 and named from s15 to s40, so the name is always the larger number.
+        if len(numbers) == 2:
+            found[str(numbers[0])] = name or f"s{numbers[1]}"
     return found
 
 

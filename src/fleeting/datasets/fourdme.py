@@ -1,8 +1,8 @@
 """4DME: micro- and macro-expressions in four modalities at 60 frames/s; here the two-dimensional videos.
 
 Li et al., "4DME: a spontaneous 4D micro-expression dataset with multimodalities", IEEE Trans. Affective Computing,
-2022. Table: sub_ID, fold (the clip's folder), Onset, Apex, Offset, AUs, Emotion, and one column of 0 and 1 for every
-emotion and action unit. The layout is known from other people's code, so columns are found by several spellings.
+2022. Table: sub_ID, fold_name (the clip's folder), Onset, Apex, Offset, AUs, Emotion, and one column of 0 and 1 for
+every emotion and action unit. The layout is known from other people's code, so columns are found by several spellings.
 
 Traps: units may carry "(k)"; a clip can have two emotions, which no scheme of single classes takes.
 """
@@ -20,7 +20,7 @@ NAME = "4dme"
 FPS = 60.0
 COLUMNS: dict[str, tuple[str, ...]] = {
     "subject": ("sub_ID", "Subject", "sub"),
-    "clip": ("fold", "folder", "Filename"),
+    "clip": ("fold_name", "fold", "folder", "Filename"),
     "onset": ("Onset", "OnsetFrame"),
     "apex": ("Apex", "ApexFrame"),
     "offset": ("Offset", "OffsetFrame"),

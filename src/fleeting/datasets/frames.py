@@ -1,4 +1,8 @@
-"""From the manifest's frames to the pictures on disk."""
+"""From the manifest's frames to the pictures on disk.
+
+Unlike `video.folder`, which refuses a folder with a hole in its numbering, since the time between its images is
+unknown, folders of data sets may lack some images: published sets do, and their tables say when the others were taken.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleeting.datasets.manifest import ManifestRow
-from fleeting.errors import DataError
-from fleeting.video.folder import numbered_images
+from fleeting.errors import DataError, VideoError
+from fleeting.video.trouble import IMAGE_SUFFIXES
+
+MOST_MISSING = 0.2
+"""Share of a clip's images that may be missing; neither the onset nor a known apex."""
 
 
-def image_number(path: Path) -> int:
-    """Return the last number in an image's name: 5562 of ``006_05562.jpg``."""
-    return int(re.findall(r"\d+", path.stem)[-1])
+def images_of(folder: Path) -> dict[int, Path]:
+    """Return a folder's images by the last number in their names (5562 of ``006_05562.jpg``), in order.
+
+    Raises
+    ------
+    VideoError
+        Where there are no images, an image has no number, or two have the same.
+    """
+    found: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+            continue
+        numbers = re.findall(r"\d+", path.stem)
+        if not numbers:
+            raise VideoError("numbered images", f"{path}, which has no number", "Move it elsewhere.")
+        other = found.setdefault(int(numbers[-1]), path)
+        if other is not path:
+            raise VideoError("each number once", f"{other.name} and {path.name} in {folder}", "Keep one of them.")
+    if not found:
+        raise VideoError("numbered images", f"none in {folder}", "Check the path.")
+    return dict(sorted(found.items()))
 
 
 def image_numbers(folder: Path) -> list[int]:
@@ -23,29 +48,29 @@ def image_numbers(folder: Path) -> list[int]:
     Raises
     ------
     VideoError
-        As `video.folder.numbered_images`.
+        As `images_of`.
     """
-    return [image_number(p) for p in numbered_images(folder)]
+    return list(images_of(folder))
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a clip lies within its folder or video, as frames of `video.reader.open_video`.
+    """Where a clip lies within its pictures.
 
     Attributes
     ----------
     onset, offset
-        Both included.
+        Places of the first and the last picture, both included.
     apex
         None where it is unknown.
-    renumbered
-        Whether the images have other numbers than the data set's table says.
+    note
+        What is not as the table says, in a sentence; empty where all is.
     """
 
     onset: int
     apex: int | None
     offset: int
-    renumbered: bool = False
+    note: str = ""
 
 
 def place_in(row: ManifestRow, numbers: Sequence[int] | None) -> Place:
@@ -61,22 +86,26 @@ def place_in(row: ManifestRow, numbers: Sequence[int] | None) -> Place:
     Raises
     ------
     DataError
-        Where the images are not those of the clip.
+        Where the images are not those of the clip, or too many are missing (`MOST_MISSING`).
     """
     assert row.onset is not None
     assert row.offset is not None
     if numbers is None:
         return Place(row.onset, row.apex, row.offset)
+    first, last = row.onset + row.first_number, row.offset + row.first_number
+    apex = None if row.apex is None else row.apex + row.first_number
     at = {number: index for index, number in enumerate(numbers)}
-    wanted = [None if f is None else f + row.first_number for f in (row.onset, row.apex, row.offset)]
-    found = [None if n is None else at.get(n) for n in wanted]
-    if found[0] is not None and found[2] is not None and (wanted[1] is None) == (found[1] is None):
-        return Place(found[0], found[1], found[2])
-    if len(numbers) == row.offset - row.onset + 1:
-        # Copies of a set cut to onset..offset are often numbered anew from 0 or 1.
-        return Place(0, None if row.apex is None else row.apex - row.onset, len(numbers) - 1, renumbered=True)
+    here = [number for number in numbers if first <= number <= last]
+    length = last - first + 1
+    if first in at and (apex is None or apex in at) and len(here) >= (1 - MOST_MISSING) * length:
+        note = f"{length - len(here)} images are missing." if len(here) < length else ""
+        return Place(at[first], None if apex is None else at[apex], at[here[-1]], note)
+    if len(numbers) == length:
+        # Copies of a set that are cut to onset..offset are often numbered anew from 0 or 1.
+        place = None if apex is None else apex - first
+        return Place(0, place, length - 1, "The images are numbered anew; they were taken in order.")
     raise DataError(
-        f"images {wanted[0]} to {wanted[2]} of {row.id}",
-        f"{len(numbers)} images {numbers[0]} to {numbers[-1]} in {row.path}",
+        f"images {first} to {last} of {row.id}",
+        f"{len(numbers)} images {numbers[0]} to {numbers[-1]} in {row.path}, {len(here)} of them between",
         "Unpack the frames anew, or correct the table.",
     )

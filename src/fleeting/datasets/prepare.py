@@ -7,7 +7,6 @@ again where its size or time of change differ.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -17,24 +16,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fleeting import weights
 from fleeting.datasets.clip_motion import clip_motion
-from fleeting.datasets.frames import Place, image_number, place_in
+from fleeting.datasets.contents import Contents
+from fleeting.datasets.frames import Place
 from fleeting.datasets.manifest import Manifest, ManifestRow
-from fleeting.errors import DataError, FleetingError, SettingsError, VideoError
+from fleeting.errors import DataError, FleetingError, SettingsError
 from fleeting.files import write_text
 from fleeting.scale.executor import Engine, Outcome, run
-from fleeting.scale.job import Job, Result, fingerprint, source_fingerprint
+from fleeting.scale.job import Job, Result, source_fingerprint
 from fleeting.scale.store import ResultStore
 from fleeting.settings import FLOW_METHODS, FlowMethod
-from fleeting.video.folder import numbered_images
+from fleeting.video.folder import StoredPicture
 from fleeting.video.reader import open_video
 
 log = logging.getLogger(__name__)
 
 TASK = "clip"
-ROOMS = ("faces", "motion", "video", "datasets.clip_motion", "datasets.frames")
+ROOMS = ("faces", "motion", "video", "datasets.clip_motion", "datasets.frames", "datasets.prepare")
 """Rooms whose source code decides about the result."""
 
 _INDEX = "contents.json"
@@ -200,29 +201,56 @@ def prepare_job(job: Job, shared: Mapping[str, Any]) -> Result:
     NoFaceError
         Where none shows a face.
     """
-    path, fps, onset, apex, offset = shared["places"][job.id]
+    where: Located = shared["places"][job.id]
     how = shared["settings"]
-    with open_video(path, fps=fps if Path(path).is_dir() else None) as reader:
-        try:
-            frames = [frame.grey for frame in reader.frames(onset, offset)]
-        except ValueError as error:
-            raise DataError(
-                f"frames {onset} to {offset} of {path}", "a video that ends before", "Correct the table."
-            ) from error
+    frames = [StoredPicture(Path(p)).grey() for p in where.images] if where.images else _of_video(where)
+    sizes = {f.shape for f in frames}
+    if len(sizes) > 1:
+        raise DataError(f"images of one size in {where.path}", f"{len(sizes)} sizes", "Remove those of other clips.")
+    place = where.place
     made = clip_motion(
         frames,
-        fps=fps,
-        apex=None if apex is None else apex - onset,
+        fps=where.fps,
+        apex=None if place.apex is None else place.apex - place.onset,
         length=how["frames"],
         width=how["width"],
         method=how["flow"],
     )
-    result: Result = {"flow": made.flow, "apex": made.apex, "notes": list(made.notes)}
+    notes = [note for note in (place.note, *made.notes) if note]
+    result: Result = {"flow": made.flow, "apex": made.apex, "notes": notes}
     return result if made.sequence is None else result | {"sequence": made.sequence}
 
 
-Located = tuple[str, float, int, int | None, int]
-"""Path, frames per second, and onset, apex, offset as frames of the opened video."""
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a clip's pictures are.
+
+    Attributes
+    ----------
+    path, fps
+        As in the manifest.
+    place
+        Its frames in the folder or the video.
+    images
+        Its images from onset to offset; none for a video.
+    """
+
+    path: str
+    fps: float
+    place: Place
+    images: tuple[str, ...] = ()
+
+
+def _of_video(where: Located) -> list[npt.NDArray[np.uint8]]:
+    with open_video(where.path) as reader:
+        try:
+            return [frame.grey for frame in reader.frames(where.place.onset, where.place.offset)]
+        except ValueError as error:
+            raise DataError(
+                f"frames {where.place.onset} to {where.place.offset} of {where.path}",
+                "a video that ends before",
+                "Correct the table.",
+            ) from error
 
 
 def _jobs(
@@ -231,13 +259,13 @@ def _jobs(
     """Job by clip id, where it is by job id, and why a clip cannot be found by clip id."""
     code = source_fingerprint(ROOMS)
     networks = [weights.card(name)["sha256"] for name in ("face_finder", "landmarks")]
-    contents = _Contents(cache / _INDEX)
+    contents = Contents(cache / _INDEX)
     jobs: dict[str, Job] = {}
     places: dict[str, Located] = {}
     failed: dict[str, str] = {}
     for row in rows:
         try:
-            place, content = contents.of(row)
+            place, files, content = contents.of(row)
         except FleetingError as error:
             failed[row.id] = str(error)
             continue
@@ -251,75 +279,10 @@ def _jobs(
             "code": code,
         }
         job = jobs[row.id] = Job(TASK, decides, name=row.id)
-        places[job.id] = (row.path, row.fps, place.onset, place.apex, place.offset)
+        images = tuple(map(str, files)) if Path(row.path).is_dir() else ()
+        places[job.id] = Located(row.path, row.fps, place, images)
     contents.save()
     return jobs, places, failed
-
-
-class _Contents:
-    """Fingerprints of clips' pictures; files that look unchanged (name, size, time) are not read again.
-
-    Parameters
-    ----------
-    index
-        File that keeps them from run to run.
-    """
-
-    def __init__(self, index: Path) -> None:
-        self._index = index
-        self._changed = False
-        self._folders: dict[str, list[Path]] = {}
-        try:
-            self._known: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._known = {}
-
-    def of(self, row: ManifestRow) -> tuple[Place, str]:
-        """Return where a clip lies in its pictures and the fingerprint of these.
-
-        Raises
-        ------
-        VideoError
-            Where there are no pictures.
-        DataError
-            Where they are not those of the clip, or its rate is unknown.
-        """
-        path = Path(row.path)
-        if path.is_dir():
-            if not row.fps > 0:
-                raise DataError(f"frames per second of {row.id}", f"{row.fps}", "Add them to the table.")
-            files = self._images(path)
-            place = place_in(row, [image_number(p) for p in files])
-            files = files[place.onset : place.offset + 1]
-        elif path.is_file():
-            place, files = place_in(row, None), [path]
-        else:
-            raise VideoError(f"the frames of {row.id}", f"nothing at {row.path}", "Check the path of the data set.")
-        return place, self._content(files)
-
-    def save(self) -> None:
-        """Keep what was read, whole or not at all."""
-        if self._changed:
-            write_text(self._index, json.dumps(self._known) + "\n")
-            self._changed = False
-
-    def _images(self, folder: Path) -> list[Path]:
-        # Long videos hold many clips.
-        if str(folder) not in self._folders:
-            self._folders = {str(folder): numbered_images(folder)}
-        return self._folders[str(folder)]
-
-    def _content(self, files: Sequence[Path]) -> str:
-        stats = [(str(p.resolve()), s.st_size, s.st_mtime_ns) for p in files for s in (p.stat(),)]
-        looks = fingerprint([list(s) for s in stats])
-        if looks not in self._known:
-            digest = hashlib.sha256()
-            for file in files:
-                with file.open("rb") as opened:
-                    digest.update(hashlib.file_digest(opened, "sha256").digest())
-            self._known[looks] = digest.hexdigest()
-            self._changed = True
-        return self._known[looks]
 
 
 def arrays_of(prepared: Prepared) -> dict[str, np.ndarray[Any, Any]]:

@@ -2,10 +2,11 @@
 
 Li et al., "A spontaneous micro-expression database: inducement, collection and baseline", FG 2013. The clips lie in
 ``HS/s1/micro/negative/s1_ne_01/image001.bmp``, cut from onset to offset; the extended set SMIC-E has longer clips and a
-table (Subject, Filename, FirstF, OnsetF, OffsetF, Emotion). There is no apex.
+table (Subject, Filename, FirstF, OnsetF, OffsetF, Emotion, and Onset2F to Offset3F for further expressions of a clip).
+There is no apex.
 
 Traps: the table's frame numbers are those of the recording (the clip's first image is FirstF); notes stand below the
-table; subjects are written "1", "s1" or "s01"; the three cameras filmed the same people.
+table; subjects are written "1", "s1" or "s01"; some images are missing; the three cameras filmed the same people.
 """
 
 from __future__ import annotations
@@ -21,13 +22,19 @@ from fleeting.datasets.tables import EXCEL, Table, read_table
 from fleeting.errors import DataError, VideoError
 
 FPS = {"HS": 100.0, "VIS": 25.0, "NIR": 25.0}
-COLUMNS = {
+COLUMNS: dict[str, tuple[str, ...]] = {
     "subject": ("Subject",),
     "clip": ("Filename",),
     "first": ("FirstF", "First Frame"),
     "onset": ("OnsetF", "Onset Frame", "Onset"),
     "offset": ("OffsetF", "Offset Frame", "Offset"),
     "emotion": ("Emotion",),
+}
+EXTRA: dict[str, tuple[str, ...]] = {
+    "onset2": ("Onset2F",),
+    "offset2": ("Offset2F",),
+    "onset3": ("Onset3F",),
+    "offset3": ("Offset3F",),
 }
 EMOTIONS = {"ne": "negative", "po": "positive", "su": "surprise"}
 """Letters in a clip's name."""
@@ -63,7 +70,9 @@ def _read(path: Path, camera: str, name: str) -> Manifest:
         return _of_folders(path, camera, name)
     if path.is_file() and table.suffix.lower() not in (*EXCEL, ".csv"):
         raise DataError("a table (.xlsx or .csv) or a folder", f"{path}", "Give the folder of SMIC.")
-    return _of_table(path, read_table(table, needs=list(COLUMNS.values())).renamed(COLUMNS), camera, name)
+    return _of_table(
+        path, read_table(table, needs=list(COLUMNS.values())).renamed(COLUMNS | EXTRA, optional=EXTRA), camera, name
+    )
 
 
 def subject_name(text: str) -> str:
@@ -83,20 +92,24 @@ def _of_table(path: Path, table: Table, camera: str, name: str) -> Manifest:
         emotion = cells["emotion"].strip() or EMOTIONS.get(_letters(clip), "")
         # The sets of different releases write the subject's folder with and without a zero.
         places = [(s, *between, clip) for s in (subject, f"s{int(subject[1:])}") for between in _between(emotion)]
-        rows.add(
-            RawClip(
-                number=number,
-                subject=subject,
-                clip=clip,
-                path=str(folders.first(*places)),
-                fps=FPS[camera],
-                onset=cells["onset"],
-                apex=None,
-                offset=cells["offset"],
-                emotion=emotion,
-                first_number=int(float(cells["first"])),
+        for again in ("", "2", "3"):
+            if again and not cells[f"onset{again}"].strip():
+                continue
+            rows.add(
+                RawClip(
+                    number=number,
+                    subject=subject,
+                    clip=f"{clip}_{again}" if again else clip,
+                    path=str(folders.first(*places)),
+                    fps=FPS[camera],
+                    onset=cells[f"onset{again}"],
+                    apex=None,
+                    offset=cells[f"offset{again}"],
+                    emotion=emotion,
+                    source_video=f"{subject}/{clip}",
+                    first_number=int(float(cells["first"])),
+                )
             )
-        )
     return rows.manifest()
 
 
