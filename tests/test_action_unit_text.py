@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleeting.datasets.action_unit_text import LARGEST, SIDES, ActionUnit, as_text, parse
@@ -58,6 +58,7 @@ UNITS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(UNITS, unique=True, max_size=6))
 def test_text_reads_back(units: list[ActionUnit]) -> None:
     again = parse(as_text(tuple(units)))
@@ -65,6 +66,7 @@ def test_text_reads_back(units: list[ActionUnit]) -> None:
     assert not again.remarks
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_text_can_be_read(text: str) -> None:
     parse(text)

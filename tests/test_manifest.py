@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dataset_tables as make
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleeting.datasets.action_unit_text import ActionUnit
@@ -44,6 +44,7 @@ def test_a_data_set_reads_back(tmp_path: Path, suffix: str) -> None:
 FRAMES = st.tuples(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500)).map(sorted)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(FRAMES, st.booleans()), min_size=1, max_size=5))
 def test_frames_read_back(tmp_path_factory: pytest.TempPathFactory, clips: list[tuple[list[int], bool]]) -> None:
     rows = tuple(
