@@ -254,6 +254,39 @@ def _expression() -> list[Figure]:
     return [Figure(f"Expression of a face picture (7 classes), {names}", value, found["protocol"], found["command"])]
 
 
+def _speed() -> list[Figure]:
+    found = results("analyse")
+    if found is None:
+        return []
+    rows = []
+    load = f"a machine with {found['processors']} processors and a load of {found['load_average'][0]:.0f}"
+    for film, row in found["speed"].items():
+        ratio = row["analyse"].get("times_mediapipe")
+        beside = f" ({ratio:.1f} times MediaPipe's landmarks on the same frames)" if ratio else ""
+        value = f"{row['analyse']['frames_per_s']:.0f} frames/s{beside}"
+        rows.append(Figure(f"Speed of the whole `fleeting analyse`, {film}", value, load, found["command"]))
+    if "memory" in found:
+        lengths = " / ".join(f"{row['minutes']:g}" for row in found["memory"]["films"])
+        value = " / ".join(f"{row['memory_mb']} MB" for row in found["memory"]["films"])
+        what = f"Memory of `fleeting analyse` for {lengths} minutes of video"
+        rows.append(Figure(what, value, "640x360, 30 frames/s", found["command"]))
+    return rows
+
+
+def _live() -> list[Figure]:
+    found = results("live")
+    if found is None:
+        return []
+    rows = found["frames_per_s"].values()
+    value = "; ".join(
+        f"{row['told_live']} of {row['expressions_in_the_file']}, {row['delay_s_median']:.1f} s" for row in rows
+    )
+    at = " / ".join(found["frames_per_s"])
+    what = f"Told live of what the file's analysis finds at {at} frames/s, and seconds from offset to telling (median)"
+    on = f"the demonstration's film in real time, {found['processors']} processors, load {found['load_average']:.0f}"
+    return [Figure(what, value, on, found["command"])]
+
+
 def _startup() -> list[Figure]:
     found, command = results("startup"), "python benchmarks/startup.py"
     if found is None:
@@ -266,7 +299,8 @@ def _startup() -> list[Figure]:
 
 def figures() -> list[Figure]:
     """All rows of the README's table."""
-    return [*_recogniser(), *_spotting(), *_landmarks(), *_faces(), *_expression(), *_flow(), *_startup()]
+    found = [*_recogniser(), *_spotting(), *_landmarks(), *_faces(), *_expression(), *_flow()]
+    return [*found, *_speed(), *_live(), *_startup()]
 
 
 def figures_block() -> str:
