@@ -307,7 +307,8 @@ def test_a_model_that_reads_what_is_not_there(tmp_path: Path) -> None:
 
 
 def test_holdout_tests_on_other_data(tmp_path: Path) -> None:
-    data = benchmark_data([("old", made_up(subjects=4)), ("new", made_up(subjects=3, name="other", seed=1))])
+    parts = [("old", made_up(subjects=4)), ("new", made_up(subjects=3, name="other", seed=1))]
+    data = benchmark_data(parts, held_out=["new"])
     plan = replace(PLAN, protocol="holdout", data=("old=a",), test=("new=b",))
     model = Nearest()
     found = run_benchmark(data, model, plan, out=tmp_path / "run")
@@ -319,7 +320,7 @@ def test_holdout_tests_on_other_data(tmp_path: Path) -> None:
 
 def test_settings_are_checked_before_anything_runs() -> None:
     pytest.importorskip("sklearn", reason="needs the research extra")
-    plans = settings_for(["linear-svm", "shipped"], train=["a=x"], test=["b=y"], repeat={"seeds": 3})
+    plans = settings_for(["linear-svm", "shipped"], train=["a=x"], test=["b=y"], numbers={"seeds": 3})
     assert [p.model for p in plans] == ["linear-svm", "shipped"]
     assert plans[0].protocol == "holdout"
     assert (plans[0].data, plans[0].test, plans[0].seeds) == (("a=x",), ("b=y",), 3)

@@ -132,6 +132,14 @@ def test_duplicates_among_sequences() -> None:
     np.testing.assert_array_equal(near_duplicates(replace(samples, sequence=again)), [[1, 4]])
 
 
+def test_of_single_pictures_only_equal_ones_are_duplicates() -> None:
+    base = made_up(subjects=3, each=2)
+    assert base.flow is not None
+    pictures = base.flow[..., :1].transpose(0, 3, 1, 2).copy()
+    pictures[5], pictures[3] = pictures[0], pictures[1] ^ 1
+    np.testing.assert_array_equal(near_duplicates(replace(base, flow=None, sequence=pictures)), [[0, 5]])
+
+
 def test_the_hash_of_an_image_is_its_own_business(data: BenchmarkData) -> None:
     assert data.samples.flow is not None
     bits = perceptual_hash(data.samples.flow)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from flow_clips import data_of, made_up
+from flow_clips import data_of, made_up, stored
 
 from fleeting.errors import DataError, LeakageError, SettingsError
-from fleeting.evaluation.benchmark_data import BenchmarkData, benchmark_data, named_path, read_data
+from fleeting.evaluation.benchmark_data import BenchmarkData, benchmark_data, read_data
 from fleeting.evaluation.protocols import PROTOCOLS, holdout_fold, make_folds
 from fleeting.evaluation.splits import Fold
 
@@ -84,13 +85,14 @@ def test_validation_is_another_with_another_seed(two: BenchmarkData) -> None:
 
 
 def test_holdout_keeps_people_apart(two: BenchmarkData) -> None:
-    (fold,) = holdout_fold(two, ["b"])
+    two = replace(two, held_out=two.source == "b")
+    (fold,) = holdout_fold(two)
     assert fold.id == "holdout"
     assert set(two.source[fold.test]) == {"b"}
     assert set(two.source[fold.train]) == {"a"}
     mixed = replace(two.samples, subject=np.where(two.samples.subject == "b/s1", "a/s1", two.samples.subject))
     with pytest.raises(LeakageError, match=r"no subject in both training and test data; got 1 in both \(a/s1\)"):
-        holdout_fold(BenchmarkData(mixed, two.source), ["b"])
+        holdout_fold(replace(two, samples=mixed))
 
 
 def test_impossible_protocols_are_refused(two: BenchmarkData) -> None:
@@ -140,11 +142,31 @@ def test_data_that_does_not_fit_together_is_refused() -> None:
         benchmark_data([("a", a), ("again", a)])
 
 
-def test_names_of_data() -> None:
-    assert named_path("casme2 = data/x=1.npz")[0] == "casme2"
-    assert named_path("casme2=data/x=1.npz")[1].name == "x=1.npz"
+def test_flow_images_are_read_under_any_name(tmp_path: Path) -> None:
+    one = stored(made_up(subjects=3, name="casme2"), tmp_path / "one.npz")
+    other = stored(made_up(subjects=2, name="samm", seed=1), tmp_path / "other.npz")
+    data = read_data([f"composite={one}"], test=[f"composite = {other}"])
+    assert set(data.source) == {"composite", "composite 2"}
+    assert set(data.source[data.held_out]) == {"composite 2"}
+    assert set(data.samples.dataset[data.held_out]) == {"samm"}
+    (fold,) = holdout_fold(data)
+    assert len(fold.test) == 12
+    assert set(read_data([f"mine={one}"]).source) == {"mine"}
+
+
+def test_data_that_cannot_be_read(tmp_path: Path) -> None:
+    one = stored(made_up(subjects=3, name="casme2"), tmp_path / "one.npz")
     for text in ("casme2", "=path", "casme2="):
         with pytest.raises(SettingsError, match="data as NAME=PATH"):
-            named_path(text)
-    with pytest.raises(SettingsError, match="'a' twice"):
-        read_data(["a=x", "a=y"])
+            read_data([text])
+    with pytest.raises(LeakageError, match="no clip in both the training data and the test data; got 18 in both"):
+        read_data([f"a={one}"], test=[f"b={one}"])
+    with pytest.raises(DataError, match="a data set; got no"):
+        read_data([f"a={tmp_path / 'missing'}"])
+    (tmp_path / "broken.npz").write_text("no archive")
+    with pytest.raises(DataError, match=r"a readable \.npz file"):
+        read_data([f"a={tmp_path / 'broken.npz'}"])
+    with pytest.raises(DataError, match="3 classes of the composite set"):
+        read_data([f"a={one}"], classes=5)
+    with pytest.raises(SettingsError, match="Did you mean 'casme2'"):
+        read_data([f"casmeii={tmp_path}"])

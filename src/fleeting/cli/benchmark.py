@@ -29,6 +29,8 @@ def benchmark(
     seeds: Annotated[int, typer.Option(help="Repetitions, with the seeds 0, 1, ...")] = 1,
     folds: Annotated[int, typer.Option(help="Of the protocol kfold.")] = 5,
     validation: Annotated[float, typer.Option(help="Share of training subjects held out to validate on.")] = 0.0,
+    classes: Annotated[int, typer.Option(help="Number of classes: 3, or 5 and others where the data has them.")] = 3,
+    cache: Annotated[Path | None, typer.Option(help="Of fleeting prepare, for data sets of frames.")] = None,
     engine: Annotated[str | None, typer.Option(help="Where the jobs run: in-process, processes or ray.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Most jobs at the same time.")] = None,
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
@@ -51,7 +53,7 @@ def benchmark(
         train=train or (),
         test=test or (),
         protocol=protocol,
-        repeat={"seeds": seeds, "folds": folds},
+        numbers={"seeds": seeds, "folds": folds, "classes": classes},
         validation=validation,
     )
     found: dict[str, Any] = {}
@@ -60,7 +62,7 @@ def benchmark(
         folder = out if len(plans) == 1 else out / plan.model
         display = _Display(plan.model, quiet=as_json)
         try:
-            found[plan.model] = measure(plan, out=folder, engine=where, on_done=display)
+            found[plan.model] = measure(plan, out=folder, cache=cache, engine=where, on_done=display)
         except FleetingError as error:
             if len(plans) == 1:
                 raise

@@ -19,6 +19,7 @@ def benchmark(
     settings: BenchmarkSettings,
     *,
     out: str | Path,
+    cache: str | Path | None = None,
     engine: Engine | None = None,
     on_done: Callable[[Outcome, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -28,6 +29,8 @@ def benchmark(
     ----------
     settings
         Names, paths, protocol, seeds.
+    cache
+        Of ``fleeting prepare``, for data sets of frames; its usual place where None.
     out, engine, on_done
         As for `run_benchmark`.
 
@@ -42,7 +45,7 @@ def benchmark(
         As `recogniser` and `run_benchmark`.
     """
     model = recogniser(settings.model)
-    data = read_data([*settings.data, *settings.test])
+    data = read_data(settings.data, test=settings.test, classes=settings.classes, cache=cache)
     return run_benchmark(data, model, settings, out=out, engine=engine, on_done=on_done)
 
 
@@ -53,7 +56,7 @@ def settings_for(
     train: Sequence[str] = (),
     test: Sequence[str] = (),
     protocol: str = "loso",
-    repeat: Mapping[str, int] | None = None,
+    numbers: Mapping[str, int] | None = None,
     validation: float = 0.0,
 ) -> list[BenchmarkSettings]:
     """Return the settings of a benchmark per model, all of which are checked before any is run.
@@ -68,8 +71,8 @@ def settings_for(
         ``NAME=PATH`` of both sides of a hold-out; the protocol then does not count.
     protocol
         One of `protocols.PROTOCOLS`.
-    repeat
-        ``seeds`` and ``folds``, where not the defaults.
+    numbers
+        ``seeds``, ``folds`` and ``classes``, where not the defaults.
     validation
         Share of the training subjects to validate on.
 
@@ -98,7 +101,7 @@ def settings_for(
             validation=validation,
             data=(*data, *train),
             test=tuple(test),
-            **(repeat or {}),
+            **(numbers or {}),
         )
         for name in models
     ]

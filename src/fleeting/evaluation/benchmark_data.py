@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.datasets import composite
-from fleeting.datasets.samples import Samples, from_flow_images
+from fleeting.datasets.load import load_samples
+from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, SettingsError
+from fleeting.evaluation.leakage import require_disjoint
 
 Text = npt.NDArray[np.str_]
 
@@ -29,10 +33,13 @@ class BenchmarkData:
     source
         (n,) name under which each clip's data was given (``NAME=PATH``); `Samples.dataset` may be finer, since one
         file can hold several data sets.
+    held_out
+        (n,) bool, True for data that was given to be tested on alone.
     """
 
     samples: Samples
     source: Text
+    held_out: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -43,7 +50,7 @@ class BenchmarkData:
         found = hashlib.sha256(repr(self.samples.classes).encode())
         for name in ("clip", "subject", "dataset", "source_video", "label", "flow", "sequence"):
             found.update(name.encode() + _bytes(getattr(self.samples, name)))
-        found.update(_bytes(self.source))
+        found.update(_bytes(self.source) + _bytes(self.held_out))
         return found.hexdigest()
 
 
@@ -55,13 +62,15 @@ def _bytes(array: npt.NDArray[Any] | None) -> bytes:
     return f"{array.dtype.kind}{array.shape}".encode() + content
 
 
-def benchmark_data(parts: Sequence[tuple[str, Samples]]) -> BenchmarkData:
+def benchmark_data(parts: Sequence[tuple[str, Samples]], *, held_out: Sequence[str] = ()) -> BenchmarkData:
     """Join data sets and sort their clips by id.
 
     Parameters
     ----------
     parts
         Name and clips of every data set.
+    held_out
+        Names of those that are only tested on.
 
     Raises
     ------
@@ -96,7 +105,7 @@ def benchmark_data(parts: Sequence[tuple[str, Samples]]) -> BenchmarkData:
     )
     source = np.concatenate([np.full(len(s), name) for name, s in parts])
     order = np.argsort(joined.clip, kind="stable")
-    return BenchmarkData(joined.select(order), source[order])
+    return BenchmarkData(joined.select(order), source[order], np.isin(source[order], list(held_out)))
 
 
 def _array(array: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
@@ -104,39 +113,65 @@ def _array(array: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
     return array
 
 
-def named_path(text: str) -> tuple[str, Path]:
-    """Take ``NAME=PATH`` apart.
-
-    Raises
-    ------
-    SettingsError
-        Where the name or the path is missing.
-    """
-    name, sign, path = text.partition("=")
-    if not (sign and name.strip() and path.strip()):
-        raise SettingsError("data as NAME=PATH", repr(text), "Write for example --data casme2=/path/to/casme2.")
-    return name.strip(), Path(path.strip()).expanduser()
-
-
-def read_data(texts: Sequence[str]) -> BenchmarkData:
+def read_data(
+    texts: Sequence[str], *, test: Sequence[str] = (), classes: int = 3, cache: str | Path | None = None
+) -> BenchmarkData:
     """Read data sets that are given as ``NAME=PATH``.
 
+    An ``.npz`` file of flow images (`datasets.composite`) is read as such under whatever name; all else as
+    `datasets.load.load_samples` does. Where a name occurs twice, a number tells its sources apart.
+
+    Parameters
+    ----------
+    texts
+        What is trained on, and tested fold by fold unless `test` names data.
+    test
+        What is only tested on.
+    classes
+        Number of classes.
+    cache
+        Of ``fleeting prepare``.
+
     Raises
     ------
     SettingsError
-        For a text that is none, or a name that is given twice.
+        For a text that is no ``NAME=PATH``, or a name that is unknown.
     DataError
         Where a data set cannot be used.
+    LeakageError
+        Where a clip is in both the training and the test data.
     """
-    named = [named_path(text) for text in texts]
-    names = [name for name, _ in named]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise SettingsError("every name once", f"'{min(twice)}' twice", "Give each data set a name of its own.")
-    return benchmark_data([(name, _read(path)) for name, path in named])
+    counts: Counter[str] = Counter()
+    parts: list[tuple[str, Samples]] = []
+    for text in (*texts, *test):
+        name, path = _named_path(text)
+        counts[name] += 1
+        label = name if counts[name] == 1 else f"{name} {counts[name]}"
+        parts.append((label, _read(text, path, classes=classes, cache=cache)))
+    train, held_out = parts[: len(texts)], parts[len(texts) :]
+    sides = [[str(clip) for _, s in side for clip in s.clip] for side in (train, held_out)]
+    require_disjoint(*sides, what="clip", sides=("the training data", "the test data"))
+    return benchmark_data(parts, held_out=[name for name, _ in held_out])
 
 
-def _read(path: Path) -> Samples:
+def _named_path(text: str) -> tuple[str, Path]:
+    name, sign, path = (part.strip() for part in text.partition("="))
+    if not (sign and name and path):
+        raise SettingsError("data as NAME=PATH", repr(text), "Write for example --data casme2=/path/to/casme2.")
+    return name, Path(path).expanduser()
+
+
+def _read(text: str, path: Path, *, classes: int, cache: str | Path | None) -> Samples:
     if not path.exists():
         raise DataError("a data set", f"no {path}", "Check the path.")
-    return from_flow_images(composite.read(path))
+    return load_samples(f"composite={path}" if _holds_flow_images(path) else text, classes=classes, cache=cache)
+
+
+def _holds_flow_images(path: Path) -> bool:
+    if path.suffix != ".npz":
+        return False
+    try:
+        with zipfile.ZipFile(path) as stored:
+            return {f"{field}.npy" for field in composite.FIELDS} <= set(stored.namelist())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError("a readable .npz file", f"{path} ({error})", "Check the path.") from error

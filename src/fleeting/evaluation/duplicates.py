@@ -13,6 +13,7 @@ among 46,000 pairs; the table in ``benchmarks/results/near_duplicates.md`` says 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
@@ -38,7 +39,7 @@ def near_duplicates(samples: Samples) -> Pairs:
     Parameters
     ----------
     samples
-        Clips with flow images, or else with sequences.
+        Clips with flow images, or else with sequences; of single pictures only equal ones are found.
 
     Returns
     -------
@@ -48,16 +49,17 @@ def near_duplicates(samples: Samples) -> Pairs:
     if samples.flow is not None:
         images = samples.flow
         turned = mirrored(images)
-    elif samples.sequence is not None:
+    elif samples.sequence is not None and samples.sequence.shape[1] > 1:
         images = movement_pictures(samples.sequence)
         turned = np.ascontiguousarray(images[:, :, ::-1])
+    elif samples.sequence is not None:  # single pictures: faces are too much alike for anything but equality
+        return _pairs(_equal(samples.sequence), np.arange(len(samples)))
     else:
         return np.zeros((0, 2), np.int64)
     moves = np.flatnonzero(np.ptp(images.reshape(len(images), -1, images.shape[-1]), axis=1).max(1) > 0)
     bits, other = perceptual_hash(images[moves]), perceptual_hash(turned[moves])
     close = set(_close(bits, bits)) | set(_close(other, bits)) | set(_equal(images[moves]))
-    found = sorted({(int(moves[min(p)]), int(moves[max(p)])) for p in close if p[0] != p[1]})
-    return np.array(found, np.int64).reshape(-1, 2)
+    return _pairs(close, moves)
 
 
 def perceptual_hash(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -94,6 +96,11 @@ def _close(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], *, step: in
         rows, columns = np.nonzero(differing <= count * SHARE)
         found += zip((rows + start).tolist(), columns.tolist(), strict=True)
     return found
+
+
+def _pairs(close: Iterable[tuple[int, int]], rows: npt.NDArray[np.int64]) -> Pairs:
+    found = sorted({(int(rows[min(p)]), int(rows[max(p)])) for p in close if p[0] != p[1]})
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def _equal(images: npt.NDArray[Any]) -> list[tuple[int, int]]:

@@ -15,8 +15,6 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -89,10 +87,8 @@ def make_folds(
     )
 
 
-def holdout_fold(
-    data: BenchmarkData, test_sources: Sequence[str], *, validation: float = 0.0, seed: int = 0
-) -> tuple[Fold, ...]:
-    """Return the one fold that tests on the named sources and trains on all others.
+def holdout_fold(data: BenchmarkData, *, validation: float = 0.0, seed: int = 0) -> tuple[Fold, ...]:
+    """Return the one fold that tests on the data given for that (`BenchmarkData.held_out`) and trains on the rest.
 
     Raises
     ------
@@ -101,7 +97,7 @@ def holdout_fold(
     LeakageError
         Where a subject of the test data is in the training data.
     """
-    test = np.isin(data.source, list(test_sources))
+    test = data.held_out
     shared = np.intersect1d(data.samples.subject[test], data.samples.subject[~test])
     if len(shared):
         raise LeakageError(

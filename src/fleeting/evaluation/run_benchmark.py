@@ -163,11 +163,7 @@ def planned_folds(data: BenchmarkData, settings: BenchmarkSettings) -> dict[int,
     if settings.seeds < 1:
         raise SettingsError("at least 1 seed", f"{settings.seeds}", "Change --seeds.")
     if settings.test:
-        sources = [text.partition("=")[0].strip() for text in settings.test]
-        return {
-            seed: holdout_fold(data, sources, validation=settings.validation, seed=seed)
-            for seed in range(settings.seeds)
-        }
+        return {seed: holdout_fold(data, validation=settings.validation, seed=seed) for seed in range(settings.seeds)}
     if settings.protocol == HOLDOUT:
         raise SettingsError("test data for a hold-out", "none", "Name it with --test NAME=PATH.")
     return {
