@@ -5,8 +5,9 @@ made by `motion.flow_image`: as in the analysis of a video, and by the same func
 sets works on videos.
 
 Where a data set gives no apex, or an impossible one, it is the frame of the largest movement against the onset: the
-mean length of the flow over the pixels of the regions of the motion signal, head motion removed, smoothed over
-`SMOOTHING_S`; never the onset itself.
+largest mean displacement of any region of the motion signal, head motion removed, smoothed over `SMOOTHING_S`; never
+the onset itself. On films of validation people at 100 frames/s it lies nearer to the true apex than the middle frame,
+which is often taken instead (``benchmarks/apex.py``).
 """
 
 from __future__ import annotations
@@ -118,13 +119,12 @@ def clip_motion(
     placed: list[npt.NDArray[np.float64]] = []
     moved: list[float] = []
     if length or apex is None:
-        inside = signal_map(CANONICAL_WIDTH) > 0
         guess = transform
         for place in kept:
             found = registration.step(frames[place], guess)
             guess = found.transform
             placed.append(guess)
-            moved.append(float(np.linalg.norm(found.flow[inside], axis=1).mean()))
+            moved.append(largest_region(found.flow))
     if apex is None:
         apex = kept[strongest(np.array(moved), fps=fps * len(kept) / len(frames))]
         notes.append("The apex is the frame of the largest movement.")
@@ -186,6 +186,13 @@ def thinned(count: int, apex: int | None) -> list[int]:
         return list(range(count))
     places = {int(round(p)) for p in np.linspace(0, count - 1, MOST_FRAMES)}
     return sorted(places if apex is None else places | {apex})
+
+
+def largest_region(flow: npt.NDArray[np.float32]) -> float:
+    """Largest length of the mean displacement of a region of the motion signal, in pixels of the canonical crop."""
+    regions = signal_map(flow.shape[1])
+    labels = [label for label in np.unique(regions) if label > 0]
+    return float(max(np.linalg.norm(flow[regions == label].mean(axis=0)) for label in labels))
 
 
 def strongest(moved: npt.NDArray[np.float64], *, fps: float) -> int:
