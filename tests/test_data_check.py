@@ -10,6 +10,7 @@ from command import Command
 from fleeting.datasets.check import check
 from fleeting.datasets.manifest_files import read_manifest
 from fleeting.datasets.registry import named_data
+from fleeting.errors import DataError
 
 pytest.importorskip("openpyxl", reason="Excel tables come with the extra research")
 
@@ -84,3 +85,19 @@ def test_unknown_names(fleeting: Command) -> None:
     said = fleeting("data", "check", "casmeII=x")
     assert said.status == 1
     assert "Did you mean 'casme2'?" in said.err
+
+
+def test_a_manifest_is_a_data_set(fleeting: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make.casme2(tmp_path / "c")
+    monkeypatch.chdir(tmp_path)
+    assert fleeting("data", "check", "casme2=c", "--out", "m.csv").status == 0
+    first = named_data("casme2=c").read()
+    monkeypatch.chdir(tmp_path / "c")
+    again = named_data(f"manifest={tmp_path / 'm.csv'}").read()
+    assert [(r.id, r.onset, r.first_number) for r in again.rows] == [
+        (r.id, r.onset, r.first_number) for r in first.rows
+    ]
+    assert again.corrections == first.corrections
+    assert len(again.missing()) == 2, "paths hold wherever the manifest is read"
+    with pytest.raises(DataError, match="a manifest. Give it as manifest="):
+        named_data(f"own={tmp_path / 'm.csv'}").read()

@@ -50,7 +50,7 @@ def check(
     Example: fleeting data check casme2=CASME2 samm=SAMM/SAMM_Micro_FACS_Codes_v2.xlsx
     """
     from fleeting.datasets import check as room
-    from fleeting.datasets.manifest import joined
+    from fleeting.datasets.manifest import joined, with_absolute_paths
     from fleeting.datasets.manifest_files import write_manifest
     from fleeting.datasets.registry import named_data
 
@@ -72,7 +72,7 @@ def check(
     if as_json:
         typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
     if out is not None and manifests:
-        for path in write_manifest(joined(manifests), out):
+        for path in write_manifest(with_absolute_paths(joined(manifests)), out):
             typer.echo(f"wrote {path}", err=True)
     if failed:
         raise typer.Exit(1)

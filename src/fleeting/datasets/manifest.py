@@ -7,9 +7,10 @@ are found again: image number = frame + first_number. The clip's path may hold o
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from fleeting.datasets.action_unit_text import ActionUnit
@@ -175,6 +176,12 @@ def checked(rows: Iterable[ManifestRow], corrections: Sequence[Correction], sour
     if not kept:
         raise DataError("at least one clip", f"none in {names}", "Check that this is the right table.")
     return Manifest(tuple(kept.values()), tuple(listed), tuple(map(str, source)))
+
+
+def with_absolute_paths(manifest: Manifest) -> Manifest:
+    """Return the manifest with paths that hold wherever it is read."""
+    rows = tuple(replace(r, path=os.path.abspath(r.path) if r.path else "") for r in manifest.rows)
+    return replace(manifest, rows=rows)
 
 
 def joined(parts: Sequence[Manifest]) -> Manifest:

@@ -60,6 +60,9 @@ def read(path: Path, *, name: str = "own") -> Manifest:
         find_table(path, ("manifest.csv", "labels.csv", "truth.csv", "annotations*.csv", "*.xlsx", "*.csv")),
         needs=list(COLUMNS.values()),
     )
+    if raw.has("dataset") and raw.has("source_video") and raw.has("first_number"):
+        # Its frames count from 0 already; they would be converted once more.
+        raise DataError("a table of your own", f"{raw.path}, a manifest", f"Give it as manifest={raw.path}.")
     named = raw.has(*SUBJECT["subject"])
     synthetic = not named and raw.has("peak_percent_iod")
     optional = {**EXTRA, **SUBJECT} if synthetic else EXTRA

@@ -143,6 +143,7 @@ DATASETS: dict[str, DataSet] = {
         arrays="pictures",
     ),
     "own": DataSet("your own table and videos", "own:read", ""),
+    "manifest": DataSet("a manifest of fleeting data check", "manifest_files:read_manifest", ""),
     "prepared": DataSet("a file of fleeting prepare", "prepared:read", "", arrays="prepared"),
 }  # fmt: skip
 """By the name that ``NAME=PATH`` uses. ``own:LABEL=PATH`` gives a set of one's own a name."""
