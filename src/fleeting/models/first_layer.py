@@ -9,7 +9,9 @@ before the normalisation, which keeps their order where its scale is positive an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -17,6 +19,9 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from fleeting.models.row_mask import RowMask
+
+
+log = logging.getLogger(__name__)
 
 
 class FoldedFirstLayer(nn.Module):
@@ -64,7 +69,7 @@ class FoldedFirstLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, folds, c, h', w') of (n, 1, in, h, w)."""
         folds, channels = self.norm_weight.shape
-        weight = self.conv_weight.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        weight = self.conv_weight.flatten(0, 1)
         sign = torch.where(self.norm_weight.detach().flatten() < 0, -1.0, 1.0)
         pooled, total, squares, pixels = _SharedConvReluPool.apply(
             x[:, 0], weight, self.conv_bias.flatten(), sign, self.conv_padding, self.pool
@@ -99,10 +104,43 @@ def folded_first_layer(parts: Sequence[Sequence[nn.Module]], mask: RowMask) -> t
 
 
 def _block(x: Tensor, channels: int) -> int:
-    """Images at a time: about a megabyte of feature maps on a processor, a gigabyte on a GPU."""
-    if x.device.type != "cpu":
-        return max(1, 2**28 // (channels * x.shape[2] * x.shape[3]))
-    return max(1, 2**18 // (channels * x.shape[2] * x.shape[3]))
+    """Images at a time: about two megabytes of feature maps on a processor, a gigabyte on a GPU."""
+    limit = 2**19 if x.device.type == "cpu" else 2**28
+    return max(1, limit // (channels * x.shape[2] * x.shape[3]))
+
+
+class _Maps:
+    """Feature maps after the ReLU of a few images at a time, in one piece of memory that is used again and again.
+
+    A convolution with few input channels and the filters of all folds is a product of (pixels, in * k * k) patches and
+    (in * k * k, filters); the result lies as channels last, where pooling runs over neighbours in memory.
+    """
+
+    def __init__(self, x: Tensor, weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> None:
+        self.filters, _, *kernel = weight.shape
+        self.height, self.width = (s + 2 * p - k + 1 for s, p, k in zip(x.shape[2:], padding, kernel, strict=True))
+        # (n * pixels, in * k * k + 1), a few megabytes: shared by all folds. The last column, all ones, gives the
+        # gradient of the bias; the forward pass multiplies it by 0.
+        patches = functional.pad(functional.unfold(x, kernel, padding=padding), (0, 0, 0, 1), value=1.0)
+        self.patches = patches.transpose(1, 2).flatten(0, 1)
+        self.matrix, self.bias = functional.pad(weight.flatten(1), (0, 1)).T.contiguous(), bias
+        self.block = _block(x, self.filters)
+        self.memory = [x.new_empty(self.block * self.pixels, self.filters) for _ in range(2)]
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+    def of(self, first: int, last: int) -> tuple[Tensor, Tensor]:
+        """Maps of images first to last, and a second piece of memory of that shape; both (pixels, filters)."""
+        part = self.patches[first * self.pixels : last * self.pixels]
+        maps, spare = (m[: len(part)] for m in self.memory)
+        torch.ops.aten._addmm_activation.out(self.bias, part, self.matrix, use_gelu=False, out=maps)  # with a ReLU
+        return maps, spare
+
+    def as_images(self, maps: Tensor) -> Tensor:
+        """(pixels, filters) as images (n, filters, h, w), channels last, without a copy."""
+        return maps.view(-1, self.height, self.width, self.filters).permute(0, 3, 1, 2)
 
 
 class _SharedConvReluPool(torch.autograd.Function):
@@ -112,45 +150,84 @@ class _SharedConvReluPool(torch.autograd.Function):
     def forward(  # type: ignore[override]
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sign: Tensor, padding: Any, pool: Any
     ) -> tuple[Tensor, Tensor, Tensor, int]:
-        x = x.contiguous(memory_format=torch.channels_last)
-        pooled, places, total, squares = [], [], [], []
+        source = _Maps(x, weight, bias, padding)
+        n, count = len(x), source.filters
+        total, squares = x.new_empty(n, count), x.new_empty(n, count)
         turned = bool((sign < 0).any())
-        for part in x.split(_block(x, len(weight))):
-            maps = torch.relu_(functional.conv2d(part, weight, bias, padding=padding))
-            total.append(maps.sum((2, 3)))
-            squares.append((maps * maps).sum((2, 3)))
+        places: list[Tensor] = []
+        pooled = x.new_empty(0)
+        for first in range(0, n, source.block):
+            last = min(n, first + source.block)
+            maps, spare = source.of(first, last)
+            _sums(maps.view(last - first, -1, count), spare, total[first:last], squares[first:last])
             if turned:
-                maps *= sign[:, None, None]
-            best, place = functional.max_pool2d(maps, *pool, return_indices=True)
-            pooled.append(best * sign[:, None, None] if turned else best)
-            places.append(place.to(torch.int32))
-        ctx.save_for_backward(x, weight, bias, torch.cat(places))
-        ctx.padding = padding
-        kernel, stride, margin = ([p, p] if isinstance(p, int) else list(p) for p in pool)
-        ctx.pool = (kernel, stride, margin, [1, 1], False)
-        height, width = maps.shape[2:]
-        sums, sums2 = torch.cat(total), torch.cat(squares)
-        return torch.cat(pooled), sums, sums2, height * width
+                maps *= sign
+            best, place = functional.max_pool2d(source.as_images(maps), *pool, return_indices=True)
+            if not places:  # channels before pixels, as all later layers expect it
+                pooled = x.new_empty(n, *best.shape[1:])
+            pooled[first:last] = best * sign[:, None, None] if turned else best
+            places.append(place)
+        ctx.save_for_backward(x, weight, bias)
+        ctx.places, ctx.padding = places, padding
+        ctx.pool = (*([p, p] if isinstance(p, int) else list(p) for p in pool), [1, 1], False)
+        return pooled, total, squares, source.pixels
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[None, Tensor, Tensor, None, None, None]:
         g_pooled, g_total, g_squares = gradients[:3]
-        x, weight, bias, places = ctx.saved_tensors
-        g_weight, g_bias = torch.zeros_like(weight), torch.zeros_like(bias)
-        block = _block(x, len(weight))
-        for i in range(0, len(x), block):
-            part, near = x[i : i + block], slice(i, i + block)
-            maps = torch.relu_(functional.conv2d(part, weight, bias, padding=ctx.padding))
+        x, weight, bias = ctx.saved_tensors
+        source = _Maps(x, weight, bias, ctx.padding)
+        g_matrix = torch.zeros_like(source.matrix)
+        doubled = 2 * g_squares
+        for place, first in zip(ctx.places, range(0, len(x), source.block), strict=True):
+            last = first + len(place)
+            maps, g = source.of(first, last)
             # d/dmaps of the maxima, then of the sums and of the sums of squares.
-            g = torch.ops.aten.max_pool2d_with_indices_backward(
-                g_pooled[near].contiguous(memory_format=torch.channels_last), maps, *ctx.pool, places[near].long()
+            torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
+                g_pooled[first:last].contiguous(memory_format=torch.channels_last), source.as_images(maps), *ctx.pool,
+                place, grad_input=source.as_images(g),
+            )  # fmt: skip
+            by_image = (last - first, -1, source.filters)
+            _add_gradient_of_sums(
+                g.view(by_image), maps.view(by_image), g_total[first:last, None], doubled[first:last, None]
             )
-            g += g_total[near, :, None, None]
-            g.addcmul_(maps, g_squares[near, :, None, None], value=2)
-            g = torch.ops.aten.threshold_backward(g, maps, 0)
-            _, part_weight, part_bias = torch.ops.aten.convolution_backward(
-                g, part, weight, [len(bias)], [1, 1], list(ctx.padding), [1, 1], False, [0, 0], 1, [False, True, True]
-            )
-            g_weight += part_weight
-            g_bias += part_bias
-        return None, g_weight, g_bias, None, None, None
+            g_matrix.addmm_(source.patches[first * source.pixels : last * source.pixels].T, g)
+        return None, g_matrix[:-1].T.reshape(weight.shape), g_matrix[-1], None, None, None
+
+
+def _sums(maps: Tensor, spare: Tensor, total: Tensor, squares: Tensor) -> None:
+    """Sum (n, pixels, filters) and its squares over the pixels, into (n, filters)."""
+    if maps.device.type == "cpu":
+        torch.sum(maps, 1, out=total)
+        torch.mul(maps, maps, out=spare.view_as(maps))
+        torch.sum(spare.view_as(maps), 1, out=squares)
+    else:  # one pass over the memory; slow on a processor
+        variance, mean = torch.var_mean(maps, 1, correction=0)
+        torch.mul(mean, maps.shape[1], out=total)
+        torch.mul(variance + mean * mean, maps.shape[1], out=squares)
+
+
+def _add_gradient_of_sums(g: Tensor, maps: Tensor, of_total: Tensor, of_squares: Tensor) -> None:
+    """Add d/dmaps of both sums to g, and let nothing through where the ReLU was 0; all in place of g."""
+    if g.device.type == "cpu":
+        g.addcmul_(maps, of_squares).add_(of_total)
+        torch.ops.aten.threshold_backward.grad_input(g, maps, 0, grad_input=g)
+    else:
+        _fused_gradient()(g, maps, of_total, of_squares)
+
+
+def _gradient(g: Tensor, maps: Tensor, of_total: Tensor, of_squares: Tensor) -> None:
+    g.copy_(torch.where(maps > 0, g + of_total + maps * of_squares, 0.0))
+
+
+@cache
+def _fused_gradient() -> Callable[[Tensor, Tensor, Tensor, Tensor], None]:
+    """`_gradient` in one pass over the memory instead of several, where PyTorch can compile for this GPU."""
+    compiled: Callable[[Tensor, Tensor, Tensor, Tensor], None] = torch.compile(_gradient, dynamic=True)
+    trial = torch.zeros(2, 2, 2, device="cuda")
+    try:
+        compiled(trial, trial, trial[:, :1], trial[:, :1])
+    except Exception as error:  # whatever a compiler that is missing or too old raises
+        log.info("No fused kernel (%s); training takes a little longer.", error)
+        return _gradient
+    return compiled

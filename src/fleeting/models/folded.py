@@ -95,7 +95,8 @@ class FoldedDropout(nn.Module):
         """Return x with a share of its values 0 and the others enlarged; x itself where not training."""
         if not self.training or self.share == 0:
             return x
-        kept = torch.rand((len(x), 1, *x.shape[2:]), generator=self.mask.generator).to(x.device) >= self.share
+        drawn = torch.rand((len(x), 1, *x.shape[2:]), generator=self.mask.generator, device=x.device)
+        kept = drawn >= self.share
         return x * (kept.to(x.dtype) / (1 - self.share))
 
 
@@ -144,7 +145,7 @@ class Folded(nn.Module):
     networks
         One per fold, alike but for their weights.
     generator
-        Source of dropout, on the CPU, so that every device gets the same masks.
+        Source of dropout, on the device on which the networks will be.
     """
 
     def __init__(self, networks: Sequence[nn.Module], *, generator: torch.Generator | None = None) -> None:

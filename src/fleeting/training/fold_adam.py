@@ -57,8 +57,9 @@ class FoldAdam:
         self.steps += active
         low, high = self.betas
         done = self.steps.clamp(min=1)
-        size = (learning_rate / (1 - low**done) * active).float()
-        root = (1 - high**done).sqrt().float()
+        device = self.weights[0].device
+        size = (learning_rate / (1 - low**done) * active).float().to(device)
+        root = (1 - high**done).sqrt().float().to(device)
         everyone = bool(active.all())
         for weight, first, second in zip(self.weights, self.first, self.second, strict=True):
             if weight.grad is None:
@@ -75,5 +76,5 @@ class FoldAdam:
             if self.decay:
                 kept = 1 - learning_rate * self.decay * active.to(weight.device, weight.dtype)
                 weight.mul_(kept.view(shape))
-            spread = second.sqrt().div_(root.to(weight.device).view(shape)).add_(self.eps)
-            weight.sub_(first.div(spread).mul_(size.to(weight.device).view(shape)))
+            spread = second.sqrt().div_(root.view(shape)).add_(self.eps)
+            weight.sub_(first.div(spread).mul_(size.view(shape)))

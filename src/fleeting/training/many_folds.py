@@ -179,7 +179,8 @@ class _Group:
         self.extra = extra if settings.extra_batch and settings.extra_weight else None
         # Every use of chance has a stream of its own, so that leaving one out does not move the others.
         self.order, self.change, self.pick = (torch.Generator().manual_seed(seed * 4 + i) for i in range(3))
-        self.folded = Folded(networks, generator=torch.Generator().manual_seed(seed * 4 + 3)).to(self.device).train()
+        dropout = torch.Generator(self.device).manual_seed(seed * 4 + 3)
+        self.folded = Folded(networks, generator=dropout).to(self.device).train()
         self.optimiser = FoldAdam(list(self.folded.parameters()), weight_decay=settings.weight_decay)
         n = len(rows.labels)
         self.own = torch.zeros(len(folds), n, dtype=torch.bool)
@@ -190,32 +191,33 @@ class _Group:
         counts = torch.stack([torch.bincount(rows.labels[f], minlength=classes) for f in self.own])
         # A class that a fold lacks gets no share, and so no pull on the logits of the others.
         self.share = (counts / counts.sum(1, keepdim=True)).clamp(min=1e-6).log().to(self.device)
+        self.inputs, self.labels, self.own_there = (x.to(self.device) for x in (*rows, self.own))
 
     def epoch(self, number: int, augment: Augment | None) -> None:
         n = len(self.rows.labels)
         order = torch.randperm(n, generator=self.order) if self.settings.shuffle else torch.arange(n)
-        inputs = self.rows.inputs if augment is None else augment(self.rows.inputs, self.change)
+        inputs = self.inputs if augment is None else augment(self.rows.inputs, self.change).to(self.device)
         for step, chosen in enumerate(order.split(self.settings.batch_size)):
-            self._step(number * self.steps + step, inputs[chosen], chosen, augment)
+            self._step(number * self.steps + step, inputs, chosen, augment)
 
-    def _step(self, number: int, inputs: Tensor, chosen: Tensor, augment: Augment | None) -> None:
-        own, labels = self.own[:, chosen], self.rows.labels[chosen]
+    def _step(self, number: int, all_inputs: Tensor, chosen: Tensor, augment: Augment | None) -> None:
+        there = chosen.to(self.device)
+        inputs, labels, own = all_inputs[there], self.labels[there], self.own_there[:, there]
         if self.extra is not None:
             picked = torch.randint(len(self.extra.labels), (self.settings.extra_batch,), generator=self.pick)
             more = self.extra.inputs[picked]
-            inputs = torch.cat([inputs, more if augment is None else augment(more, self.change)])
-            labels = torch.cat([labels, self.extra.labels[picked]])
-            own = torch.cat([own, torch.ones(len(own), len(picked), dtype=torch.bool)], 1)
-        own_there = own.to(self.device)
-        logits = self.folded(inputs.to(self.device), own_there)
-        losses = self._losses(logits, labels.to(self.device), n_own=len(chosen)) * own_there.T
-        total = losses[: len(chosen)].sum(0) / own_there[:, : len(chosen)].sum(1).clamp(min=1)
+            inputs = torch.cat([inputs, (more if augment is None else augment(more, self.change)).to(self.device)])
+            labels = torch.cat([labels, self.extra.labels[picked].to(self.device)])
+            own = torch.cat([own, own.new_ones(len(own), len(picked))], 1)
+        losses = self._losses(self.folded(inputs, own), labels, n_own=len(chosen)) * own.T
+        total = losses[: len(chosen)].sum(0) / own[:, : len(chosen)].sum(1).clamp(min=1)
         if self.extra is not None:
             total = total + self.settings.extra_weight * losses[len(chosen) :].mean(0)
         self.optimiser.zero_grad()
         # The folds share no weight, so the gradient of the sum is the gradient of each.
         total.sum().backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step(self._learning_rate(number), own.any(1))
+        active = torch.ones(len(own), dtype=torch.bool) if self.extra is not None else self.own[:, chosen].any(1)
+        self.optimiser.step(self._learning_rate(number), active)
 
     def _losses(self, logits: Tensor, labels: Tensor, *, n_own: int) -> Tensor:
         """(n, folds) cross-entropy; extra rows have classes of equal frequency."""

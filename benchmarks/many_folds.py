@@ -1,0 +1,188 @@
+"""All folds at once against the plain loop, fold by fold: ``python benchmarks/many_folds.py``.
+
+The work is STSTNet's published training (Adam, 5e-5, 800 epochs, batches of 256 in the stored order) of every fold of
+leave-one-subject-out. The plain loop is what everybody writes: for each fold a network of `torch.nn`, `torch.optim.Adam`,
+batches cut from the fold's rows, which lie on the device already (so without the cost of a `DataLoader`). Both do the
+same work in the same process with the same threads, a few epochs each, taking turns; the plain loop trains a few of the
+folds. Seconds per fold and epoch are scaled to the whole. Whether the weights agree is tested in
+``tests/test_many_folds.py``; here the outcome of one fold is compared after the timed epochs.
+
+With ``--own`` the leave-one-subject-out benchmark of the recogniser ``fleeting`` is timed too, inner folds and all.
+Writes ``results/many_folds.json`` and ``.md``; ``--device`` and ``--label`` add a row for another device.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fleeting.datasets import composite
+from fleeting.datasets.samples import Samples, from_flow_images
+from fleeting.models.ststnet import ststnet
+from fleeting.training.contract import TrainingRows
+from fleeting.training.flow_networks import pixels
+from fleeting.training.many_folds import EpochSettings, LabelledRows, same_start, train_folds
+
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
+EPOCHS, BATCH, RATE = 800, 256, 5e-5
+
+
+def wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+class PlainLoop:
+    """One fold after the other, each a network of its own."""
+
+    def __init__(self, rows: LabelledRows, folds: list[np.ndarray], device: torch.device) -> None:
+        self.device = device
+        self.data = [(rows.inputs[f].to(device), rows.labels[f].to(device)) for f in folds]
+        self.networks = [n.to(device).train() for n in same_start(ststnet, len(folds), seed=0)]
+        self.optimisers = [torch.optim.Adam(n.parameters(), lr=RATE) for n in self.networks]
+        self.loss = nn.CrossEntropyLoss()
+
+    def epoch(self) -> None:
+        for (inputs, labels), network, optimiser in zip(self.data, self.networks, self.optimisers, strict=True):
+            for x, y in zip(inputs.split(BATCH), labels.split(BATCH), strict=True):
+                optimiser.zero_grad()
+                self.loss(network(x), y).backward()
+                optimiser.step()
+        wait(self.device)
+
+
+def measure(data: Samples, *, device: torch.device, epochs: int, plain_folds: int, at_once: int) -> dict[str, Any]:
+    """Seconds per fold and epoch of both, the smallest of all rounds: other work on the machine only adds to them."""
+    rows = LabelledRows(pixels(data.flow, scale=1.0), torch.from_numpy(data.label))
+    folds = [np.flatnonzero(data.subject != s) for s in np.unique(data.subject)]
+    settings = EpochSettings(
+        epochs=epochs + 1, batch_size=BATCH, learning_rate=RATE, folds_at_once=at_once, device=device.type
+    )
+    together = train_folds(same_start(ststnet, len(folds), seed=0), rows, folds, settings, seed=0)
+    plain = PlainLoop(rows, folds[:plain_folds], device)
+    seconds: dict[str, list[float]] = {"plain loop": [], "all folds at once": []}
+    networks: Any = None
+    for _ in range(epochs + 1):
+        start = time.perf_counter()
+        networks = next(together)
+        wait(device)
+        seconds["all folds at once"].append((time.perf_counter() - start) / len(folds))
+        start = time.perf_counter()
+        plain.epoch()
+        seconds["plain loop"].append((time.perf_counter() - start) / plain_folds)
+    found: dict[str, Any] = {}
+    for name, taken in seconds.items():
+        best = float(min(taken[1:]))  # the first epoch warms up
+        found[name] = {
+            "ms_per_fold_and_epoch": round(best * 1000, 3),
+            "median_ms": round(float(np.median(taken[1:])) * 1000, 3),
+            f"minutes_for_{len(folds)}_folds_of_{EPOCHS}_epochs": round(best * len(folds) * EPOCHS / 60, 2),
+        }
+    found["times_faster"] = round(
+        found["plain loop"]["ms_per_fold_and_epoch"] / found["all folds at once"]["ms_per_fold_and_epoch"], 2
+    )
+    found["times_faster_median"] = round(
+        found["plain loop"]["median_ms"] / found["all folds at once"]["median_ms"], 2
+    )
+    last = [networks[0][-1].weight.detach(), plain.networks[0][-1].weight.detach().cpu()]
+    change = (last[0] - same_start(ststnet, 1, seed=0)[0][-1].weight).abs().mean()
+    found["folds"], found["rounds"], found["plain_folds"], found["folds_at_once"] = len(folds), epochs, plain_folds, at_once
+    found["mean_difference_of_weights_over_mean_change"] = round(float((last[0] - last[1]).abs().mean() / change), 3)
+    return found
+
+
+def own(data: Samples) -> dict[str, Any]:
+    """Wall time of the whole benchmark with the recogniser ``fleeting``."""
+    from fleeting.training.fleeting_recogniser import Fleeting
+
+    subjects = np.unique(data.subject)
+    nobody = np.array([], np.int64)
+    start, processor = time.perf_counter(), time.process_time()
+    folds = [TrainingRows(str(s), np.flatnonzero(data.subject != s), nobody) for s in subjects]
+    for fold, fitted in zip(folds, Fleeting().fit_many(data, folds, seed=0), strict=True):
+        fitted.probabilities(data.select(data.subject == fold.id))
+    return {
+        "folds": len(folds),
+        "minutes": round((time.perf_counter() - start) / 60, 2),
+        "processor_minutes": round((time.process_time() - processor) / 60, 2),
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    lines = [
+        "# All folds at once",
+        "",
+        f"STSTNet's published training, {EPOCHS} epochs of every fold; a few epochs timed and scaled, the fastest round"
+        " of each (in brackets the median). The plain loop trains fold by fold, its rows on the device already.",
+        "",
+        "| device | plain loop, ms a fold and epoch | all folds at once | times faster | whole training: plain | at once |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, r in results["devices"].items():
+        plain, ours = r["plain loop"], r["all folds at once"]
+        whole = next(k for k in plain if k.startswith("minutes"))
+        lines.append(
+            f"| {name} | {plain['ms_per_fold_and_epoch']:.2f} ({plain['median_ms']:.2f})"
+            f" | {ours['ms_per_fold_and_epoch']:.2f} ({ours['median_ms']:.2f})"
+            f" | {r['times_faster']:.1f} ({r['times_faster_median']:.1f}) | {plain[whole]:.1f} min | {ours[whole]:.1f} min |"
+        )
+    if "own" in results:
+        r = results["own"]
+        lines += [
+            "",
+            f"The whole benchmark of the recogniser `fleeting`, {r['folds']} folds with their inner folds, one seed:"
+            f" {r['minutes']:.1f} minutes on {r['on']} ({r['processor_minutes']:.1f} minutes of processor time).",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--label", help="name of the device in the table")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=8, help="rounds timed")
+    parser.add_argument("--plain-folds", type=int, default=4)
+    parser.add_argument("--at-once", type=int, default=16, help="folds in one batch")
+    parser.add_argument("--own", action="store_true", help="time the benchmark of the recogniser fleeting as well")
+    parser.add_argument("--only-own", action="store_true")
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    data = from_flow_images(composite.read(options.data))
+    path = options.out / "many_folds.json"
+    results: dict[str, Any] = {"devices": {}}
+    if path.exists():
+        results = json.loads(path.read_text(encoding="utf-8"))
+    label = options.label or f"{options.threads} processor cores"
+    load = round(os.getloadavg()[0], 1)
+    if not options.only_own:
+        device = torch.device(options.device)
+        found = measure(
+            data, device=device, epochs=options.epochs, plain_folds=options.plain_folds, at_once=options.at_once
+        )
+        machine = {"load_average": load, "torch": torch.__version__, "python": platform.python_version()}
+        results["devices"][label] = found | machine
+        print(json.dumps(found, indent=2), flush=True)
+    if options.own or options.only_own:
+        results["own"] = own(data) | {"on": label, "load_average": load}
+        print(json.dumps(results["own"], indent=2), flush=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    (options.out / "many_folds.md").write_text(table(results), encoding="utf-8")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()
