@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import typer
 from documentation import PAGES, ROOT, Command, anchors, blocks, commands, links, name_of, table_rows
+from flow_clips import made_up, stored
 from typer.testing import CliRunner
 
 from fleeting.cli.app import app
@@ -130,7 +131,8 @@ def module_file(words: list[str]) -> Path:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the documentation talks of: a portrait, a film of it, recordings, frames, a fresh analysis."""
+    """A folder with what the documentation talks of: a portrait, a film of it, recordings, frames, flow images, an
+    analysis."""
     demo = pytest.importorskip("fleeting.synthesis.demo")
     pytest.importorskip("skimage", reason="the portrait of the demonstration comes with the extra demo")
     from fleeting.synthesis.clip import ClipSettings, PortraitClip
@@ -153,6 +155,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with ImageFolderWriter(folder / name) as writer:
             for frame in range(15):
                 writer.write(clip.frame(frame))
+    stored(made_up(subjects=4, each=3), folder / "flow_images.npz")
+    stored(made_up(subjects=2, each=3, name="samm", seed=1), folder / "other_people.npz")
     assert run("fleeting", "analyse", "interview.mp4", "--out", "results", cwd=folder) == 0
     return folder
 
@@ -210,6 +214,9 @@ def test_snippets_run(number: int, desk: Path, monkeypatch: pytest.MonkeyPatch) 
     if "own.npz" in block.text and not (desk / "own.npz").exists():
         assert run("fleeting", "synthesise", "portrait.jpg", "--out", "clips", "--events", "1", *FILM, cwd=desk) == 0
         assert run("fleeting", "prepare", "own=clips", "--out", "own.npz", cwd=desk) == 0
+    if '"runs/svm"' in block.text and not (desk / "runs").exists():
+        for words in (w for w in cheap() if w[1] == "benchmark"):
+            assert run(*words, cwd=desk) == 0
     exec(compile(block.text, block.page, "exec"), {})
 
 

@@ -40,7 +40,7 @@ def benchmark(
 
     A stopped benchmark goes on where it was when the same command is given again.
 
-    Example: fleeting benchmark --data composite=flow_images.npz --model linear-svm --protocol loso --out runs/svm
+    Example: fleeting benchmark --data composite=flow.npz -m linear-svm -o runs/svm
     """
     from fleeting.evaluation.benchmark import benchmark as measure
     from fleeting.evaluation.benchmark import settings_for

@@ -7,7 +7,7 @@ other, or when all their values are equal.
 
 Measured by ``python benchmarks/near_duplicates.py`` on the 309 flow images of CASME II and SMIC (189 bits): the closest
 two clips of different people differ in 40 bits (in 46 when one is mirrored), so an eighth (23 bits) gives no false hit
-among 46,000 pairs; the table in ``benchmarks/results/near_duplicates.md`` says how often a changed copy is caught.
+among 45,000 pairs; the table in ``benchmarks/results/near_duplicates.md`` says how often a changed copy is caught.
 """
 
 from __future__ import annotations

@@ -1,0 +1,51 @@
+"""The tables of docs/benchmarks.md are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from documentation import ROOT, table_rows
+from flow_clips import data_of, made_up
+from test_benchmark import Learning
+
+from fleeting.errors import FleetingWarning
+from fleeting.evaluation.protocols import LEAKY, PROTOCOLS
+from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
+from fleeting.training.recogniser_registry import RECOGNISERS
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+MARKS = ("<!-- table: python benchmarks/recognisers.py -->", "<!-- end of table -->")
+
+
+def names(head: str) -> set[str]:
+    return {name for row in table_rows(PAGE, head) for name in re.findall(r"`([\w./-]+)`", row[0])}
+
+
+def test_protocols_and_models_are_documented() -> None:
+    from fleeting.cli import benchmark
+
+    assert names("protocol") == set(PROTOCOLS) == set(benchmark.PROTOCOLS)
+    assert names("model") == set(RECOGNISERS)
+
+
+def test_files_and_metrics_are_documented(tmp_path: Path) -> None:
+    plan = BenchmarkSettings("learning", protocol=LEAKY, draws=10)
+    with pytest.warns(FleetingWarning, match="LEAKY"):
+        found = run_benchmark(data_of(made_up(subjects=3)), Learning(), plan, out=tmp_path / "run")
+    assert names("file") == {p.name + "/" * p.is_dir() for p in (tmp_path / "run").iterdir()}
+    parts = {*found, *found["uf1"]} - {"per_seed", "per_data_set"}
+    assert parts == names("in metrics.json")
+    text = PAGE.read_text(encoding="utf-8")
+    for key in (*found["calibration"], *found["uf1"], *found["confusion"]):
+        assert key in ("classes", "rows") or f"`{key}`" in text, key
+
+
+def test_the_table_is_the_one_that_was_measured() -> None:
+    block = PAGE.read_text(encoding="utf-8").split(MARKS[0])[1].split(MARKS[1])[0].strip()
+    measured = ROOT / "benchmarks" / "results" / "recognisers.md"
+    if not measured.exists():
+        assert block == "Not measured yet."
+    else:
+        assert block == measured.read_text(encoding="utf-8").split("\n", 2)[2].strip()
