@@ -120,6 +120,8 @@ def test_scores_are_pooled_per_set_and_per_seed_as_scikit_learn_has_them(data: B
             assert part["pooled"] == pytest.approx(np.mean(list(each.values())))
             assert part["spread"] == pytest.approx(np.std(list(each.values()), ddof=1))
             assert part["interval"][0] <= part["pooled"] <= part["interval"][1]
+            for seed, (low, high) in part["per_seed_interval"].items():
+                assert low <= part["per_seed"][seed] <= high
     pooled = oracle.confusion_matrix(table["truth"], table["predicted"], labels=list(data.samples.classes))
     assert found["confusion"]["pooled_over_seeds"] == pooled.tolist()
     assert len({json.dumps(v) for v in found["confusion"]["per_seed"].values()}) > 1, "kfold deals anew with each seed"

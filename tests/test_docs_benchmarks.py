@@ -35,7 +35,7 @@ def test_files_and_metrics_are_documented(tmp_path: Path) -> None:
     with pytest.warns(FleetingWarning, match="LEAKY"):
         found = run_benchmark(data_of(made_up(subjects=3)), Learning(), plan, out=tmp_path / "run")
     assert names("file") == {p.name + "/" * p.is_dir() for p in (tmp_path / "run").iterdir()}
-    parts = {*found, *found["uf1"]} - {"per_seed", "per_data_set"}
+    parts = {*found, *found["uf1"]} - {"per_seed", "per_seed_interval", "per_data_set"}
     assert parts == names("in metrics.json")
     text = PAGE.read_text(encoding="utf-8")
     for key in (*found["calibration"], *found["uf1"], *found["confusion"]):

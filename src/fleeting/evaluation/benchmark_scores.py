@@ -99,20 +99,27 @@ def _summary(table: pd.DataFrame, classes: Sequence[str], *, draws: int) -> dict
         values = exact[name]
         found[name] = {
             "pooled": float(values.mean()),
-            "interval": None if drawn is None else [float(q) for q in np.quantile(drawn[name], (0.025, 0.975))],
+            "interval": None if drawn is None else _interval(drawn[name].mean(1)),
             "spread": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
             "per_seed": dict(zip(seeds, map(float, values), strict=True)),
+            "per_seed_interval": None
+            if drawn is None
+            else dict(zip(seeds, map(_interval, drawn[name].T), strict=True)),
         }
     return found
 
 
+def _interval(drawn: npt.NDArray[np.float64]) -> list[float]:
+    return [float(q) for q in np.quantile(drawn, (0.025, 0.975))]
+
+
 def _drawn(counts: npt.NDArray[np.int64], draws: int, seed: int = 0) -> dict[str, npt.NDArray[np.float64]]:
-    """Return each score of each bootstrap sample, averaged over seeds: (draws,)."""
-    seeds, subjects, classes, _ = counts.shape
+    """Return each score of each bootstrap sample and seed: (draws, seeds)."""
+    subjects = counts.shape[1]
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
     summed = np.einsum("ds,ksij->dkij", weights, counts, optimize=True)
-    return {name: values.mean(1) for name, values in metrics.scores_of_counts(summed).items()}
+    return metrics.scores_of_counts(summed)
 
 
 def _plain(values: npt.NDArray[np.float64]) -> list[float | None]:
