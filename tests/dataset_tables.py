@@ -208,11 +208,12 @@ def ckplus(root: Path) -> Path:
 def megc2020(root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     (root / "CASME_sq_all_Info.txt").write_text(
-        "1 anger1_1 macro-expression 557 572 608\n1 anger1_2 micro-expression 700 708 708\n", encoding="ascii"
+        "s15 0401 macro-expression 50.0 62.0 98.0\ns15 0401 micro-expression 100.0 108.0 0\n", encoding="ascii"
     )
-    (root / "SAMMLV_all_Info.txt").write_text(
-        "6 006_1_2 macro 100 120 150\n6 006_1_3 micro 300 -1 340\n", encoding="ascii"
-    )
+    samm = "006 1 macro-expression 100 120 150\n006 1 micro-expression 300 -90 340\n006 2 macro-expression 0 9 30\n"
+    (root / "SAMMLV_all_Info.txt").write_text(samm, encoding="ascii")
+    images(root / "rawpic" / "s15" / "15_0401girlcrashing", [1, 2], "img{}.jpg")
+    images(root / "SAMM_longvideos" / "006_1", [1, 2], "006_1_{:04d}.jpg")
     return root
 
 

@@ -108,7 +108,7 @@ def test_casme_squared(tmp_path: Path) -> None:
     assert (unknown_end.onset, unknown_end.apex, unknown_end.offset) == (699, 707, 707)
     assert Path(unknown_end.path).name == "15_0401girlcrashing"
     assert Path(found.rows[2].path).name == "40_0101disgustingteeth"
-    assert {r.source_video for r in found.rows} == {"s15/anger1", "s40/disgust1"}
+    assert {r.source_video for r in found.rows} == {"s15/0401", "s40/0101"}
     assert repairs(found) == {
         ("s15/anger1_2", "offset", "0", "708"),
         ("s40/disgust1_1", "apex", "0", "unknown"),
@@ -155,11 +155,18 @@ def test_ckplus(tmp_path: Path) -> None:
 
 def test_megc2020(tmp_path: Path) -> None:
     found = read("megc2020", make.megc2020(tmp_path))
-    assert [(r.dataset, r.subject, r.type, r.onset) for r in found.rows] == [
-        ("casme-sq", "subject01", "macro", 556), ("casme-sq", "subject01", "micro", 699),
-        ("samm-lv", "006", "macro", 99), ("samm-lv", "006", "micro", 299),
+    assert [(r.id, r.type, r.onset, r.apex, r.offset) for r in found.rows] == [
+        ("casme-sq/s15/0401_50", "macro", 49, 61, 97), ("casme-sq/s15/0401_100", "micro", 99, 107, 107),
+        ("samm-lv/006/006_1_100", "macro", 99, 119, 149), ("samm-lv/006/006_1_300", "micro", 299, None, 339),
+        ("samm-lv/006/006_2_0", "macro", 0, 8, 29),
     ]  # fmt: skip
-    assert repairs(found) == {("006/006_1_3", "apex", "-1", "unknown")}
+    assert repairs(found) == {
+        ("s15/0401_100", "offset", "0", "108"),
+        ("006/006_1_300", "apex", "-90", "unknown"),
+        ("006/006_2_0", "onset", "0", "1"),
+    }
+    assert [Path(r.path).name for r in found.rows[::2]] == ["15_0401girlcrashing", "006_1", "006_2"]
+    assert [r.clip for r in found.missing()] == ["006_2_0"]
 
 
 @pytest.mark.parametrize(("table", "whole"), [(True, False), (False, False), (True, True)])
@@ -217,6 +224,14 @@ def test_own_table_with_numbers_of_images(tmp_path: Path) -> None:
     place = place_in(found.rows[0], image_numbers(tmp_path / "clip_a"))
     assert (found.rows[0].onset, place.onset, place.offset) == (3, 3, 19)
     assert not found.corrections, "a table without a column for the apex has no wrong apexes"
+
+
+def test_a_word_that_nobody_knows(tmp_path: Path) -> None:
+    rows = [[*make.CASME2, "Objective Classes"], ["01", "EP02_01f", "", 46, 59, 86, "", 12, "suprise", 1]]
+    found = read("casme2", make.workbook(tmp_path / "CASME2-coding.xlsx", Sheet1=rows))
+    assert [r.emotion for r in found.rows] == [""]
+    assert repairs(found) == {("sub01/EP02_01f", "emotion", "suprise", "unknown")}
+    assert found.corrections[0].why == "No known word. Did you mean 'surprise'?"
 
 
 BAD: list[tuple[str, str, Callable[[Path], Path], str]] = [

@@ -59,7 +59,7 @@ def read(path: Path) -> Manifest:
                 emotion=cells["emotion"],
                 units=cells["units"],
                 type=cells["type"],
-                source_video=f"{subject}/{video_of(clip)}",
+                source_video=f"{subject}/{finder.code(clip)}",
                 first_number=1,
             )
         )
@@ -85,12 +85,17 @@ class VideoFinder:
     def __init__(self, root: Path, codes: dict[str, str]) -> None:
         self._folders, self._codes = FrameFolders(root), codes
 
+    def code(self, clip: str) -> str:
+        """``0101`` of a clip of "disgust1"; the name where the code is not known."""
+        video = video_of(clip).lower()
+        return self._codes.get(video, video)
+
     def __call__(self, subject: str, clip: str) -> str:
         """Path of the folder; where it is not known, the one at which it was expected."""
-        video = video_of(clip).lower()
-        code = self._codes.get(video)
-        name = f"{subject.removeprefix('s')}_{code}" if code else video
-        return str(self._folders.find(subject, name, prefix=code is not None))
+        code = self.code(clip)
+        known = code.isdigit()
+        name = f"{subject.removeprefix('s')}_{code}" if known else code
+        return str(self._folders.find(subject, name, prefix=known))
 
 
 def _subjects(book: Path) -> dict[str, str]:

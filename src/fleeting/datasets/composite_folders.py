@@ -27,7 +27,7 @@ from fleeting.errors import DataError
 from fleeting.labels import THREE_CLASSES
 
 TABLE_NAME = "combined_3class_gt.csv"
-_DATASETS = ((r"sub\d+", "casme2"), (r"s\d+", "smic"), (r"\d+", "samm"))
+_DATASETS = ((r"sub\d+", "casme2"), (r"s\d+", "smic"), (r"\d+", "samm"), (r"spno\.\d+", "casme3"))
 
 Truth = dict[str, tuple[str, str, int]]
 """Data set, subject and label by the name of a picture."""
@@ -140,7 +140,7 @@ def _read_truth(path: Path) -> Truth:
 
 def _dataset_of(subject: str, file: Path) -> str:
     for pattern, dataset in _DATASETS:
-        if re.fullmatch(pattern, subject):
+        if re.fullmatch(pattern, subject.lower()):
             return dataset
     raise DataError("a subject as sub01, s01 or 006", f"'{subject}' ({file})", f"Put {TABLE_NAME} beside the folders.")
 

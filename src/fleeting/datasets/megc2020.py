@@ -1,10 +1,12 @@
 """The ground truth of MEGC 2020: ``CASME_sq_all_Info.txt`` (357 rows) and ``SAMMLV_all_Info.txt`` (502).
 
 Li et al., "MEGC2020 - the third facial micro-expression grand challenge", FG 2020. White space between subject, video,
-type, onset, apex, offset; no header, no emotions. The clips are those of CAS(ME)^2 and SAMM Long Videos, so the rows
-carry these data sets' names.
+type, onset, apex, offset; no header, no emotions: ``s15 0401 macro-expression 557.0 572.0 608.0`` and ``006 1
+macro-expression 566 648 743``. The clips are those of CAS(ME)^2 and SAMM Long Videos, so the rows carry these data
+sets' names; videos may also be named as there (``anger1_1``, ``006_1_2``).
 
-Traps: unknown offsets are the apex already or 0; frame numbers count from 1.
+Traps: unknown offsets are the apex already or 0; some apexes lie outside of their clips, one is negative; an onset of 0
+stands for a movement that began before the recording, whose frames count from 1.
 """
 
 from __future__ import annotations
@@ -50,12 +52,11 @@ def _casme_sq(table: Table, root: Path) -> Manifest:
     rows = Rows(casme_sq.NAME, table.path, several_per_video=True)
     find = casme_sq.VideoFinder(root, {})
     for number, cells in zip(table.numbers, table.records, strict=True):
-        # The file counts people from 1; only the workbook of the set says which folder that is.
+        # Where people are counted from 1, only the workbook of the set says which folder that is.
         given = cells["subject"].lower()
         subject = given if given.startswith("s") else f"subject{given.zfill(2)}"
-        video = casme_sq.video_of(cells["video"])
-        source = f"{subject}/{video}"
         path = find(subject, cells["video"])
+        source = f"{subject}/{find.code(cells['video'])}"
         rows.add(_raw(number, cells, subject=subject, path=path, fps=casme_sq.FPS, source=source))
     return rows.manifest()
 
@@ -65,7 +66,8 @@ def _samm_long(table: Table, root: Path) -> Manifest:
     folders = FrameFolders(root)
     for number, cells in zip(table.numbers, table.records, strict=True):
         subject = cells["subject"].zfill(3)
-        video = samm_long.video_of(cells["video"])
+        given = cells["video"]
+        video = samm_long.video_of(given) if "_" in given else f"{subject}_{given}"
         path = str(folders.find(video))
         rows.add(_raw(number, cells, subject=subject, path=path, fps=samm_long.FPS, source=f"{subject}/{video}"))
     return rows.manifest()
@@ -75,7 +77,7 @@ def _raw(number: int, cells: dict[str, str], *, subject: str, path: str, fps: fl
     return RawClip(
         number=number,
         subject=subject,
-        clip=cells["video"],
+        clip=f"{source.partition('/')[2]}_{cells['onset'].removesuffix('.0')}",
         path=path,
         fps=fps,
         onset=cells["onset"],

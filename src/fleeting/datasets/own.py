@@ -67,7 +67,7 @@ def read(path: Path, *, name: str = "own") -> Manifest:
     synthetic = not named and raw.has("peak_percent_iod")
     optional = {**EXTRA, **SUBJECT} if synthetic else EXTRA
     table = raw.renamed({**COLUMNS, **SUBJECT, **EXTRA}, optional=optional)
-    rows = Rows(name, table.path, several_per_video=True)
+    rows = Rows(name, table.path, several_per_video=True, mend_words=True)
     if synthetic:
         why = "Made by fleeting synthesise: clips named alike but for their number are one person."
         rows.correct("(table)", "subject", "", "from the files", why)

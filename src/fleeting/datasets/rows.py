@@ -2,7 +2,7 @@
 
 What is repaired, and how:
 
-- onset missing: the row is left out;
+- onset missing: the row is left out; onset 0 where frames count from 1: the first frame;
 - offset missing (empty, "/", 0, -1) or before the onset: the apex ends the clip, as MEGC 2020 does; without an apex the
   row is left out;
 - apex missing, on the onset, or outside of the clip: unknown (`datasets.prepare` says what is then done);
@@ -10,7 +10,8 @@ What is repaired, and how:
 - one emotion in several spellings ("Others" beside "others"): the more frequent one;
 - words among the action units: remarks.
 
-An emotion that is no known word is an error: a guess would change a label.
+An emotion that is no known word is never guessed: it is an error in a table of one's own, which can be mended, and an
+unknown emotion in a published one.
 """
 
 from __future__ import annotations
@@ -79,9 +80,13 @@ class Rows:
         For messages.
     several_per_video
         Whether clips are named after their video, so that a second one of a name gets a number.
+    mend_words
+        Whether an emotion that is no known word is an error, as in a table that its user can mend; else it is listed
+        and the clip goes without.
     """
 
-    def __init__(self, dataset: str, table: Path, *, several_per_video: bool = False) -> None:
+    def __init__(self, dataset: str, table: Path, *, several_per_video: bool = False, mend_words: bool = False) -> None:
+        self._mend_words = mend_words
         self.dataset, self.table = dataset, table
         self.corrections: list[Correction] = []
         self._rows: list[ManifestRow] = []
@@ -99,7 +104,7 @@ class Rows:
         Raises
         ------
         DataError
-            For an unknown emotion or type, or a frame that is no number.
+            For an unknown type, a frame that is no number, or (`mend_words`) an unknown emotion.
         """
         where = f"{raw.subject}/{raw.clip}"
         frames = self._frames(raw, where)
@@ -153,6 +158,10 @@ class Rows:
         onset = self._frame(raw, where, "onset", raw.onset)
         apex = None if raw.apex is None else self._frame(raw, where, "apex", raw.apex)
         offset = self._frame(raw, where, "offset", raw.offset)
+        if onset == -1 and offset is not None and offset >= 0:
+            first = str(raw.first_number)
+            self.correct(where, "onset", raw.onset, first, f"Frames count from {first}: it began before the recording.")
+            onset = 0
         if onset is None or onset < 0:
             self.correct(where, "onset", raw.onset, LEFT_OUT, "Without an onset there is no clip.")
             return None
@@ -201,6 +210,9 @@ class Rows:
         word = raw.emotion.strip().lower()
         parts = [p.strip() for p in word.replace("/", "+").replace("&", "+").replace(",", "+").split("+")]
         for part in parts:
+            if part and part not in WORDS and not self._mend_words:
+                self.correct(where, "emotion", raw.emotion, UNKNOWN, f"No known word. {nearest(part, sorted(WORDS))}")
+                return ""
             if part and part not in WORDS:
                 raise DataError(
                     f"an emotion ({', '.join(sorted(WORDS))})",
