@@ -98,6 +98,15 @@ def test_smic_as_folders(tmp_path: Path, name: str, fps: float, onset: int) -> N
     assert people_of(name) == "smic"
 
 
+def test_smic_twice(tmp_path: Path) -> None:
+    for copy in ("SMIC_all_cropped", "SMIC_all_raw"):
+        make.smic_folders(tmp_path / copy)
+    found = read("smic", tmp_path)
+    assert len(found) == 2
+    assert all("SMIC_all_raw" in r.path for r in found.rows)
+    assert repairs(found) == {("(set)", "(folder)", "4 folders", "2 clips")}
+
+
 def test_casme_squared(tmp_path: Path) -> None:
     found = read("casme-sq", make.casme_sq(tmp_path))
     assert [(r.subject, r.clip, r.type) for r in found.rows] == [

@@ -122,6 +122,15 @@ def _letters(clip: str) -> str:
     return found[1] if found else ""
 
 
+def _one_copy(clips: list[Path], root: Path) -> list[Path]:
+    """Return one folder of each clip, below raw frames where there are any, in order of subject and clip."""
+    raw_first = sorted(clips, key=lambda p: ("raw" not in p.relative_to(root).as_posix().lower(), str(p)))
+    found: dict[tuple[str, str], Path] = {}
+    for clip in raw_first:
+        found.setdefault((subject_name(clip.parents[2].name), clip.name), clip)
+    return [found[key] for key in sorted(found)]
+
+
 def _of_folders(path: Path, camera: str, name: str) -> Manifest:
     """Clips cut from onset to offset, one folder each, below ``micro/EMOTION``."""
     clips = [p for p in sorted(path.rglob("micro/*/*")) if p.is_dir()]
@@ -134,7 +143,11 @@ def _of_folders(path: Path, camera: str, name: str) -> Manifest:
             f"a table of SMIC, or folders {camera}/s1/micro/negative/s1_ne_01 in {path}", "neither", "Check the path."
         )
     rows = Rows(name, path)
-    for number, clip in enumerate(here, start=1):
+    chosen = _one_copy(here, path)
+    if len(chosen) < len(here):
+        why = "The set lies here more than once; frames that were not cropped come first."
+        rows.correct("(set)", "(folder)", f"{len(here)} folders", f"{len(chosen)} clips", why)
+    for number, clip in enumerate(chosen, start=1):
         subject = subject_name(clip.parents[2].name)
         try:
             numbers = image_numbers(clip)
