@@ -56,7 +56,8 @@ class Known:
             return self._true(path, **how)
         with open_video(path, fps=how["fps"]) as reader:
             info = reader.info
-        how["progress"](1, info.frame_count)
+        if how["progress"] is not None:
+            how["progress"](1, info.frame_count)
         timeline = replace(
             self._analysis.timeline, video=info, settings=to_dict(how["settings"] or AnalyseSettings()), warnings=()
         )

@@ -22,7 +22,7 @@ from command import Command, Known, listing, start
 from video_files import write_video
 
 import fleeting as package
-from fleeting import FleetingWarning, api, results
+from fleeting import FleetingWarning, analyse_many, api, results
 from fleeting.cli.frame_progress import CLEAR, FrameProgress
 from fleeting.errors import InputError, OutputError
 from fleeting.export.timeline_json import read_timeline
@@ -117,7 +117,7 @@ def test_one_video_named_twice(fleeting: Command, three: list[Path], tmp_path: P
     assert known.calls == ["a.mp4", "b.mp4", "c.mp4"]
     assert "is named more than once; it is analysed once." in said.err
     with pytest.raises(InputError, match="each video once; got .*a.mp4 more than once"):
-        api.analyse_many([three[0], again], out=tmp_path / "out")
+        analyse_many([three[0], again], out=tmp_path / "out")
 
 
 def test_the_results_themselves_are_no_video(fleeting: Command, three: list[Path], tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ ABOVE = (
 )
 ALLOWED["results"] = FOUNDATION
 ALLOWED["api"] = ABOVE | {"results"}
-ALLOWED["cli"] = ABOVE | {"api", "results"}
+ALLOWED["batch"] = ABOVE | {"results", "api"}
+ALLOWED["cli"] = ABOVE | {"api", "results", "batch"}
 ALLOWED["__main__"] = {"cli"}
 ALLOWED["web"] = ABOVE | {"api"}
 NEEDS_TORCH = {"models", "training"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fleeting.api import analyse, calibrate, evaluate
+    from fleeting.batch import analyse_many
     from fleeting.datasets.load import load_samples
     from fleeting.datasets.samples import Samples
     from fleeting.errors import FleetingError, FleetingWarning
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "analyse": "api",
+    "analyse_many": "batch",
     "calibrate": "api",
     "evaluate": "api",
     "load_samples": "datasets.load",
@@ -46,6 +48,7 @@ __all__ = [
     "Timeline",
     "VideoInfo",
     "analyse",
+    "analyse_many",
     "calibrate",
     "evaluate",
     "load_samples",

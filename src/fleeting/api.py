@@ -1,4 +1,4 @@
-"""What a program calls: analyse a video or many, calibrate one, and measure shipped networks on labelled data.
+"""What a program calls: analyse a video (many: `fleeting.batch`), calibrate one, measure networks on labelled data.
 
 This is where the layers meet: analysis, report and export below it know nothing of each other.
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 import difflib
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from fleeting import results
-from fleeting.errors import FleetingError, InputError, SettingsError, VideoError
+from fleeting.errors import InputError, SettingsError, VideoError
 from fleeting.records import Calibration, Timeline
 from fleeting.settings import AnalyseSettings
 
@@ -80,10 +80,10 @@ def analyse(
     results.check_writable(out)
     video = Path(path)
     folder = Path(out) / results.result_names([video])[0]
-    run = _run(video, settings, fps, chosen)
+    run = describe(video, settings, fps, chosen)
     if run is not None:
         results.check_place(folder, run)
-    return _analyse_into(folder, video, run, settings=settings, progress=progress)
+    return analyse_into(folder, video, run, settings=settings, progress=progress)
 
 
 def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
@@ -153,114 +153,10 @@ def save_live(timeline: Timeline, out: str | Path) -> Path:
     return Path(out) / name
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one video of a batch.
-
-    Attributes
-    ----------
-    path, folder
-        The video and the folder of its results.
-    timeline
-        None where it was skipped or failed.
-    error
-        Why it failed; None where it did not.
-    skipped
-        Whether finished results were there already.
-    """
-
-    path: Path
-    folder: Path
-    timeline: Timeline | None = None
-    error: str | None = None
-    skipped: bool = False
-
-
-def analyse_many(
-    paths: Iterable[str | Path],
-    *,
-    out: str | Path,
-    settings: AnalyseSettings | None = None,
-    fps: float | None = None,
-    formats: Sequence[str] | None = None,
-    force: bool = False,
-    on_start: Callable[[Path, int, int], None] | None = None,
-    progress: Progress | None = None,
-    on_done: Callable[[Outcome], None] | None = None,
-) -> list[Outcome]:
-    """Analyse several videos; one that fails does not stop the others, finished ones are skipped.
-
-    A video is finished when its folder holds every file that is asked for, made by the same version with the same
-    settings from a video of the same name, size and time of change. Parameters as for `analyse`, and:
-
-    Parameters
-    ----------
-    force
-        Analyse finished videos again, and replace results of another video of the same name.
-    on_start, on_done
-        Called before each video with its place and the number of videos, and after it with its outcome.
-
-    Raises
-    ------
-    OutputError, SettingsError
-        What would fail for every video alike.
-    """
-    videos = [Path(p) for p in paths]
-    chosen = chosen_formats(formats)
-    results.check_writable(out)
-    outcomes: list[Outcome] = []
-    for place, (video, name) in enumerate(zip(videos, results.result_names(videos), strict=True)):
-        if on_start is not None:
-            on_start(video, place, len(videos))
-        job = _Job(video, Path(out) / name, settings, fps, chosen, force)
-        outcomes.append(_one(job, progress))
-        if on_done is not None:
-            on_done(outcomes[-1])
-    return outcomes
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    video: Path
-    folder: Path
-    settings: AnalyseSettings | None
-    fps: float | None
-    formats: tuple[str, ...]
-    force: bool
-
-
-def _one(job: _Job, progress: Progress | None) -> Outcome:
-    """Analyse one video of a batch, which must not stop at it."""
-    video, folder = job.video, job.folder
-    try:
-        run = _run(video, job.settings, job.fps, job.formats)
-        if run is not None:
-            results.settle(folder)
-            if not job.force and results.is_finished(folder, run):
-                return Outcome(video, folder, skipped=True)
-            results.check_place(folder, run, force=job.force)
-        timeline = _analyse_into(folder, video, run, settings=job.settings, progress=progress)
-    except FleetingError as error:
-        return Outcome(video, folder, error=str(error))
-    except MemoryError:
-        return Outcome(
-            video, folder, error="The memory of this machine is full. Close other programs or cut the video."
-        )
-    except Exception as error:
-        # The trace goes to the log for whoever mends it; it need not stop a batch that runs over a night.
-        log.info("analysis of %s failed", video, exc_info=True)
-        return Outcome(
-            video,
-            folder,
-            error=f"An error in Fleeting itself ({type(error).__name__}: {error}). Say 'fleeting -v analyse' for more.",
-        )
-    return Outcome(video, folder, timeline=timeline)
-
-
-def _run(
+def describe(
     video: Path, settings: AnalyseSettings | None, fps: float | None, formats: Sequence[str]
 ) -> dict[str, Any] | None:
-    """Describe a run; None for a video that cannot be looked at, about which the reader says more."""
+    """Return what decides about the results of a video; None for one that cannot be looked at: the reader says more."""
     import fleeting
 
     try:
@@ -271,7 +167,7 @@ def _run(
         return None
 
 
-def _analyse_into(
+def analyse_into(
     folder: Path,
     video: Path,
     run: dict[str, Any] | None,
@@ -279,6 +175,15 @@ def _analyse_into(
     settings: AnalyseSettings | None,
     progress: Progress | None,
 ) -> Timeline:
+    """Analyse a video and put the files of its run into the place of `folder`; `run` is what `describe` said of it.
+
+    Raises
+    ------
+    VideoError, NoFaceError
+        Where the video cannot be used.
+    OutputError
+        Where the results cannot be written.
+    """
     from fleeting.inference.analyse import analyse_video
     from fleeting.video.reader import open_video
 
@@ -369,13 +274,13 @@ def _analysed(
     if stored is not None:
         fps = stored["fps"] if fps is None else fps
         settings = from_dict(AnalyseSettings, stored["settings"]) if settings is None else settings
-    run = _run(video, settings, fps, ("json",))
+    run = describe(video, settings, fps, ("json",))
     if run is not None and stored is not None and results.is_finished(folder, run):
         return read_timeline(folder / TIMELINE_NAME), fps
-    run = _run(video, settings, fps, chosen_formats(None))
+    run = describe(video, settings, fps, chosen_formats(None))
     if run is not None:
         results.check_place(folder, run)
-    return _analyse_into(folder, video, run, settings=settings, progress=progress), fps
+    return analyse_into(folder, video, run, settings=settings, progress=progress), fps
 
 
 def _add(folder: Path, timeline: Timeline) -> None:

@@ -13,7 +13,7 @@ from fleeting.errors import InputError
 from fleeting.settings import FLOW_METHODS, AnalyseSettings
 
 if TYPE_CHECKING:
-    from fleeting.api import Outcome
+    from fleeting.batch import Outcome
 
 
 def analyse(
@@ -35,6 +35,11 @@ def analyse(
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Analyse every face, not the largest alone.")] = False,
     flow: Annotated[str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}.")] = None,
     settings_file: Annotated[Path | None, typer.Option("--settings", help="Settings as TOML.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Where the videos are analysed: in-process, processes or ray.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Most videos at the same time.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Analyse videos that are finished already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line per video.")] = False,
 ) -> None:
@@ -45,8 +50,11 @@ def analyse(
 
     Example: fleeting analyse interview.mp4 --out results
     """
-    from fleeting.api import Outcome, analyse_many
+    from fleeting.batch import Outcome, analyse_many
+    from fleeting.scale.engines import make_engine
+    from fleeting.scale.executor import InProcess
 
+    where = make_engine(engine, workers=jobs, address=address)
     settings = _settings(settings_file, all_faces=all_faces, flow=flow)
     display = _Display(as_json=as_json)
     paths, unmatched = _expand(videos, out)
@@ -61,6 +69,7 @@ def analyse(
             fps=fps,
             formats=None if formats is None else [f.strip() for f in formats.split(",") if f.strip()],
             force=force,
+            engine=None if isinstance(where, InProcess) else where,  # here, there is progress to be shown
             on_start=display.start,
             progress=display.progress,
             on_done=display.done,

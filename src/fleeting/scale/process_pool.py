@@ -161,6 +161,7 @@ def _work(line: Connection) -> None:
     """Do jobs until the line is closed; this is the whole life of a process."""
     # Ctrl-C reaches every process of the terminal; the one that deals out the jobs ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
     try:
         line.send_bytes(_READY)
         function, shared, broken = _unpacked(line.recv_bytes())
@@ -170,6 +171,11 @@ def _work(line: Connection) -> None:
             line.send_bytes(_bytes_of(made))
     except (EOFError, OSError):
         return
+
+
+def _leave(number: int, _: object) -> None:
+    """Let a job that is stopped clear up behind it."""
+    raise SystemExit(128 + number)
 
 
 def _unpacked(message: bytes) -> tuple[Work | None, Any, str]:

@@ -1,0 +1,197 @@
+"""Many videos: each analysed apart from the others, here, in several processes, or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fleeting import results
+from fleeting.api import TIMELINE_NAME, Progress, analyse_into, chosen_formats, describe
+from fleeting.errors import FleetingError, OutputError
+from fleeting.records import Timeline
+from fleeting.scale import executor
+from fleeting.scale.executor import Engine
+from fleeting.scale.job import Job
+from fleeting.settings import AnalyseSettings, from_dict, to_dict
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one video of a batch.
+
+    Attributes
+    ----------
+    path, folder
+        The video and the folder of its results.
+    timeline
+        None where it was skipped or failed.
+    error
+        Why it failed; None where it did not.
+    skipped
+        Whether finished results were there already.
+    """
+
+    path: Path
+    folder: Path
+    timeline: Timeline | None = None
+    error: str | None = None
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Video:
+    path: Path
+    folder: Path
+    settings: AnalyseSettings | None
+    fps: float | None
+    formats: tuple[str, ...]
+    force: bool
+
+
+def analyse_many(
+    paths: Iterable[str | Path],
+    *,
+    out: str | Path,
+    settings: AnalyseSettings | None = None,
+    fps: float | None = None,
+    formats: Sequence[str] | None = None,
+    force: bool = False,
+    engine: Engine | None = None,
+    on_start: Callable[[Path, int, int], None] | None = None,
+    progress: Progress | None = None,
+    on_done: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Analyse several videos; one that fails does not stop the others, finished ones are skipped.
+
+    A video is finished when its folder holds every file that is asked for, made by the same version with the same
+    settings from a video of the same name, size and time of change. Parameters as for `api.analyse`, and:
+
+    Parameters
+    ----------
+    force
+        Analyse finished videos again, and replace results of another video of the same name.
+    engine
+        Where the videos are analysed (`scale.engines.make_engine`); one after the other in this process where None.
+        Machines of a cluster have to see videos and `out` under the same paths as this one.
+    on_start
+        Called before each video with its place and the number of videos; as `progress`, not with an engine.
+    on_done
+        Called after each video with its outcome, in the order in which they end.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of `paths`.
+
+    Raises
+    ------
+    OutputError, SettingsError
+        What would fail for every video alike.
+    """
+    named = [Path(p) for p in paths]
+    chosen = chosen_formats(formats)
+    results.check_writable(out)
+    names = results.result_names(named)
+    videos = [_Video(p, Path(out) / name, settings, fps, chosen, force) for p, name in zip(named, names, strict=True)]
+    if engine is not None:
+        return _elsewhere(videos, engine, on_done)
+    outcomes: list[Outcome] = []
+    for place, video in enumerate(videos):
+        if on_start is not None:
+            on_start(video.path, place, len(videos))
+        outcomes.append(_one(video, progress))
+        if on_done is not None:
+            on_done(outcomes[-1])
+    return outcomes
+
+
+def _one(video: _Video, progress: Progress | None) -> Outcome:
+    """Analyse one video of a batch, which must not stop at it."""
+    path, folder = video.path, video.folder
+    try:
+        run = describe(path, video.settings, video.fps, video.formats)
+        if run is not None:
+            results.settle(folder)
+            if not video.force and results.is_finished(folder, run):
+                return Outcome(path, folder, skipped=True)
+            results.check_place(folder, run, force=video.force)
+        timeline = analyse_into(folder, path, run, settings=video.settings, progress=progress)
+    except FleetingError as error:
+        return Outcome(path, folder, error=str(error))
+    except MemoryError:
+        return Outcome(path, folder, error="The memory of this machine is full. Close other programs or cut the video.")
+    except Exception as error:
+        # The trace goes to the log for whoever mends it; it need not stop a batch that runs over a night.
+        log.info("analysis of %s failed", path, exc_info=True)
+        return Outcome(
+            path,
+            folder,
+            error=f"An error in Fleeting itself ({type(error).__name__}: {error}). Say 'fleeting -v analyse' for more.",
+        )
+    return Outcome(path, folder, timeline=timeline)
+
+
+def _elsewhere(videos: Sequence[_Video], engine: Engine, on_done: Callable[[Outcome], None] | None) -> list[Outcome]:
+    """Analyse videos on an engine. Their folders of results are what is kept, so there is no other store."""
+    jobs = [_job(video) for video in videos]
+    by_id = {job.id: video for job, video in zip(jobs, videos, strict=True)}
+    outcomes: dict[str, Outcome] = {}
+
+    def done(ended: executor.Outcome) -> None:
+        outcome = outcomes[ended.job.id] = _told(by_id[ended.job.id], ended)
+        if on_done is not None:
+            on_done(outcome)
+
+    executor.run(jobs, analyse_job, engine=engine, on_done=done)
+    return [outcomes[job.id] for job in jobs]
+
+
+def _job(video: _Video) -> Job:
+    content = {
+        "video": str(video.path.absolute()),
+        "folder": str(video.folder.absolute()),
+        "settings": None if video.settings is None else to_dict(video.settings),
+        "fps": video.fps,
+        "formats": list(video.formats),
+        "force": video.force,
+    }
+    return Job("video", content, name=video.path.name)
+
+
+def analyse_job(job: Job, shared: None) -> dict[str, Any]:
+    """Analyse one video where the job runs; its timeline is in the folder of its results."""
+    told = job.content
+    video = _Video(
+        Path(told["video"]),
+        Path(told["folder"]),
+        None if told["settings"] is None else from_dict(AnalyseSettings, told["settings"]),
+        told["fps"],
+        tuple(told["formats"]),
+        told["force"],
+    )
+    outcome = _one(video, None)
+    return {"error": outcome.error, "skipped": outcome.skipped}
+
+
+def _told(video: _Video, ended: executor.Outcome) -> Outcome:
+    """Return the outcome that a job tells of, with the paths as the user named them."""
+    from fleeting.export.timeline_json import read_timeline
+
+    result = ended.result or {"error": ended.error, "skipped": False}
+    if result["error"] is not None or result["skipped"]:
+        return Outcome(video.path, video.folder, error=result["error"], skipped=result["skipped"])
+    try:
+        timeline = read_timeline(video.folder / TIMELINE_NAME)
+    except FleetingError as error:
+        missing = OutputError(
+            f"the results of {video.path.name} in {video.folder}",
+            f"none that this machine can read ({error})",
+            "Choose an --out that all machines of the cluster see under the same path.",
+        )
+        return Outcome(video.path, video.folder, error=str(missing))
+    return Outcome(video.path, video.folder, timeline=timeline)
