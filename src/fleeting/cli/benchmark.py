@@ -61,6 +61,7 @@ def benchmark(
     for plan in plans:
         folder = out if len(plans) == 1 else out / plan.model
         display = _Display(plan.model, quiet=as_json)
+        display.begin(folder)
         try:
             found[plan.model] = measure(plan, out=folder, cache=cache, engine=where, on_done=display)
         except FleetingError as error:
@@ -86,6 +87,11 @@ class _Display:
     def __init__(self, model: str, *, quiet: bool) -> None:
         self._model, self._quiet, self._live = model, quiet, sys.stderr.isatty()
         self._done, self._open = 0, False
+
+    def begin(self, folder: Path) -> None:
+        """Say what is about to be done: a job that trains many folds at once takes its time."""
+        if not self._quiet:
+            typer.echo(f"{self._model}: reading and checking the data, then training; results in {folder}", err=True)
 
     def __call__(self, outcome: Outcome, count: int) -> None:
         self._done += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,10 @@ def benchmark(
     DataError, SettingsError, LeakageError, JobsError, OutputError, MissingExtraError
         As `recogniser` and `run_benchmark`.
     """
-    model = recogniser(settings.model)
-    data = read_data(settings.data, test=settings.test, classes=settings.classes, cache=cache)
-    return run_benchmark(data, model, settings, out=out, engine=engine, on_done=on_done)
+    plan = replace(settings, protocol=HOLDOUT) if settings.test else settings
+    model = recogniser(plan.model)
+    data = read_data(plan.data, test=plan.test, classes=plan.classes, cache=cache)
+    return run_benchmark(data, model, plan, out=out, engine=engine, on_done=on_done)
 
 
 def settings_for(
