@@ -15,13 +15,19 @@ if TYPE_CHECKING:
     from fleeting.datasets.load import load_samples
     from fleeting.datasets.samples import Samples
     from fleeting.errors import FleetingError, FleetingWarning
+    from fleeting.evaluation.benchmark import benchmark
+    from fleeting.evaluation.compare import compare
+    from fleeting.evaluation.run_benchmark import BenchmarkSettings
     from fleeting.records import Calibration, Event, FaceTrack, Interval, Timeline, VideoInfo
     from fleeting.settings import AnalyseSettings
 
 _HOME = {
     "analyse": "api",
     "analyse_many": "batch",
+    "benchmark": "evaluation.benchmark",
+    "BenchmarkSettings": "evaluation.run_benchmark",
     "calibrate": "api",
+    "compare": "evaluation.compare",
     "evaluate": "api",
     "load_samples": "datasets.load",
     "Samples": "datasets.samples",
@@ -38,6 +44,7 @@ _HOME = {
 
 __all__ = [
     "AnalyseSettings",
+    "BenchmarkSettings",
     "Calibration",
     "Event",
     "FaceTrack",
@@ -49,7 +56,9 @@ __all__ = [
     "VideoInfo",
     "analyse",
     "analyse_many",
+    "benchmark",
     "calibrate",
+    "compare",
     "evaluate",
     "load_samples",
 ]
