@@ -1,11 +1,11 @@
 """All folds at once against the plain loop, fold by fold: ``python benchmarks/many_folds.py``.
 
 The work is STSTNet's published training (Adam, 5e-5, 800 epochs, batches of 256 in the stored order) of every fold of
-leave-one-subject-out. The plain loop is what everybody writes: for each fold a network of `torch.nn`, `torch.optim.Adam`,
-batches cut from the fold's rows, which lie on the device already (so without the cost of a `DataLoader`). Both do the
-same work in the same process with the same threads, a few epochs each, taking turns; the plain loop trains a few of the
-folds. Seconds per fold and epoch are scaled to the whole. Whether the weights agree is tested in
-``tests/test_many_folds.py``; here the outcome of one fold is compared after the timed epochs.
+leave-one-subject-out. The plain loop is what everybody writes: for each fold a network of `torch.nn`,
+`torch.optim.Adam`, batches cut from the fold's rows, which lie on the device already (so without the cost of a
+`DataLoader`). Both do the same work in the same process with the same threads, a few epochs each, taking turns; the
+plain loop trains a few of the folds. Seconds per fold and epoch are scaled to the whole. Whether the weights agree is
+tested in ``tests/test_many_folds.py``; here the outcome of one fold is compared after the timed epochs.
 
 With ``--own`` the leave-one-subject-out benchmark of the recogniser ``fleeting`` is timed too, inner folds and all.
 Writes ``results/many_folds.json`` and ``.md``; ``--device`` and ``--label`` add a row for another device.
@@ -53,6 +53,7 @@ class PlainLoop:
         self.loss = nn.CrossEntropyLoss()
 
     def epoch(self) -> None:
+        """Train every fold for one epoch."""
         for (inputs, labels), network, optimiser in zip(self.data, self.networks, self.optimisers, strict=True):
             for x, y in zip(inputs.split(BATCH), labels.split(BATCH), strict=True):
                 optimiser.zero_grad()
@@ -91,13 +92,13 @@ def measure(data: Samples, *, device: torch.device, epochs: int, plain_folds: in
     found["times_faster"] = round(
         found["plain loop"]["ms_per_fold_and_epoch"] / found["all folds at once"]["ms_per_fold_and_epoch"], 2
     )
-    found["times_faster_median"] = round(
-        found["plain loop"]["median_ms"] / found["all folds at once"]["median_ms"], 2
-    )
+    found["times_faster_median"] = round(found["plain loop"]["median_ms"] / found["all folds at once"]["median_ms"], 2)
     last = [networks[0][-1].weight.detach(), plain.networks[0][-1].weight.detach().cpu()]
     change = (last[0] - same_start(ststnet, 1, seed=0)[0][-1].weight).abs().mean()
-    found["folds"], found["rounds"], found["plain_folds"], found["folds_at_once"] = len(folds), epochs, plain_folds, at_once
-    found["mean_difference_of_weights_over_mean_change"] = round(float((last[0] - last[1]).abs().mean() / change), 3)
+    found |= {"folds": len(folds), "rounds": epochs, "plain_folds": plain_folds, "folds_at_once": at_once}
+    found["mean_difference_of_weights_over_mean_change"] = round(
+        float(((last[0] - last[1]).abs().mean() / change).detach()), 3
+    )
     return found
 
 
@@ -122,10 +123,10 @@ def table(results: dict[str, Any]) -> str:
     lines = [
         "# All folds at once",
         "",
-        f"STSTNet's published training, {EPOCHS} epochs of every fold; a few epochs timed and scaled, the fastest round"
-        " of each (in brackets the median). The plain loop trains fold by fold, its rows on the device already.",
+        f"STSTNet's published training, {EPOCHS} epochs of every fold; a few epochs timed and scaled, the fastest"
+        " round of each (in brackets the median). The plain loop trains fold by fold, its rows on the device already.",
         "",
-        "| device | plain loop, ms a fold and epoch | all folds at once | times faster | whole training: plain | at once |",
+        "| device | plain loop, ms a fold and epoch | all folds at once | times faster | whole training | at once |",
         "|---|---|---|---|---|---|",
     ]
     for name, r in results["devices"].items():
@@ -134,7 +135,8 @@ def table(results: dict[str, Any]) -> str:
         lines.append(
             f"| {name} | {plain['ms_per_fold_and_epoch']:.2f} ({plain['median_ms']:.2f})"
             f" | {ours['ms_per_fold_and_epoch']:.2f} ({ours['median_ms']:.2f})"
-            f" | {r['times_faster']:.1f} ({r['times_faster_median']:.1f}) | {plain[whole]:.1f} min | {ours[whole]:.1f} min |"
+            f" | {r['times_faster']:.1f} ({r['times_faster_median']:.1f}) | {plain[whole]:.1f} min"
+            f" | {ours[whole]:.1f} min |"
         )
     if "own" in results:
         r = results["own"]

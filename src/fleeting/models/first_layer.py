@@ -1,17 +1,15 @@
 """The first layer of many folds: convolution, ReLU, batch norm and maximum pooling of one shared input.
 
-The feature maps of all folds are large (40 folds of STSTNet: 590 MB for 256 images) and are needed only for the batch
-statistics and the maxima. So they are never kept: a few images at a time, small enough for the processor's cache, are
-convolved with the filters of all folds, summed and pooled; the backward pass convolves them again (recomputation instead
-of memory, as in Chen, Xu, Zhang, Guestrin, "Training deep nets with sublinear memory cost", 2016). Maxima are taken
-before the normalisation, which keeps their order where its scale is positive and turns it where it is negative.
+The feature maps of all folds are large (40 folds of STSTNet: 590 MB for 256 images) and are needed only for batch
+statistics and maxima. So they are never kept: a few images at a time, small enough for the processor's cache, are
+convolved with the filters of all folds, summed and pooled; the backward pass convolves them again (recomputation
+instead of memory, as in Chen, Xu, Zhang, Guestrin, "Training deep nets with sublinear memory cost", 2016). Maxima are
+taken before the normalisation, which keeps their order where its scale is positive and turns it where it is negative.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -19,9 +17,6 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from fleeting.models.row_mask import RowMask
-
-
-log = logging.getLogger(__name__)
 
 
 class FoldedFirstLayer(nn.Module):
@@ -91,8 +86,8 @@ class FoldedFirstLayer(nn.Module):
         return pooled * scale[:, :, None, None] + shift[:, :, None, None]
 
 
-def folded_first_layer(parts: Sequence[Sequence[nn.Module]], mask: RowMask) -> tuple[FoldedFirstLayer, int] | None:
-    """Return the fused layer and how many layers it stands for, where the networks begin with the four in this order."""
+def folded_first_layer(parts: Sequence[Sequence[nn.Module]], mask: RowMask) -> tuple[nn.Module, int] | None:
+    """Return the fused layer and how many layers it stands for; None where the networks do not begin with those."""
     kinds = (nn.Conv2d, nn.ReLU, nn.BatchNorm2d, nn.MaxPool2d)
     one = parts[0]
     if len(one) < 4 or not all(isinstance(x, k) for x, k in zip(one, kinds, strict=False)):
@@ -129,17 +124,18 @@ class _Maps:
 
     @property
     def pixels(self) -> int:
+        """Pixels of one map."""
         return self.height * self.width
 
     def of(self, first: int, last: int) -> tuple[Tensor, Tensor]:
-        """Maps of images first to last, and a second piece of memory of that shape; both (pixels, filters)."""
+        """Return the maps of images first to last, and a second piece of memory as large; both (pixels, filters)."""
         part = self.patches[first * self.pixels : last * self.pixels]
         maps, spare = (m[: len(part)] for m in self.memory)
         torch.ops.aten._addmm_activation.out(self.bias, part, self.matrix, use_gelu=False, out=maps)  # with a ReLU
         return maps, spare
 
     def as_images(self, maps: Tensor) -> Tensor:
-        """(pixels, filters) as images (n, filters, h, w), channels last, without a copy."""
+        """Return (pixels, filters) as images (n, filters, h, w), channels last, without a copy."""
         return maps.view(-1, self.height, self.width, self.filters).permute(0, 3, 1, 2)
 
 
@@ -197,37 +193,12 @@ class _SharedConvReluPool(torch.autograd.Function):
 
 def _sums(maps: Tensor, spare: Tensor, total: Tensor, squares: Tensor) -> None:
     """Sum (n, pixels, filters) and its squares over the pixels, into (n, filters)."""
-    if maps.device.type == "cpu":
-        torch.sum(maps, 1, out=total)
-        torch.mul(maps, maps, out=spare.view_as(maps))
-        torch.sum(spare.view_as(maps), 1, out=squares)
-    else:  # one pass over the memory; slow on a processor
-        variance, mean = torch.var_mean(maps, 1, correction=0)
-        torch.mul(mean, maps.shape[1], out=total)
-        torch.mul(variance + mean * mean, maps.shape[1], out=squares)
+    torch.sum(maps, 1, out=total)
+    torch.mul(maps, maps, out=spare.view_as(maps))
+    torch.sum(spare.view_as(maps), 1, out=squares)
 
 
 def _add_gradient_of_sums(g: Tensor, maps: Tensor, of_total: Tensor, of_squares: Tensor) -> None:
     """Add d/dmaps of both sums to g, and let nothing through where the ReLU was 0; all in place of g."""
-    if g.device.type == "cpu":
-        g.addcmul_(maps, of_squares).add_(of_total)
-        torch.ops.aten.threshold_backward.grad_input(g, maps, 0, grad_input=g)
-    else:
-        _fused_gradient()(g, maps, of_total, of_squares)
-
-
-def _gradient(g: Tensor, maps: Tensor, of_total: Tensor, of_squares: Tensor) -> None:
-    g.copy_(torch.where(maps > 0, g + of_total + maps * of_squares, 0.0))
-
-
-@cache
-def _fused_gradient() -> Callable[[Tensor, Tensor, Tensor, Tensor], None]:
-    """`_gradient` in one pass over the memory instead of several, where PyTorch can compile for this GPU."""
-    compiled: Callable[[Tensor, Tensor, Tensor, Tensor], None] = torch.compile(_gradient, dynamic=True)
-    trial = torch.zeros(2, 2, 2, device="cuda")
-    try:
-        compiled(trial, trial, trial[:, :1], trial[:, :1])
-    except Exception as error:  # whatever a compiler that is missing or too old raises
-        log.info("No fused kernel (%s); training takes a little longer.", error)
-        return _gradient
-    return compiled
+    g.addcmul_(maps, of_squares).add_(of_total)
+    torch.ops.aten.threshold_backward.grad_input(g, maps, 0, grad_input=g)

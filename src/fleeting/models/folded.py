@@ -1,11 +1,11 @@
 """The same network for many folds at once: a fold is one more dimension of every weight.
 
-`fold` turns one network per fold into a network whose weights are stacked; `unfold` puts trained weights back.
-Activations are (n, folds, ...); where they do not depend on the fold yet (the input), the second dimension is 1, so that
-a first convolution is one convolution with the filters of all folds. What a layer computes for one fold is what the
-layer of `torch.nn` computes for that fold's rows: batch norm counts only the rows that `Folded.forward` is told are the
-fold's own. Dropout draws one mask per row for all folds, so that a fold's randomness does not depend on how many others
-are trained beside it.
+`Folded` stacks the weights of one network per fold; `Folded.unfold` puts trained weights back.
+Activations are (n, folds, ...); where they do not depend on the fold yet (the input), the second dimension is 1, so
+that a first convolution is one convolution with the filters of all folds. What a layer computes for one fold is what
+the layer of `torch.nn` computes for that fold's rows: batch norm counts only the rows that `Folded.forward` is told are
+the fold's own. Dropout draws one mask per row for all folds, so that a fold's randomness does not depend on how many
+others are trained beside it.
 
 Known: `nn.Sequential`, `Streams`, `Channel`, `Conv2d`, `Linear`, `BatchNorm2d`, `ReLU`, `SiLU`, `MaxPool2d`,
 `AvgPool2d`, `Dropout`, `Flatten`.
@@ -239,7 +239,10 @@ def _merged(streams: Sequence[Streams]) -> list[nn.Sequential] | None:
         bool(one)
         and isinstance(one[0], nn.Conv2d)
         and all(isinstance(x, _BY_CHANNEL) for x in one[1:])
-        and all(len(b) == len(one) and all(_settings(x) == _settings(y) for x, y in zip(b, one)) for b in branches)
+        and all(
+            len(b) == len(one) and all(_settings(x) == _settings(y) for x, y in zip(b, one, strict=True))
+            for b in branches
+        )
     )
     return [_joined(s) for s in streams] if alike else None
 
@@ -259,14 +262,14 @@ def _joined(streams: Streams) -> nn.Sequential:
         layer = layers[0]
         if isinstance(layer, nn.Conv2d):
             count = sum(x.out_channels for x in cast(Any, layers))
-            joined: nn.Module = nn.Conv2d(
-                layer.in_channels, count, cast(Any, layer.kernel_size), cast(Any, layer.stride), cast(Any, layer.padding)
-            )
+            kernel, stride, padding = (cast(Any, x) for x in (layer.kernel_size, layer.stride, layer.padding))
+            joined: nn.Module = nn.Conv2d(layer.in_channels, count, kernel, stride, padding)
         elif isinstance(layer, nn.BatchNorm2d):
             joined = nn.BatchNorm2d(sum(x.num_features for x in cast(Any, layers)), layer.eps, layer.momentum)
         else:
             parts.append(layer)
             continue
+        joined.to(layer.weight.dtype)
         with torch.no_grad():
             for name, value in _tensors(joined):
                 value.copy_(torch.cat([dict(_tensors(x))[name] for x in layers]))

@@ -2,7 +2,7 @@
 
 Gan, Liong, Yau, Huang, Tan, "OFF-ApexNet on micro-expression recognition system", Signal Processing: Image
 Communication 74, 2019 (arXiv 1805.08699): two streams of two convolutions of 5 x 5 with 6 and 16 filters, each followed
-by maximum pooling of 2 x 2; 7 x 7 x 16 features of both streams give two fully connected layers of 1024 and the classes.
+by maximum pooling of 2 x 2; the 7 x 7 x 16 features of both give two fully connected layers of 1024 and the classes.
 
 Deviations and readings
 -----------------------

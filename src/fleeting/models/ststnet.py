@@ -6,11 +6,11 @@ FG 2019 (arXiv 1902.03634), section III and its table of layers.
 Deviations and readings
 -----------------------
 - Every stream sees all three channels of the flow image: one convolution of 3 x 3 with 3, 5 or 8 filters, maximum
-  pooling of 3 x 3 with stride 3; the streams are joined, averaged over 2 x 2 and give 5 x 5 x 16 = 400 features to one
-  fully connected layer.
-- The order ReLU, batch norm, pooling, dropout of a half and the padding of 2 are those of the authors' published PyTorch
-  training, as are its settings (Adam, 5e-5, 800 epochs, batches of 256 in the stored order, pixels 0..255). The paper
-  prints a padding of 1; both give 10 x 10 after pooling.
+  pooling of 3 x 3 with stride 3; the streams are joined, averaged over 2 x 2 and give 5 x 5 x 16 = 400 features to
+  one fully connected layer.
+- The order ReLU, batch norm, pooling, dropout of a half and the padding of 2 are those of the authors' published
+  PyTorch training, as are its settings (Adam, 5e-5, 800 epochs, batches of 256 in the stored order, pixels 0..255). The
+  paper prints a padding of 1; both give 10 x 10 after pooling.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def ststnet(*, classes: int = 3, filters: tuple[int, ...] = FILTERS, dropout: fl
     """
     streams = [
         nn.Sequential(
-            nn.Conv2d(3, count, 3, padding=2), nn.ReLU(), nn.BatchNorm2d(count), nn.MaxPool2d(3, 3, 1), nn.Dropout(dropout)
+            nn.Conv2d(3, count, 3, padding=2), nn.ReLU(), nn.BatchNorm2d(count), nn.MaxPool2d(3, 3, 1),
+            nn.Dropout(dropout),
         )
         for count in filters
-    ]
+    ]  # fmt: skip
     return nn.Sequential(Streams(streams), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(25 * sum(filters), classes))

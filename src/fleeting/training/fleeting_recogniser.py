@@ -2,14 +2,14 @@
 
 The members
 -----------
-- Ridge regression on random Fourier features (`training.fourier_ridge`), the same for a face and its mirror image, its
-  scale taken from synthetic images.
-- Small position-aware networks (`models.flow_net`): first trained on synthetic flow images alone (`synthetic_flow`), then
-  on the fold's own rows with synthetic ones beside them; the mean of the logits of a face and its mirror image.
+- Ridge regression on random Fourier features (`training.fourier_ridge`), the same for a face and its mirror image; its
+  scale is taken from synthetic images.
+- Small position-aware networks (`models.flow_net`): first trained on synthetic flow images (`training.synthetic_flow`),
+  then on the fold's own rows with synthetic ones beside them; the mean of the logits of a face and its mirror image.
 
 The logarithms of their probabilities are averaged, the kernel machine counting as much as all networks together. One
-temperature and the threshold of "unsure" are chosen on inner folds over the fold's own subjects: the members are trained
-anew without each inner fold's subjects and asked about them.
+temperature and the threshold of "unsure" are chosen on inner folds over the fold's own subjects: the members are
+trained anew without each inner fold's subjects and asked about them.
 """
 
 from __future__ import annotations

@@ -109,6 +109,6 @@ def ststnet_recogniser() -> FlowNetwork:
 
 
 def off_apexnet_recogniser() -> FlowNetwork:
-    """OFF-ApexNet (`models.off_apexnet`); its learning rate is the paper's, 1e-4; batches, epochs and scale are ours."""
+    """OFF-ApexNet (`models.off_apexnet`); the rate of 1e-4 is the paper's; batches, epochs and scale are ours."""
     training = EpochSettings(epochs=100, batch_size=64, learning_rate=1e-4, shuffle=True, folds_at_once=20)
     return FlowNetwork("off-apexnet", off_apexnet, training, scale=1 / 255)

@@ -57,9 +57,9 @@ class FoldAdam:
         self.steps += active
         low, high = self.betas
         done = self.steps.clamp(min=1)
-        device = self.weights[0].device
-        size = (learning_rate / (1 - low**done) * active).float().to(device)
-        root = (1 - high**done).sqrt().float().to(device)
+        like = self.weights[0]
+        size = (learning_rate / (1 - low**done) * active).to(like.device, like.dtype)
+        root = (1 - high**done).sqrt().to(like.device, like.dtype)
         everyone = bool(active.all())
         for weight, first, second in zip(self.weights, self.first, self.second, strict=True):
             if weight.grad is None:

@@ -6,9 +6,9 @@ once with the filters of all folds, and rows that are not a fold's own count not
 
 What stays the same, however many folds are trained together, and what does not
 -------------------------------------------------------------------------------
-- All folds start from the same weights, and see the same order of rows, augmentation and dropout: these are drawn by row
-  of the whole data, from the seed alone. So a fold that is trained alone ends with the same weights, but for the last
-  digits of floating-point sums.
+- All folds start from the same weights, and see the same order of rows, augmentation and dropout: these are drawn by
+  row of the whole data, from the seed alone. So a fold that is trained alone ends with the same weights, but for the
+  last digits of floating-point sums.
 - A batch holds `batch_size` rows of the whole data, of which a fold uses its own. A loop that cuts the batches from the
   fold's own rows is the same procedure with another draw of batches.
 - Pixels and labels of a row that is not a fold's own have no influence on it. (That there is such a row has: it takes a
@@ -56,7 +56,7 @@ class EpochSettings:
     label_smoothing
         Share of the target that is spread over all classes.
     balanced
-        Let the loss see logits plus the logarithm of the class's share of the fold's rows, so that the logits themselves
+        Let the loss see logits plus the logarithm of the class's share of the fold's rows, so that the logits alone
         answer for classes of equal frequency (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021).
     extra_batch, extra_weight
         Rows of the extra set beside each batch, and the weight of their loss.

@@ -31,8 +31,8 @@ CLASS_ACTION_UNITS: dict[str, tuple[str, ...]] = {
         "AU26",
     ),
 }  # fmt: skip
-"""Sets of units of which one is drawn; a micro-expression often shows a part of a prototype. After the labelling criteria
-of CASME II (Yan et al., PLoS ONE 9(1), 2014, e86041) and the prototypes of `synthesis.emotions`."""
+"""Sets of units of which one is drawn; a micro-expression often shows a part of a prototype. After the labelling
+criteria of CASME II (Yan et al., PLoS ONE 9(1), 2014, e86041) and the prototypes of `synthesis.emotions`."""
 
 _WIDTH = 2 * SIZE
 _HEIGHT = crop_size(_WIDTH)[0]
