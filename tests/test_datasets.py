@@ -227,6 +227,26 @@ def test_own_table(tmp_path: Path) -> None:
     assert (place.onset, place.apex, place.offset) == (4, 10, 20)
 
 
+@pytest.mark.parametrize(
+    ("frames", "kept", "repair"),
+    [
+        ("4,4,20", (4, None, 20), ("apex", "4", "unknown")),
+        ("4,2,20", (4, None, 20), ("apex", "2", "unknown")),
+        ("4,10,", (4, 10, 10), ("offset", "", "10")),
+        ("4,10,3", (4, 10, 10), ("offset", "3", "10")),
+        ("4.5,10,20", (5, 10, 20), ("onset", "4.5", "5")),
+        ("4,10,20", (4, 10, 20), None),
+    ],
+)
+def test_every_repair_of_frames(
+    tmp_path: Path, frames: str, kept: tuple[int, ...], repair: tuple[str, str, str] | None
+) -> None:
+    found = read("own", make.own(tmp_path, [f"clip_a,ann,{frames},fear,200"]))
+    (only,) = found.rows
+    assert (only.onset, only.apex, only.offset) == kept
+    assert [(c.column, c.was, c.now) for c in found.corrections] == ([repair] if repair else [])
+
+
 def test_own_table_with_numbers_of_images(tmp_path: Path) -> None:
     head = "file,subject,onset,offset,emotion,fps,first_number"
     found = read("own", make.own(tmp_path, ["clip_a,ann,4,20,happiness,200,1"], head))

@@ -284,6 +284,24 @@ def test_samples_of_flow_images_and_pictures(tmp_path: Path) -> None:
     assert len(set(faces.subject)) == 7
 
 
+def test_macro_expressions_and_blinks_are_left_out_beside_micro_expressions(folder: Path) -> None:
+    made = prepared_in(folder)
+    kinds = ("micro", "macro", "blink")
+    rows = tuple(replace(made.rows[0], clip=kind, type=kind) for kind in kinds)
+    path = file.write(Prepared(rows, made.results * 3), folder / "three.npz", settings={})
+    assert list(load_samples(f"prepared={path}").clip) == ["own/ada/micro"]
+    path = file.write(Prepared(rows[1:], made.results * 2), folder / "two.npz", settings={})
+    assert list(load_samples(f"prepared={path}").clip) == ["own/ada/macro"]
+
+
+def test_no_clip_of_the_classes(folder: Path) -> None:
+    made = prepared_in(folder)
+    path = file.write(Prepared((replace(made.rows[0], emotion="others"),), made.results), folder / "o.npz", settings={})
+    with pytest.raises(DataError, match="clips of the classes negative, positive, surprise; got none"):
+        load_samples(f"prepared={path}")
+    assert list(load_samples(f"prepared={path}", classes=4).label) == [3]
+
+
 def test_sets_that_show_the_same_people_share_their_names(folder: Path) -> None:
     made = prepared_in(folder)
     rows = tuple(

@@ -203,9 +203,10 @@ def _delimited(path: Path) -> list[Row]:
     except UnicodeDecodeError as error:
         raise DataError("a table in UTF-8", f"{path} ({error.reason})", "Save it as UTF-8 csv.") from error
     lines = text.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
-    if not first.count(delimiter):
+    # Notes may stand above the header.
+    top = "\n".join(lines[:HEADER_ROWS])
+    delimiter = max(",;\t", key=top.count)
+    if delimiter not in top:
         return [line.split() for line in lines]
     return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
 
