@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,17 @@ from sklearn.svm import SVC
 
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError
-from fleeting.motion.lbp_top import LbpTopSettings
+from fleeting.evaluation.benchmark_data import benchmark_data
+from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
+from fleeting.scale.process_pool import ProcessPool
 from fleeting.training import clip_svm, kernel_svm
 from fleeting.training.kernel_svm import SvmSettings, fit_svm
 from fleeting.training.lbp_top import LbpTop
 from fleeting.training.mdmo import FlowImageDirections, Mdmo
+from fleeting.training.recogniser_registry import recogniser
 
 MAKERS: dict[str, Callable[[], Any]] = {
-    "lbp-top": lambda: LbpTop(feature=LbpTopSettings(radius_t=2)),
+    "lbp-top": LbpTop,
     "mdmo": Mdmo,
     "mdmo-cartesian": lambda: Mdmo(encoding="cartesian"),
     "mdmo-flow-image": FlowImageDirections,
@@ -80,6 +84,16 @@ def test_a_class_that_was_not_trained_is_never_the_answer(make: Callable[[], Any
     found = make().fit(train, None, seed=0).probabilities(samples())
     assert found.shape == (15, 3)
     assert (found[:, 1] < 1e-6).all()
+
+
+@pytest.mark.parametrize("name", ["lbp-top", "mdmo-flow-image"])
+def test_in_a_benchmark(name: str, tmp_path: Path) -> None:
+    """Each subject held out once, the folds in two processes."""
+    data = benchmark_data([("film", samples())])
+    plan = BenchmarkSettings(name, draws=20)
+    found = run_benchmark(data, recogniser(name), plan, out=tmp_path, engine=ProcessPool(workers=2))
+    assert found["folds"] == SUBJECTS
+    assert found["uar"]["pooled"] >= 0.8
 
 
 @each

@@ -10,8 +10,9 @@ Deviations and readings
 - All three planes are read at the same places: where every neighbour of every plane lies inside the clip.
 - Blocks divide the whole crop evenly in x and y, without overlap (the paper's overlap by 70 % is not done); a place
   belongs to the block in which it lies, and every block spans the whole clip. Each histogram is divided by its sum.
-- Defaults: 8 neighbours and uniform patterns as in the paper; 5 x 5 blocks and the radii 1, 1, 4 as reported of the
-  baseline of CASME II (Yan et al., PLoS ONE 9(1), e86041, 2014).
+- Defaults: 8 neighbours and uniform patterns as in the paper; 5 x 5 blocks and radii of 1 pixel as reported of the
+  baseline of CASME II (Yan et al., PLoS ONE 9(1), e86041, 2014). Its radius of 4 frames belongs to clips of some 70
+  frames; of clips of ten (`fleeting prepare`) it would leave two, so here it is 2.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class LbpTopSettings:
     columns: int = 5
     radius_x: int = 1
     radius_y: int = 1
-    radius_t: int = 4
+    radius_t: int = 2
     neighbours: int = 8
     uniform: bool = True
 
