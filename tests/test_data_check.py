@@ -59,6 +59,12 @@ def test_counts_of_the_composite_parts(shared_data: Path) -> None:
     assert found.differences == ("nothing of samm",)
 
 
+def test_pictures_of_nobody_in_particular(fleeting: Command, tmp_path: Path) -> None:
+    said = fleeting("data", "check", f"fer2013={make.fer_csv(tmp_path / 'fer2013.csv')}")
+    assert "  clips        7\n" in said.out
+    assert "Nobody is named, so no split can hold out people." in said.out
+
+
 def test_remarks(tmp_path: Path) -> None:
     one = make.own(tmp_path / "own", ["clip_a,ann,4,10,20,fear,200", "clip_a,ann,22,,30,fear,200"])
     assert check(named_data(f"own={one}"))[0].remarks == (

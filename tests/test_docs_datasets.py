@@ -9,6 +9,7 @@ import typer
 from documentation import PAGES, ROOT, blocks, commands, table_rows
 
 from fleeting.cli.data import data
+from fleeting.datasets import own
 from fleeting.datasets.manifest import COLUMNS, CORRECTION_COLUMNS
 from fleeting.datasets.registry import DATASETS, named_data
 from fleeting.labels import SCHEMES
@@ -28,6 +29,10 @@ def test_the_columns_are_documented() -> None:
     assert names("column of a manifest") == set(COLUMNS)
     text = PAGE.read_text(encoding="utf-8")
     assert all(f"`{name}`" in text or f"`{name}" in text for name in CORRECTION_COLUMNS)
+
+
+def test_the_columns_of_ones_own_table_are_documented() -> None:
+    assert names("column of your own table") == {*own.COLUMNS, *own.SUBJECT, *own.EXTRA} - {"units"} | {"action_units"}
 
 
 def test_the_schemes_are_documented() -> None:

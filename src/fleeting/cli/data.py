@@ -79,10 +79,11 @@ def check(
 
 
 def _lines(found: Checked, *, everything: bool) -> list[str]:
+    whose = "" if found.subjects is None else f" of {found.subjects} subjects in {found.videos} recordings"
     lines = [
         f"{found.name}: {found.title}",
         f"  read         {', '.join(found.source)}",
-        f"  clips        {found.clips} of {found.subjects} subjects in {found.videos} recordings",
+        f"  clips        {found.clips}{whose}",
     ]
     for title, counts in (("types", found.types), ("emotions", found.emotions), ("3 classes", found.three_classes)):
         if counts:

@@ -22,7 +22,7 @@ class Checked:
     source
         Tables and files that were read.
     clips, subjects, videos
-        How many.
+        How many; None for subjects and recordings of pictures that name nobody.
     types, emotions, three_classes
         Clips per type, per raw emotion, and per class of `labels.THREE_CLASSES` (micro-expressions alone, where the
         set has any), of which some have none.
@@ -45,8 +45,8 @@ class Checked:
     path: str
     source: tuple[str, ...]
     clips: int
-    subjects: int
-    videos: int
+    subjects: int | None
+    videos: int | None
     types: dict[str, int]
     emotions: dict[str, int]
     three_classes: dict[str, int]
@@ -72,6 +72,7 @@ def check(data: NamedData) -> tuple[Checked, Manifest]:
     """
     manifest = data.read()
     missing = manifest.missing()
+    named = data.about.arrays != "pictures"
     types = dict(Counter(r.type for r in manifest.rows if r.type).most_common())
     emotions = {word: n for word, n in manifest.counts().items() if word}
     found = Checked(
@@ -80,8 +81,8 @@ def check(data: NamedData) -> tuple[Checked, Manifest]:
         path=str(data.path),
         source=manifest.source,
         clips=len(manifest),
-        subjects=len(manifest.subjects),
-        videos=len({(r.dataset, r.source_video) for r in manifest.rows}),
+        subjects=len(manifest.subjects) if named else None,
+        videos=len({(r.dataset, r.source_video) for r in manifest.rows}) if named else None,
         types=types,
         emotions=emotions,
         three_classes=_three_classes(manifest),

@@ -57,7 +57,7 @@ def read(path: Path, *, name: str = "own") -> Manifest:
         As `folders.find_table`, `tables.read_table` and `rows.Rows`; for a rate that is no number or is missing.
     """
     raw = read_table(
-        find_table(path, ("manifest.csv", "labels.csv", "truth.csv", "annotations*.csv", "*.xlsx", "*.csv")),
+        find_table(path, ("labels.csv", "truth.csv", "annotations*.csv", "*.xlsx", "*.csv")),
         needs=list(COLUMNS.values()),
     )
     if raw.has("dataset") and raw.has("source_video") and raw.has("first_number"):
@@ -74,7 +74,9 @@ def read(path: Path, *, name: str = "own") -> Manifest:
     rates: dict[Path, float] = {}
     for number, cells in zip(table.numbers, table.records, strict=True):
         file = table.path.parent / cells["file"].strip()
-        subject = cells["subject"].strip() or re.sub(r"[_-]?\d+$", "", file.stem)
+        subject = cells["subject"].strip() or (_portrait(file) if synthetic else "")
+        if not subject:
+            raise DataError("a subject", f"none in row {number} of {table.path}", "Name who it is: splits need it.")
         apex = cells["apex"] if table_has_apex(raw) else None
         rows.add(
             RawClip(
@@ -90,16 +92,26 @@ def read(path: Path, *, name: str = "own") -> Manifest:
                 units=cells["units"],
                 type=cells["type"].strip() or "micro",
                 source_video=cells["source_video"].strip() or cells["file"].strip(),
-                **_numbering(file, cells["first_number"].strip()),
+                **_numbering(file, cells["first_number"].strip(), number, table),
             )
         )
     return rows.manifest()
 
 
-def _numbering(file: Path, text: str) -> dict[str, int]:
+def _portrait(file: Path) -> str:
+    """``ada`` of ``ada_3.mp4``: the portrait that a synthetic clip shows."""
+    return re.sub(r"(?<=.)[_-]?\d+$", "", file.stem)
+
+
+def _numbering(file: Path, text: str, number: int, table: Table) -> dict[str, int]:
     """Numbers of frame 0 in the table and among the images."""
     if text:
-        return {"first_number": int(float(text))}
+        try:
+            return {"first_number": int(text)}
+        except ValueError as error:
+            raise DataError(
+                "a whole first_number", f"'{text}' in row {number} of {table.path}", "Correct the cell."
+            ) from error
     if not file.is_dir():
         return {}
     numbers = image_numbers(file)
