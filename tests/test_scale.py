@@ -239,11 +239,32 @@ def test_a_damaged_result_is_made_again(tmp_path: Path) -> None:
     for job in numbers(2):
         path = tmp_path / f"{job.id}.npz"
         path.write_bytes(path.read_bytes()[:-40])
-    with pytest.warns(FleetingWarning, match=r"number-\w+.npz cannot be read .* the job is done again") as seen:
+    with pytest.warns(FleetingWarning, match=r"number-\w+.npz is damaged .* the job is done again") as seen:
         found = run(numbers(2), scale_work.square, store=store)
     assert len(seen) == 2
     assert [o.kept for o in found] == [False, False]
     assert all(o.kept for o in run(numbers(2), boom, store=store))
+
+
+def test_a_result_that_the_disk_does_not_give_is_not_thrown_away(tmp_path: Path) -> None:
+    store, (job,) = ResultStore(tmp_path), numbers(1)
+    (tmp_path / f"{job.id}.json").mkdir()  # as a disk that fails, also for a user who may read everything
+    with pytest.raises(OutputError, match=f"{job.id}.json"):
+        run([job], boom, store=store)
+    assert (tmp_path / f"{job.id}.json").exists()
+
+
+@pytest.mark.filterwarnings("ignore::fleeting.errors.FleetingWarning")
+def test_however_a_result_is_damaged(tmp_path: Path) -> None:
+    """Turn over single bytes all over the file, or cut it there: it is whole, or it is none."""
+    store, (job,) = ResultStore(tmp_path), numbers(1, first=40)
+    path = store.write(job, scale_work.square(job, None))
+    content = path.read_bytes()
+    for place in range(0, len(content), 3):
+        for damaged in (content[:place], content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]):
+            path.write_bytes(damaged)
+            found = store.read(job)
+            assert found is None or (found["square"], found["row"].tolist()) == (1600, list(range(40)))
 
 
 def test_a_result_is_written_once(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,15 +43,26 @@ class ResultStore:
     def read(self, job: Job) -> Result | None:
         """Return the result of a job; None where there is none.
 
-        A file that cannot be read counts as none, with a `FleetingWarning`: the job is then done again.
+        A file that is damaged counts as none, with a `FleetingWarning`, and is removed: the job is then done again.
+
+        Raises
+        ------
+        OutputError
+            Where the disk refuses: what is there may be whole.
         """
-        for path, load in ((self._path(job, "json"), _read_json), (self._path(job, "npz"), _read_npz)):
+        for path, load in ((self._path(job, "json"), _from_json), (self._path(job, "npz"), _from_npz)):
             try:
-                return load(path)
+                content = path.read_bytes()
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-                warnings.warn(f"{path} cannot be read ({error}); the job is done again.", FleetingWarning, stacklevel=2)
+            except OSError as error:
+                raise OutputError(
+                    f"to be able to read {path}", error.strerror or str(error), "Look after the disk, or remove it."
+                ) from error
+            try:
+                return load(content)
+            except Exception as error:  # whatever damaged bytes make of a reader
+                warnings.warn(f"{path} is damaged ({error}); the job is done again.", FleetingWarning, stacklevel=2)
                 path.unlink(missing_ok=True)
         return None
 
@@ -70,6 +81,7 @@ class ResultStore:
         if self._path(job, "npz").exists() or self._path(job, "json").exists():
             return path
         head = {"id": job.id, "task": job.task, "name": job.name, "content": job.content, "result": plain}
+        head["arrays"] = list(arrays)
         text = json.dumps(head, indent=None if arrays else 1, ensure_ascii=False, default=dict)
         if not arrays:
             return write_text(path, text + "\n")
@@ -130,11 +142,12 @@ def _parted(job: Job, result: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
     return same, arrays
 
 
-def _read_json(path: Path) -> Result:
-    return dict(json.loads(path.read_text(encoding="utf-8"))["result"])
+def _from_json(content: bytes) -> Result:
+    return dict(json.loads(content)["result"])
 
 
-def _read_npz(path: Path) -> Result:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        plain = json.loads(str(stored[_HEAD]))["result"]
-        return {**plain, **{name: stored[name] for name in stored.files if name != _HEAD}}
+def _from_npz(content: bytes) -> Result:
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        head = json.loads(str(stored[_HEAD]))
+        # By the names that were written, which the file's own list of contents may have lost.
+        return {**head["result"], **{name: stored[name] for name in head["arrays"]}}
