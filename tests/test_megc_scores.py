@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from command import Command
 
 from fleeting.errors import DataError
-from fleeting.evaluation.megc import Marked, public_script, spotting_scores, strs
+from fleeting.evaluation.megc import Marked, matched, public_script, spotting_scores, strs
+from fleeting.evaluation.megc_tables import read_intervals
 
 TRUTH = [
     Marked("A", "1", 0, 19, "negative"),
@@ -134,3 +139,53 @@ def test_analysis_equals_scikit_learn() -> None:
 def test_an_impossible_interval() -> None:
     with pytest.raises(DataError, match="an offset that is not before the onset; got 9 to 3 in A/1"):
         Marked("A", "1", 9, 3)
+
+
+def write(path: Path, intervals: list[Marked], *, kinds: bool = False) -> None:
+    lines = ["subject,video,onset,offset,emotion" + ",type" * kinds]
+    for i in intervals:
+        kind = {"micro": ",me", "macro": ",mae"}[i.kind] if kinds else ""
+        lines.append(f"{i.subject},{i.video},{i.onset},{i.offset},{i.emotion}{kind}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_every_interval_is_listed_once() -> None:
+    found = matched(TRUTH, SPOTTED)
+    assert [t for t, _ in found if t is not None] != []
+    assert sorted((t.subject, t.video, t.onset) for t, _ in found if t) == sorted(
+        (t.subject, t.video, t.onset) for t in TRUTH
+    )
+    assert sum(s is not None for _, s in found) == len(SPOTTED)
+    assert sum(t is not None and s is not None for t, s in found) == 3
+
+
+def test_the_command_scores_tables(fleeting: Command, tmp_path: Path) -> None:
+    write(tmp_path / "gt.csv", [*TRUTH, Marked("A", "1", 200, 299, "", "macro")], kinds=True)
+    write(tmp_path / "pred.csv", SPOTTED)
+    said = fleeting("evaluate", "megc", tmp_path, "--out", tmp_path / "out", "--json")
+    assert said.status == 0, said.err
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert json.loads(said.out) == metrics
+    assert metrics["strs"] == pytest.approx(1 / 9)
+    assert metrics["public_script"]["strs"] == pytest.approx(2 / 5)
+    assert metrics["all"]["false_negatives"] == 3
+    lines = (tmp_path / "out" / "intervals.csv").read_text().splitlines()
+    assert len(lines) == 1 + 3 + 3 + 1
+    assert "A,3,micro,0,9,negative,0,9,negative,1.000" in lines
+    assert "A,1,macro,200,299,,,,,0.000" in lines
+
+
+def test_wrong_tables(fleeting: Command, tmp_path: Path) -> None:
+    assert "truth.csv in" in fleeting("evaluate", "megc", tmp_path).err
+    path = tmp_path / "truth.csv"
+    for text, message in (
+        ("subject,video,onset,offset\n", "without emotion"),
+        ("subject,video,onset,offset,emotion\nA,1,x,9,\n", r"frame numbers as onset and offset; .*'x' in .*line 2"),
+        ("subject,video,onset,offset,emotion,type\nA,1,0,9,,big\n", "a type of me, mae, micro or macro; got 'big'"),
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match=message):
+            read_intervals(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="a readable table"):
+        read_intervals(path)

@@ -371,10 +371,17 @@ def _evaluate_spotting(data: Path, out: Path, fps: float | None) -> dict[str, An
     return write_spotting(evaluate_spotting(data, one, on_done=said), out)
 
 
+def _evaluate_megc(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
+    from fleeting.evaluation.megc_tables import evaluate_megc
+
+    return evaluate_megc(data, out=out)
+
+
 EVALUATIONS: dict[str, Callable[[Path, Path, float | None], dict[str, Any]]] = {
     "deep-emotion": _evaluate_expression("deep-emotion"),
     "expression": _evaluate_expression("expression"),
     "landmarks": _evaluate_landmarks,
+    "megc": _evaluate_megc,
     "recogniser": _evaluate_recogniser,
     "spotting": _evaluate_spotting,
 }

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-MODELS = ("deep-emotion", "expression", "landmarks", "recogniser", "spotting")
+MODELS = ("deep-emotion", "expression", "landmarks", "megc", "recogniser", "spotting")
 """The names of `fleeting.api.EVALUATIONS`, here so that the help needs no import."""
 
 

@@ -84,6 +84,19 @@ def spotting_scores(truth: Sequence[Marked], spotted: Sequence[Marked]) -> dict[
     return {kind: counts[kind].to_dict() for kind in KINDS} | {"all": counts["micro"].plus(counts["macro"]).to_dict()}
 
 
+def matched(truth: Sequence[Marked], spotted: Sequence[Marked]) -> list[tuple[Marked | None, Marked | None]]:
+    """Return every interval once: pairs that match, marked ones that were missed, spotted ones that are false."""
+    found: list[tuple[Marked | None, Marked | None]] = []
+    for kind in KINDS:
+        marked, here = _of(truth, kind), _of(spotted, kind)
+        pairs, _ = _match(marked, here)
+        found += pairs
+        hit = [{id(pair[side]) for pair in pairs} for side in (0, 1)]
+        found += [(t, None) for t in marked if id(t) not in hit[0]]
+        found += [(None, s) for s in here if id(s) not in hit[1]]
+    return found
+
+
 def strs(
     truth: Sequence[Marked], spotted: Sequence[Marked], *, emotions: Iterable[str] | None = None, kind: str = "micro"
 ) -> dict[str, Any]:
@@ -185,7 +198,7 @@ def _of(intervals: Sequence[Marked], kind: str) -> list[Marked]:
 def _match(truth: Sequence[Marked], spotted: Sequence[Marked]) -> tuple[Pairs, Counts]:
     """Pair intervals one to one, best IoU first, and count."""
     pairs: Pairs = []
-    for place in {(i.subject, i.video) for i in truth}:
+    for place in dict.fromkeys((t.subject, t.video) for t in truth):
         marked = [t for t in truth if (t.subject, t.video) == place]
         here = [s for s in spotted if (s.subject, s.video) == place]
         candidates = sorted(
