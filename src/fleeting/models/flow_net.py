@@ -12,7 +12,7 @@ SIDE = 14
 
 
 def flow_net(
-    *, classes: int = 3, filters: tuple[int, int] = (16, 32), dropout: tuple[float, float] = (0.2, 0.5)
+    *, classes: int = 3, filters: tuple[int, int] = (8, 16), dropout: tuple[float, float] = (0.2, 0.5)
 ) -> nn.Sequential:
     """Return an untrained network from (n, 3, 14, 14) float32 to logits (n, classes).
 

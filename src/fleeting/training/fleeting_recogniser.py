@@ -42,8 +42,11 @@ from fleeting.training.synthetic_flow import SyntheticSettings, synthetic_flow_i
 
 Rows = npt.NDArray[np.int64]
 
+NEVER = np.float32(-1e3)
+"""Logit of a class that was not trained on."""
+
 _PRETRAINING = EpochSettings(
-    epochs=8, batch_size=128, learning_rate=2e-3, weight_decay=1e-2, schedule="one-cycle", shuffle=True,
+    epochs=16, batch_size=128, learning_rate=2e-3, weight_decay=1e-2, schedule="one-cycle", shuffle=True,
     label_smoothing=0.1,
 )  # fmt: skip
 _TRAINING = EpochSettings(
@@ -77,7 +80,7 @@ class FleetingSettings:
     synthetic: SyntheticSettings = field(default_factory=SyntheticSettings)
     fourier: FourierSettings = field(default_factory=FourierSettings)
     networks: int = 1
-    filters: tuple[int, int] = (16, 32)
+    filters: tuple[int, int] = (8, 16)
     variation: Variation = field(default_factory=Variation)
     pretraining: EpochSettings = _PRETRAINING
     training: EpochSettings = _TRAINING
@@ -103,11 +106,14 @@ class FlowMembers:
         Projections, and the weights (2 * features, classes) of the kernel machine.
     networks
         The small networks.
+    known
+        (classes,) bool: a class without a training row is never the answer.
     """
 
     features: FourierFeatures
     ridge: Array
     networks: tuple[nn.Module, ...]
+    known: npt.NDArray[np.bool_]
 
     def logits(self, inputs: Tensor) -> npt.NDArray[np.float32]:
         """Return (n, classes) logarithms of the members' mean probability, not normalised, of `flow_inputs`."""
@@ -115,7 +121,7 @@ class FlowMembers:
         turned = mirrored_inputs(inputs)
         small = [(logits_of(x, inputs) + logits_of(x, turned)) / 2 for x in self.networks]
         network = torch.stack([x.log_softmax(1) for x in small]).mean(0)
-        return np.asarray(((kernel + network) / 2).numpy(), np.float32)
+        return np.where(self.known, ((kernel + network) / 2).numpy(), NEVER)
 
 
 @dataclass(frozen=True)
@@ -209,8 +215,12 @@ class Fleeting:
             for i, network in enumerate(start.networks)
         ]  # fmt: skip
         return [
-            FlowMembers(start.features, ridge, tuple(x[i].eval() for x in by_network)) for i, ridge in enumerate(ridges)
-        ]
+            FlowMembers(
+                start.features, ridge, tuple(x[i].eval() for x in by_network),
+                np.bincount(label[job], minlength=classes) > 0,
+            )
+            for i, (ridge, job) in enumerate(zip(ridges, jobs, strict=True))
+        ]  # fmt: skip
 
     def _calibrated(
         self, model: FlowMembers, held_out: Sequence[tuple[FlowMembers, Rows]], inputs: Tensor, label: Rows

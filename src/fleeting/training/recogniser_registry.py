@@ -11,6 +11,9 @@ from fleeting.training.contract import Recogniser
 RECOGNISERS: dict[str, tuple[str, str]] = {
     "linear-svm": ("fleeting.training.linear_svm", "LinearSvm"),
     "linear-half-face": ("fleeting.training.half_face", "HalfFace"),
+    "ststnet": ("fleeting.training.flow_networks", "ststnet_recogniser"),
+    "off-apexnet": ("fleeting.training.flow_networks", "off_apexnet_recogniser"),
+    "fleeting": ("fleeting.training.fleeting_recogniser", "Fleeting"),
     "lbp-top": ("fleeting.training.lbp_top", "LbpTop"),
     "mdmo": ("fleeting.training.mdmo", "Mdmo"),
     "mdmo-flow-image": ("fleeting.training.mdmo", "FlowImageDirections"),

@@ -66,7 +66,7 @@ class SyntheticSettings:
         Shift and linear change across the face that are left of head motion, in units of `noise`.
     """
 
-    count: int = 16000
+    count: int = 8000
     faces: int = 80
     proportion: float = 0.04
     jitter: float = 0.35
@@ -102,7 +102,9 @@ def synthetic_flow_images(
     images = np.empty((settings.count, SIZE, SIZE, 3), np.uint8)
     for image, k in zip(images, label, strict=True):
         fields = faces[rng.integers(len(faces))]
-        flow = np.tensordot(_weights(THREE_CLASSES[k], settings, rng), fields, ((0, 1), (0, 1)))
+        weights = _weights(THREE_CLASSES[k], settings, rng)
+        moving = np.flatnonzero(weights.any(1))
+        flow = np.tensordot(weights[moving].astype(np.float32), fields[moving], ((0, 1), (0, 1)))
         flow /= max(float(np.hypot(flow[..., 0], flow[..., 1]).max()), 1e-6)
         if rng.random() < settings.blink:
             flow += rng.uniform(-1, 3) * fields[_BLINK].sum(0)
@@ -152,10 +154,10 @@ def _weights(name: str, settings: SyntheticSettings, rng: np.random.Generator) -
 def _error(settings: SyntheticSettings, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Error of a measured flow (h, w, 2)."""
     size = settings.noise * np.exp(rng.normal(0, 0.5))
-    error = np.zeros((_HEIGHT, _WIDTH, 2))
+    error = np.zeros((_HEIGHT, _WIDTH, 2), np.float32)
     for smooth, part in _ERRORS:
-        field = cv2.GaussianBlur(rng.normal(size=error.shape), (0, 0), smooth)
-        error += part * field / field.std()
+        field = cv2.GaussianBlur(rng.standard_normal(error.shape, np.float32), (0, 0), smooth)
+        error += field * np.float32(part / field.std())
     down, across = np.linspace(-1, 1, _HEIGHT)[:, None, None], np.linspace(-1, 1, _WIDTH)[None, :, None]
     shift, by_row, by_column = rng.normal(size=(3, 2)) * settings.head
     return np.asarray(size * (error + shift + by_row * down + by_column * across))
