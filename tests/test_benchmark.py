@@ -21,6 +21,7 @@ from fleeting.evaluation.benchmark import settings_for
 from fleeting.evaluation.benchmark_data import BenchmarkData, benchmark_data
 from fleeting.evaluation.benchmark_files import read_run
 from fleeting.evaluation.benchmark_scores import benchmark_scores
+from fleeting.evaluation.code_of import modules_behind
 from fleeting.evaluation.protocols import LEAKY
 from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
 from fleeting.scale.executor import Outcome
@@ -205,6 +206,15 @@ def test_a_stopped_run_goes_on(data: BenchmarkData, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(module, "source_fingerprint", lambda rooms: "other code")
     run_benchmark(data, again, PLAN, out=tmp_path / "run")
     assert len(again.given) == 7
+
+
+def test_the_code_behind_a_model_is_what_it_imports() -> None:
+    behind = modules_behind(["fleeting.training.linear_svm", "tests.flow_clips"])
+    assert {"training.linear_svm", "training.linear_recogniser", "motion.flow_image", "datasets.samples"} <= set(behind)
+    assert not {name for name in behind if name.startswith(("models.", "cli.", "training.many"))}
+    inside = modules_behind(["fleeting.training.recogniser_registry"])
+    assert "training.contract" in inside
+    assert "synthesis.action_units" in modules_behind(["fleeting.synthesis.inject"])
 
 
 def test_a_folder_of_another_benchmark_is_left_alone(data: BenchmarkData, tmp_path: Path) -> None:

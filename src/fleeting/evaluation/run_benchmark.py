@@ -23,6 +23,7 @@ from fleeting.errors import FleetingWarning, SettingsError
 from fleeting.evaluation import benchmark_files as files
 from fleeting.evaluation.benchmark_data import BenchmarkData
 from fleeting.evaluation.benchmark_scores import benchmark_scores
+from fleeting.evaluation.code_of import modules_behind
 from fleeting.evaluation.fold_checks import require_honest
 from fleeting.evaluation.fold_jobs import CHECK, FOLD, MANY_FOLDS, FoldWork, run_job
 from fleeting.evaluation.protocols import HOLDOUT, LEAKY, holdout_fold, make_folds
@@ -34,9 +35,6 @@ from fleeting.training.contract import Epochs, ManyFolds, ManyFoldsEpochs, Recog
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CODE: tuple[str, ...] = ("datasets", "motion", "models", "training", "evaluation.fold_jobs", "evaluation.protocols")
-"""Rooms whose code decides about predictions: results of other code are not taken up again."""
 
 LEAKY_WARNING = (
     "LEAKY: for each subject the epoch was chosen by its own test clips, as many published figures were. "
@@ -179,7 +177,9 @@ def planned_jobs(
 
     The latter is also checked for independence of the clips that a fold holds out, on the fold with the fewest.
     """
-    base = fingerprint(data.digest, model.name, model.settings(), source_fingerprint(CODE), leaky)
+    # Other models may change without a result of this one being thrown away.
+    code = source_fingerprint([*modules_behind([type(model).__module__]), "evaluation.fold_jobs"])
+    base = fingerprint(data.digest, model.name, model.settings(), code, leaky)
     batched = isinstance(model, ManyFoldsEpochs if leaky else ManyFolds)
     jobs: list[Job] = []
     if isinstance(model, ManyFolds):  # first, so that nothing else is trained where it fails
