@@ -53,10 +53,10 @@ def run_job(job: Job, work: FoldWork) -> Result:
         and ``epochs``. For a check ``fold``, ``largest_change`` and ``seconds``.
     """
     started = time.perf_counter()
-    seed, wanted = int(job.content["seed"]), set(job.content["folds"])
-    folds = [f for f in work.folds[seed] if f.id in wanted]
+    seed, wanted = int(job.content["seed"]), list(job.content["folds"])
+    folds = sorted((f for f in work.folds[seed] if f.id in wanted), key=lambda f: wanted.index(f.id))
     if job.task == CHECK:
-        found: Result = {"fold": folds[0].id, "largest_change": _check(work, folds[0], seed)}
+        found: Result = {"fold": folds[0].id, "largest_change": _check(work, folds, seed)}
     elif work.leaky:
         found = _leaky(work, folds, _epochs(work, job.task, folds, seed))
     else:
@@ -150,12 +150,12 @@ def _predicted(work: FoldWork, fold: Fold, model: Fitted) -> tuple[npt.NDArray[n
     return probabilities, probabilities.max(1) >= model.threshold
 
 
-def _check(work: FoldWork, fold: Fold, seed: int) -> float:
+def _check(work: FoldWork, folds: Sequence[Fold], seed: int) -> float:
     model = work.model
 
     def train(data: Samples) -> Fitted:
         if isinstance(model, ManyFolds):
-            return model.fit_many(data, [fold.training_rows], seed=seed)[0]
-        return model.fit(*_parts(data, fold), seed=seed)
+            return model.fit_many(data, [f.training_rows for f in folds], seed=seed)[0]
+        return model.fit(*_parts(data, folds[0]), seed=seed)
 
-    return require_independent(train, work.data.samples, fold, name=model.name)
+    return require_independent(train, work.data.samples, folds[0], name=model.name)

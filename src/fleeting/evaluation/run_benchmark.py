@@ -175,7 +175,8 @@ def planned_jobs(
 ) -> list[Job]:
     """Return the jobs: one per fold and seed, or one per seed for a recogniser that trains many folds at once.
 
-    The latter is also checked for independence of the clips that a fold holds out, on the fold with the fewest.
+    The latter is also checked for independence of the clips that a fold holds out: on the fold with the most, trained
+    beside another that trains on these clips, since a leak may need the company of other folds.
     """
     # Other models may change without a result of this one being thrown away.
     code = source_fingerprint([*modules_behind([type(model).__module__]), "evaluation.fold_jobs"])
@@ -183,8 +184,9 @@ def planned_jobs(
     batched = isinstance(model, ManyFoldsEpochs if leaky else ManyFolds)
     jobs: list[Job] = []
     if isinstance(model, ManyFolds):  # first, so that nothing else is trained where it fails
-        smallest = min(folds[0], key=lambda f: (len(f.test), f.id))
-        jobs.append(_job(CHECK, base, 0, [smallest], f"independence of fold {smallest.id}"))
+        largest = max(folds[0], key=lambda f: (len(f.test), f.id))
+        others = [f for f in folds[0] if np.intersect1d(f.train, largest.test).size]
+        jobs.append(_job(CHECK, base, 0, [largest, *others[:1]], f"independence of fold {largest.id}"))
     for seed, several in folds.items():
         if batched:
             jobs.append(_job(MANY_FOLDS, base, seed, several, f"seed {seed}, {len(several)} folds"))
