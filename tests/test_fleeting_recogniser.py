@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +14,12 @@ onnx = pytest.importorskip("onnx", reason="needs the research extra")
 
 import onnxruntime  # noqa: E402
 
+from fleeting import settings, weights  # noqa: E402
 from fleeting.datasets.samples import Samples  # noqa: E402
 from fleeting.errors import DataError, FleetingWarning  # noqa: E402
 from fleeting.labels import THREE_CLASSES  # noqa: E402
 from fleeting.motion.flow_image import mirrored, standardised  # noqa: E402
-from fleeting.training import fleeting_export  # noqa: E402
+from fleeting.training import fleeting_export, fleeting_recipe  # noqa: E402
 from fleeting.training.contract import ManyFolds, TrainingRows  # noqa: E402
 from fleeting.training.fleeting_recogniser import Fleeting, FleetingSettings  # noqa: E402
 from fleeting.training.flow_inputs import Variation, flow_inputs, mirrored_inputs  # noqa: E402
@@ -24,6 +27,7 @@ from fleeting.training.flow_networks import FlowNetwork, off_apexnet_recogniser,
 from fleeting.training.fourier_ridge import FourierSettings, fit_ridge, fourier_features  # noqa: E402
 from fleeting.training.linear_recogniser import blur_matrix  # noqa: E402
 from fleeting.training.many_folds import EpochSettings  # noqa: E402
+from fleeting.training.run import task_of  # noqa: E402
 from fleeting.training.synthetic_flow import (  # noqa: E402
     CLASS_ACTION_UNITS,
     SyntheticSettings,
@@ -72,7 +76,7 @@ def test_variation_without_size_only_mirrors() -> None:
 
 
 def test_synthetic_images_are_repeatable_balanced_and_of_their_class() -> None:
-    plan = SyntheticSettings(count=60, faces=3, noise=0.0, other_units=0.0, one_sided=0.0)
+    plan = SyntheticSettings(count=60, faces=3, noise=0.0, other_units=0.0, one_sided=0.0, blink=0.0)
     images, label = synthetic_flow_images(plan, seed=1)
     again, _ = synthetic_flow_images(plan, seed=1)
     np.testing.assert_array_equal(images, again)
@@ -144,6 +148,24 @@ def test_probabilities_sum_to_one_and_mirrored_faces_get_the_same() -> None:
     assert fitted.temperature > 0
 
 
+def test_the_order_of_the_rows_changes_nothing() -> None:
+    data, folds = samples(), leave_one_out(samples())[:2]
+    order = np.random.default_rng(0).permutation(len(data))
+    mixed = data.select(order)
+    mixed_folds = leave_one_out(mixed)[:2]
+    for kind in (Fleeting(QUICK), replace(ststnet_recogniser(), training=QUICK_TRAINING)):
+        a, b = kind.fit_many(data, folds, seed=0)[1], kind.fit_many(mixed, mixed_folds, seed=0)[1]
+        np.testing.assert_array_equal(a.probabilities(data), b.probabilities(data))
+
+
+def test_without_inner_folds_the_most_probable_class_is_the_same() -> None:
+    data = samples()
+    a = Fleeting(QUICK).fit(data, None, seed=0)
+    b = Fleeting(replace(QUICK, inner_folds=0)).fit(data, None, seed=0)
+    np.testing.assert_array_equal(a.probabilities(data).argmax(1), b.probabilities(data).argmax(1))
+    assert (b.temperature, b.threshold) == (1.0, 0.0)
+
+
 def test_validation_rows_are_fitted_on_too() -> None:
     data = samples()
     own = data.subject != "made/s0"
@@ -211,3 +233,31 @@ def test_it_learns_what_synthetic_movements_are() -> None:
     fitted = Fleeting(plan).fit(samples(120, seed=1), None, seed=0)
     new = samples(90, seed=2)
     assert (fitted.probabilities(new).argmax(1) == new.label).mean() > 0.7
+
+
+def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
+    data = samples()
+    np.savez(
+        tmp_path / "flow.npz", flow=data.flow, label=data.label, subject=[s.split("/")[1] for s in data.subject],
+        clip=[c.split("/")[1] for c in data.clip], dataset=["made"] * len(data),
+    )  # fmt: skip
+    (tmp_path / "scores.json").write_text(json.dumps({"shipped": {"uf1": 0.5}}))
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('task = "fleeting"\nname = "mine"\ndata = "flow.npz"\nscores = "scores.json"\n')
+    fleeting_recipe.train(recipe, data=tmp_path, out=tmp_path / "out", plan=QUICK)
+    card, network = json.loads((tmp_path / "out" / "mine.json").read_text()), tmp_path / "out" / "mine.onnx"
+    assert card["sha256"] == weights.checksum(network)
+    assert card["subjects"] == sorted(set(data.subject))
+    assert card["scores"] == {"uf1": 0.5}
+    assert card["recipe"]["settings"]["networks"] == QUICK.networks
+    (answer,) = onnxruntime.InferenceSession(str(network)).run(None, {"flow": data.flow})
+    expected = Fleeting(QUICK).fit(data, None, seed=0).probabilities(data)
+    np.testing.assert_allclose(answer, expected, atol=1e-4)
+    recipe.write_text(recipe.read_text().replace("scores.json", "none.json"))
+    with pytest.warns(FleetingWarning, match="the card states no scores"):
+        fleeting_recipe.train(recipe, data=tmp_path, out=tmp_path / "out", plan=QUICK)
+
+
+def test_the_recipe_of_the_shipped_network_can_be_read() -> None:
+    path = Path(__file__).resolve().parents[1] / "recipes" / "recogniser.toml"
+    assert settings.load(fleeting_recipe.FleetingRecipe, path).task == task_of(path) == "fleeting"

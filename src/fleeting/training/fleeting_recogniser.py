@@ -31,7 +31,7 @@ from fleeting.errors import DataError, FleetingWarning
 from fleeting.labels import THREE_CLASSES
 from fleeting.models.flow_net import flow_net
 from fleeting.training.calibration import fit_temperature, fit_threshold
-from fleeting.training.contract import Fitted, TrainingRows
+from fleeting.training.contract import Fitted, TrainingRows, in_order_of_clips
 from fleeting.training.flow_inputs import Variation, flow_inputs, mirrored_inputs
 from fleeting.training.flow_networks import flow_of
 from fleeting.training.fourier_ridge import Array, FourierFeatures, FourierSettings, fit_ridge, fourier_features
@@ -72,7 +72,8 @@ class FleetingSettings:
     pretraining, training
         Epochs on synthetic images alone, and on the fold's rows with synthetic ones beside them.
     inner_folds
-        Folds over the fold's own subjects, for temperature and threshold.
+        Folds over the fold's own subjects, for temperature and threshold; 0 leaves both out, which changes no most
+        probable class.
     target_accuracy
         Accuracy wanted among the answers that are not "unsure".
     """
@@ -178,6 +179,7 @@ class Fleeting:
         """
         if data.classes != THREE_CLASSES:
             raise DataError(f"the classes {', '.join(THREE_CLASSES)}", ", ".join(data.classes), "Use --classes 3.")
+        data, folds = in_order_of_clips(data, folds)
         own = [np.union1d(f.train, f.validation) for f in folds]
         inner = [self._inner(data.subject, rows, seed=seed) for rows in own]
         jobs = own + [train for splits in inner for train, _ in splits]
@@ -192,6 +194,8 @@ class Fleeting:
     def _inner(self, subject: npt.NDArray[Any], rows: Rows, *, seed: int) -> list[tuple[Rows, Rows]]:
         """Rows to fit on and rows to ask about, of each inner fold."""
         count = min(self.plan.inner_folds, len(np.unique(subject[rows])))
+        if self.plan.inner_folds == 0:
+            return []
         if count < 2:
             warnings.warn(
                 "Rows of one subject leave nobody to calibrate on: the probabilities are as the members give them, and"

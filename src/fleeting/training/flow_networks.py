@@ -15,7 +15,7 @@ from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError
 from fleeting.models.off_apexnet import off_apexnet
 from fleeting.models.ststnet import ststnet
-from fleeting.training.contract import Fitted, TrainingRows
+from fleeting.training.contract import Fitted, TrainingRows, in_order_of_clips
 from fleeting.training.many_folds import EpochSettings, LabelledRows, logits_of, same_start, train_folds
 
 
@@ -97,6 +97,7 @@ class FlowNetwork:
 
     def fit_many_epochs(self, data: Samples, folds: Sequence[TrainingRows], *, seed: int) -> Iterator[list[Fitted]]:
         """Yield the networks of all folds after each epoch; they go on being trained when the next is asked for."""
+        data, folds = in_order_of_clips(data, folds)
         rows = LabelledRows(pixels(flow_of(data), scale=self.scale), torch.from_numpy(data.label))
         networks = same_start(lambda: self.make(classes=len(data.classes)), len(folds), seed=seed)
         for trained in train_folds(networks, rows, [f.train for f in folds], self.training, seed=seed):

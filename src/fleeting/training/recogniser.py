@@ -32,19 +32,22 @@ from fleeting.training.linear_recogniser import (
 
 log = logging.getLogger(__name__)
 
+SCORED_AS = "logistic of half faces"
+"""Its entry in the result of ``benchmarks/recogniser.py``."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecogniserRecipe:
-    """What `fleeting train` reads from ``recipes/recogniser.toml``.
+    """What `fleeting train` reads from ``recipes/half_face.toml``.
 
     Attributes
     ----------
     task, name
-        ``recogniser``, and the name of the shipped network.
+        ``recogniser``, and the name of the network.
     data
         File of flow images, relative to the data folder.
     scores
-        Result of the benchmark, relative to the recipe, whose honest scores go into the card; empty for none.
+        Result of the benchmark, relative to the recipe, whose entry `SCORED_AS` goes into the card; empty for none.
     seed
         Decides the dealing of subjects to inner folds; the fit itself has no chance in it.
     inner_folds, inner_repeats
@@ -56,7 +59,7 @@ class RecogniserRecipe:
     """
 
     task: str = "recogniser"
-    name: str = "recogniser"
+    name: str = "half_face"
     data: str = "composite_flow_casme2_smic.npz"
     scores: str = ""
     seed: int = 0
@@ -183,21 +186,27 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         subjects=sorted(map(str, np.unique(images.subject))),
         clips=len(images),
         chosen={**asdict(fitted.chosen), "temperature": fitted.model.temperature},
-        scores=_scores(plan, recipe),
+        scores=benchmark_scores(recipe.parent / plan.scores, SCORED_AS) if plan.scores else {},
     )
     card["recipe"] = recipes.to_dict(plan)
     card["command"] = f"fleeting train recipes/{recipe.name} --data DATA --out OUT"
     write_text(out / f"{plan.name}.json", json.dumps(card, indent=2) + "\n")
 
 
-def _scores(plan: RecogniserRecipe, recipe: Path) -> dict[str, Any]:
-    path = recipe.parent / plan.scores
-    if not plan.scores or not path.is_file():
+def benchmark_scores(path: Path | None, entry: str) -> dict[str, Any]:
+    """Return an entry of ``benchmarks/results/recogniser.json`` for a card.
+
+    Warns
+    -----
+    FleetingWarning
+        Where there is no such file: the card then states no scores.
+    """
+    if path is None or not path.is_file():
         warnings.warn(
             f"No benchmark result at '{path}', so the card states no scores; run benchmarks/recogniser.py first.",
             FleetingWarning,
             stacklevel=3,
         )
         return {}
-    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["shipped"]
+    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[entry]
     return scores

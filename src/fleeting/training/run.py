@@ -16,6 +16,7 @@ from fleeting.errors import MissingExtraError, SettingsError
 TASKS: dict[str, str] = {
     "expression": "fleeting.training.expression",
     "face_finder": "fleeting.training.face_finder",
+    "fleeting": "fleeting.training.fleeting_recipe",
     "landmarks": "fleeting.training.landmarks",
     "recogniser": "fleeting.training.recogniser",
     "spotter": "fleeting.training.spotter",

@@ -73,7 +73,7 @@ class SyntheticSettings:
     one_sided: float = 0.25
     weight_spread: float = 0.4
     other_units: float = 0.5
-    blink: float = 0.0
+    blink: float = 0.3
     noise: float = 1.0
     head: float = 0.15
 
