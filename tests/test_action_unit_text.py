@@ -16,6 +16,7 @@ from fleeting.datasets.action_unit_text import LARGEST, SIDES, ActionUnit, as_te
         ("A1B+A2C", "AAU01B+AAU02C", ()),
         ("ref(7B)+43", "ref(AU07B)+AU43", ()),
         ("L12 or L14", "LAU12?+LAU14?", ()),
+        ("ref(7B+4)+43", "ref(AU07B)+ref(AU04)+AU43", ()),
         ("(R6 or R12)+R15", "RAU06?+RAU12?+RAU15", ()),
         ("4A/B", "AU04A/B", ()),
         ("T18+39", "TAU18+AU39", ()),
