@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -130,6 +131,37 @@ def test_a_ray_of_its_own_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -> 
     assert texts[1] == "number 0: the clip is short"
     assert not ray.is_initialized()
     assert signal.getsignal(signal.SIGTERM) is asked_to_stop
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_is_that_of_the_program(number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(BaseException):
+        pass
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    def tell() -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (tmp_path / "diary").exists():
+            time.sleep(0.05)
+        time.sleep(0.3)  # until Ray waits again
+        os.kill(os.getpid(), number)
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    stop_of_mine = signal.default_int_handler if number == signal.SIGINT else stop
+    former = signal.signal(number, stop_of_mine)
+    teller = threading.Thread(target=tell)
+    teller.start()
+    try:
+        with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else Stopped):
+            run(JOBS[:2], scale_work.forever, engine=RayCluster(workers=1), shared=str(tmp_path / "diary"))
+        assert signal.getsignal(number) is stop_of_mine
+        assert not ray.is_initialized()
+    finally:
+        teller.join()
+        signal.signal(number, former)
 
 
 def test_no_cluster_at_the_address() -> None:

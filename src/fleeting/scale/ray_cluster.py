@@ -69,21 +69,24 @@ class RayCluster:
         except ImportError as error:
             raise MissingExtraError("research", "jobs on a Ray cluster") from error
         own = not ray.is_initialized()
-        if own:
-            self._connect(ray)
-        try:
-            yield from self._dealt(ray, jobs, function, shared)
-        finally:
+        with _stop_as_before():
             if own:
-                ray.shutdown()
+                self._connect(ray)
+            try:
+                yield from self._dealt(ray, jobs, function, shared)
+            finally:
+                if own:
+                    ray.shutdown()
 
     def _connect(self, ray: Any) -> None:
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
         more = {"num_cpus": self.workers, "include_dashboard": False} if address == "local" else {}
         try:
             _knock(address)
-            with _signals_as_they_are():
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
+            stop = signal.getsignal(signal.SIGTERM)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
+            if _in_main_thread():
+                signal.signal(signal.SIGTERM, stop)  # Ray has set its own
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             text = str(error).strip().splitlines()
             raise InputError(
@@ -136,16 +139,32 @@ def _knock(address: str) -> None:
 
 
 @contextmanager
-def _signals_as_they_are() -> Iterator[None]:
-    """Keep what the program does when it is told to stop; Ray would end it with a status of its own."""
-    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set, by Ray neither
+def _stop_as_before() -> Iterator[None]:
+    """Let SIGTERM do what it did before: Ray would end the program with a status of its own, or lose that of others."""
+    if not _in_main_thread():  # where signals cannot be set, by Ray neither
         yield
         return
     former = signal.getsignal(signal.SIGTERM)
+    told: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        told.append(number)
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except SystemExit as error:
+        # What a handler raises while Ray waits comes out as SystemExit(1).
+        if told and callable(former):
+            former(told[0], None)
+        raise SystemExit(128 + told[0] if told else error.code) from error
     finally:
         signal.signal(signal.SIGTERM, former)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _done_there(job: Job, load: tuple[Work, Any], code: str) -> tuple[Attempt, str]:
