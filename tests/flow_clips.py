@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -79,6 +80,19 @@ class Nearest:
 
     def settings(self) -> dict[str, Any]:
         return {"name": self.name}
+
+
+@dataclass
+class Learning(Nearest):
+    """Moves towards the class means in steps, so that an epoch can be chosen; the last epoch is a bad one."""
+
+    epochs: int = 6
+
+    def fit_epochs(self, train: Samples, validation: Samples | None, *, seed: int) -> Iterator[Centroids]:
+        centres = Nearest().fit(train, validation, seed=seed).centres
+        for epoch in range(1, self.epochs + 1):
+            rng = np.random.default_rng([seed, epoch])
+            yield Centroids(centres + rng.normal(0, 0.25, centres.shape), threshold=0.4)
 
 
 def features(samples: Samples) -> np.ndarray:

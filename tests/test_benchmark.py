@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command import Command
-from flow_clips import Centroids, Nearest, data_of, features, made_up, stored
+from flow_clips import Centroids, Learning, Nearest, data_of, features, made_up, stored
 
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, FleetingWarning, JobsError, SettingsError
@@ -231,19 +231,6 @@ def test_in_processes_it_is_the_same(data: BenchmarkData, tmp_path: Path) -> Non
     assert here | {"training_seconds": 0} == apart | {"training_seconds": 0}
 
 
-@dataclass
-class Learning(Nearest):
-    """Moves towards the class means in steps, so that an epoch can be chosen; the last epoch is a bad one."""
-
-    epochs: int = 6
-
-    def fit_epochs(self, train: Samples, validation: Samples | None, *, seed: int) -> Iterator[Centroids]:
-        centres = Nearest().fit(train, validation, seed=seed).centres
-        for epoch in range(1, self.epochs + 1):
-            rng = np.random.default_rng([seed, epoch])
-            yield Centroids(centres + rng.normal(0, 0.25, centres.shape), threshold=0.4)
-
-
 def test_the_leaky_protocol_shows_both_figures_and_marks_itself(data: BenchmarkData, tmp_path: Path) -> None:
     plan = replace(PLAN, protocol=LEAKY)
     with pytest.warns(FleetingWarning, match="LEAKY: for each subject the epoch was chosen by its own test clips"):
@@ -373,6 +360,37 @@ def test_the_linear_models_learn(name: str, tmp_path: Path) -> None:
     plan = BenchmarkSettings(name, protocol="kfold", folds=2, draws=20)
     found = run_benchmark(data, recogniser(name), plan, out=tmp_path / "run")
     assert found["uf1"]["pooled"] > 0.8
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_other_numbers_of_classes(classes: int, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="needs the research extra")
+    base = made_up(subjects=3, each=10)
+    names = ("happiness", "disgust", "repression", "surprise", "others")[:classes]
+    samples = replace(base, classes=names, label=np.arange(len(base)) % classes)
+    found = run_benchmark(data_of(samples), recogniser("linear-svm"), PLAN, out=tmp_path / "run")
+    table = read_run(tmp_path / "run").predictions()
+    np.testing.assert_allclose(table[[f"p_{c}" for c in names]].sum(axis=1), 1, atol=1e-5)
+    assert np.shape(found["confusion"]["pooled_over_seeds"]) == (classes, classes)
+    if classes == 5:
+        with pytest.raises(JobsError, match="the classes negative, positive, surprise; got happiness"):
+            run_benchmark(data_of(samples), recogniser("linear-half-face"), PLAN, out=tmp_path / "half")
+
+
+def test_the_shipped_recogniser_answers_as_the_network_does(tmp_path: Path) -> None:
+    from fleeting import weights
+
+    parts = [("old", made_up(subjects=2)), ("new", made_up(subjects=3, name="other", seed=1))]
+    data = benchmark_data(parts, held_out=["new"])
+    plan = replace(PLAN, model="shipped", protocol="holdout", test=("new=b",))
+    run_benchmark(data, recogniser("shipped"), plan, out=tmp_path / "run")
+    table = read_run(tmp_path / "run").predictions()
+    rows = data.samples.select(data.held_out)
+    (expected,) = weights.session("recogniser").run(None, {"flow": rows.flow})
+    assert list(table["clip"]) == list(rows.clip)
+    np.testing.assert_allclose(table[["p_negative", "p_positive", "p_surprise"]], expected, atol=1e-6)
+    sure = expected.max(1) >= weights.card("recogniser")["unsure"]["threshold"]
+    np.testing.assert_array_equal(table["answered"], sure)
 
 
 def test_the_command(fleeting: Command, tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import Command
-from flow_clips import Nearest, data_of, made_up
-from test_benchmark import Learning
+from flow_clips import Learning, Nearest, data_of, made_up
 
 from fleeting.errors import DataError, FleetingWarning, InputError
 from fleeting.evaluation import compare_page, compare_tables

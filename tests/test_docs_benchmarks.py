@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from documentation import ROOT, table_rows
-from flow_clips import data_of, made_up
-from test_benchmark import Learning
+from flow_clips import Learning, data_of, made_up
 
 from fleeting.errors import FleetingWarning
 from fleeting.evaluation.protocols import LEAKY, PROTOCOLS

@@ -100,7 +100,7 @@ def _changed(former: str, now: str) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Return versions, platform and processors."""
+    """Return versions, platform, processors and the command line."""
     versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
@@ -113,8 +113,15 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
-        "command": ["fleeting", *sys.argv[1:]],
+        "graphics": _graphics(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
+
+
+def _graphics() -> str | None:
+    # Asked of torch only where a model has loaded it: evaluation does not need it.
+    torch = sys.modules.get("torch")
+    return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else None
 
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:
