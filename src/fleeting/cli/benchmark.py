@@ -132,8 +132,6 @@ def summary(metrics: dict[str, Any], folder: Path) -> str:
         if len(sets) > 1:
             for part in sets:
                 lines.append(_row(f"  {part}", [f[name]["per_data_set"][part] for _, f in columns], more=False))
-    if metrics["leaky"]:
-        lines.append("  " + metrics["warning"])
     lines.append(f"  results: {folder}")
     return "\n".join(lines)
 
