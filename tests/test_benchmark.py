@@ -21,6 +21,7 @@ from fleeting.evaluation.benchmark import settings_for
 from fleeting.evaluation.benchmark_data import BenchmarkData, benchmark_data
 from fleeting.evaluation.benchmark_files import read_run
 from fleeting.evaluation.benchmark_scores import benchmark_scores
+from fleeting.evaluation.bootstrap import subject_interval
 from fleeting.evaluation.code_of import modules_behind
 from fleeting.evaluation.protocols import LEAKY
 from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
@@ -153,6 +154,16 @@ def test_intervals_draw_the_same_subjects_for_every_seed() -> None:
     assert found["accuracy"]["pooled"] == 0.5
     assert found["recall"] == {"a": 0.5, "b": None}
     assert benchmark_scores(table, ("a", "b"), draws=0)["uf1"]["interval"] is None
+
+
+def test_intervals_equal_those_of_drawing_rows(data: BenchmarkData, tmp_path: Path) -> None:
+    found = run_benchmark(data, Nearest(), replace(PLAN, draws=4000), out=tmp_path / "run")
+    table = read_run(tmp_path / "run").predictions()
+    place = {c: i for i, c in enumerate(data.samples.classes)}
+    truth, predicted = (table[c].map(place).to_numpy() for c in ("truth", "predicted"))
+    for name in metrics.SCORES:
+        drawn = subject_interval(getattr(metrics, name), truth, predicted, table["subject"].to_numpy(), draws=2000)
+        assert found[name]["interval"] == pytest.approx(drawn, abs=0.02)
 
 
 def test_scores_of_counts_equal_those_of_predictions() -> None:
