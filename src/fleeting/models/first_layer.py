@@ -83,7 +83,7 @@ class FoldedFirstLayer(nn.Module):
             mean, variance = self.norm_running_mean, self.norm_running_var
         scale = self.norm_weight * torch.rsqrt(variance + self.eps)
         shift = self.norm_bias - mean * scale
-        return pooled * scale[:, :, None, None] + shift[:, :, None, None]
+        return torch.addcmul(shift[:, :, None, None], pooled, scale[:, :, None, None])
 
 
 def folded_first_layer(parts: Sequence[Sequence[nn.Module]], mask: RowMask) -> tuple[nn.Module, int] | None:
@@ -112,12 +112,10 @@ class _Maps:
     """
 
     def __init__(self, x: Tensor, weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> None:
+        self.shape = weight.shape
         self.filters, _, *kernel = weight.shape
         self.height, self.width = (s + 2 * p - k + 1 for s, p, k in zip(x.shape[2:], padding, kernel, strict=True))
-        # (n * pixels, in * k * k + 1), a few megabytes: shared by all folds. The last column, all ones, gives the
-        # gradient of the bias; the forward pass multiplies it by 0.
-        patches = functional.pad(functional.unfold(x, kernel, padding=padding), (0, 0, 0, 1), value=1.0)
-        self.patches = patches.transpose(1, 2).flatten(0, 1)
+        self.patches = _patches(x, kernel, padding)
         self.matrix, self.bias = functional.pad(weight.flatten(1), (0, 1)).T.contiguous(), bias
         self.block = _block(x, self.filters)
         self.memory = [x.new_empty(self.block * self.pixels, self.filters) for _ in range(2)]
@@ -137,6 +135,19 @@ class _Maps:
     def as_images(self, maps: Tensor) -> Tensor:
         """Return (pixels, filters) as images (n, filters, h, w), channels last, without a copy."""
         return maps.view(-1, self.height, self.width, self.filters).permute(0, 3, 1, 2)
+
+
+def _patches(x: Tensor, kernel: Sequence[int], padding: tuple[int, int]) -> Tensor:
+    """Return (n * pixels, in * k * k + 1), what the filters see at every pixel: a few megabytes, shared by all folds.
+
+    The last column, all ones, gives the gradient of the bias; the forward pass multiplies it by 0.
+    """
+    padded = functional.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    windows = padded.unfold(2, kernel[0], 1).unfold(3, kernel[1], 1).permute(0, 2, 3, 1, 4, 5)
+    patches = x.new_empty(*windows.shape[:3], x.shape[1] * kernel[0] * kernel[1] + 1)
+    patches[..., :-1].unflatten(-1, windows.shape[3:]).copy_(windows)
+    patches[..., -1] = 1
+    return patches.flatten(0, 2)
 
 
 class _SharedConvReluPool(torch.autograd.Function):
@@ -163,19 +174,18 @@ class _SharedConvReluPool(torch.autograd.Function):
                 pooled = x.new_empty(n, *best.shape[1:])
             pooled[first:last] = best * sign[:, None, None] if turned else best
             places.append(place)
-        ctx.save_for_backward(x, weight, bias)
-        ctx.places, ctx.padding = places, padding
+        # Nothing of it asks for a gradient; kept as it is, so that the patches are not made again.
+        ctx.source, ctx.places = source, places
         ctx.pool = (*([p, p] if isinstance(p, int) else list(p) for p in pool), [1, 1], False)
         return pooled, total, squares, source.pixels
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[None, Tensor, Tensor, None, None, None]:
         g_pooled, g_total, g_squares = gradients[:3]
-        x, weight, bias = ctx.saved_tensors
-        source = _Maps(x, weight, bias, ctx.padding)
+        source: _Maps = ctx.source
         g_matrix = torch.zeros_like(source.matrix)
         doubled = 2 * g_squares
-        for place, first in zip(ctx.places, range(0, len(x), source.block), strict=True):
+        for place, first in zip(ctx.places, range(0, len(g_pooled), source.block), strict=True):
             last = first + len(place)
             maps, g = source.of(first, last)
             # d/dmaps of the maxima, then of the sums and of the sums of squares.
@@ -188,7 +198,7 @@ class _SharedConvReluPool(torch.autograd.Function):
                 g.view(by_image), maps.view(by_image), g_total[first:last, None], doubled[first:last, None]
             )
             g_matrix.addmm_(source.patches[first * source.pixels : last * source.pixels].T, g)
-        return None, g_matrix[:-1].T.reshape(weight.shape), g_matrix[-1], None, None, None
+        return None, g_matrix[:-1].T.reshape(source.shape), g_matrix[-1], None, None, None
 
 
 def _sums(maps: Tensor, spare: Tensor, total: Tensor, squares: Tensor) -> None:
