@@ -1,6 +1,6 @@
 """Measurements of many films whose movements are known, so that the spotter can be developed without filming again.
 
-    nice -n 10 python benchmarks/spotting_measurements.py --part train --clips 150 --out runs/spotting_train
+    nice -n 10 python benchmarks/spotting_measurements.py --part train --clips 120 --out runs/spotting_train
 
 Of four clips one is clean, one severe and two varied; frame rates, sizes and people are drawn. Every film is deleted
 as soon as it has been measured; with ``--keep-films`` it stays. What is left of film 17:
@@ -33,7 +33,7 @@ from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import MeasurementLog, Measurements
 from fleeting.spotting.region_motion import RegionMotion
 from fleeting.synthesis import render
-from fleeting.synthesis.film_plan import SetSettings, Sitter, draw_draft
+from fleeting.synthesis.film_plan import SET_KINDS, SetSettings, Sitter, draw_draft
 from fleeting.synthesis.sets import PRESET, write_disturbances
 from fleeting.synthesis.truth import write_truth
 from fleeting.video.reader import open_video
@@ -60,10 +60,10 @@ class Film:
         return self.settings.seed + self.number
 
 
-def film_of(number: int, people: list[Sitter], *, first_seed: int) -> Film:
-    """Draw kind, rate and person of a number."""
+def film_of(number: int, people: list[Sitter], *, first_seed: int, kind: str | None = None) -> Film:
+    """Draw rate and person of a number, and the kind where none is given."""
     rng = np.random.default_rng([first_seed, number])
-    kind = KINDS[number % len(KINDS)]
+    kind = kind or KINDS[number % len(KINDS)]
     settings = SetSettings(
         kind=kind,  # type: ignore[arg-type]
         fps=float(rng.choice(RATES)),
@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--part", choices=sorted(FIRST_SEED), default="train", help="never the test people")
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--kind", choices=SET_KINDS, help="all films of one kind")
     parser.add_argument("--out", type=Path, default=Path("runs/spotting_train"))
     parser.add_argument("--keep-films", action="store_true")
     parser.add_argument("--measure-only", action="store_true", help="measure kept films anew")
@@ -157,7 +158,7 @@ def main() -> None:
         if (options.out / f"{number:04d}.npz").exists():
             continue
         began = time.perf_counter()
-        film = film_of(number, people, first_seed=FIRST_SEED[options.part])
+        film = film_of(number, people, first_seed=FIRST_SEED[options.part], kind=options.kind)
         try:
             make(film, options.out, keep=options.keep_films)
         except FleetingError as error:
