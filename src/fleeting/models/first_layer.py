@@ -66,7 +66,7 @@ class FoldedFirstLayer(nn.Module):
         folds, channels = self.norm_weight.shape
         weight = self.conv_weight.flatten(0, 1)
         sign = torch.where(self.norm_weight.detach().flatten() < 0, -1.0, 1.0)
-        pooled, total, squares, pixels = _SharedConvReluPool.apply(
+        pooled, total, squares, pixels = _SharedConvReluPool.apply(  # type: ignore[no-untyped-call]
             x[:, 0], weight, self.conv_bias.flatten(), sign, self.conv_padding, self.pool
         )
         pooled = pooled.view(len(x), folds, channels, *pooled.shape[2:])
@@ -145,7 +145,7 @@ def _patches(x: Tensor, kernel: Sequence[int], padding: tuple[int, int]) -> Tens
     padded = functional.pad(x, (padding[1], padding[1], padding[0], padding[0]))
     windows = padded.unfold(2, kernel[0], 1).unfold(3, kernel[1], 1).permute(0, 2, 3, 1, 4, 5)
     patches = x.new_empty(*windows.shape[:3], x.shape[1] * kernel[0] * kernel[1] + 1)
-    patches[..., :-1].unflatten(-1, windows.shape[3:]).copy_(windows)
+    torch.unflatten(patches[..., :-1], -1, windows.shape[3:]).copy_(windows)
     patches[..., -1] = 1
     return patches.flatten(0, 2)
 
@@ -154,7 +154,7 @@ class _SharedConvReluPool(torch.autograd.Function):
     """Convolution and ReLU, of which only pooled maxima and the sums of values and squares of every image are kept."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sign: Tensor, padding: Any, pool: Any
     ) -> tuple[Tensor, Tensor, Tensor, int]:
         source = _Maps(x, weight, bias, padding)

@@ -61,6 +61,9 @@ class FoldedLinear(nn.Module):
 class FoldedBatchNorm2d(nn.Module):
     """Batch norm by the statistics of each fold's own rows."""
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, layers: Sequence[nn.BatchNorm2d], mask: RowMask) -> None:
         super().__init__()
         self.weight, self.bias = stacked(layers, "weight"), stacked(layers, "bias")
@@ -233,7 +236,7 @@ def _merged(streams: Sequence[Streams]) -> list[nn.Sequential] | None:
 
     The branches' own networks stay as they are: `_unfold` knows the merged one by its joined channels.
     """
-    branches = [list(cast(nn.Sequential, b)) if isinstance(b, nn.Sequential) else [] for b in streams[0]]
+    branches = [list(b) if isinstance(b, nn.Sequential) else [] for b in streams[0]]
     one = branches[0]
     alike = (
         bool(one)
@@ -317,5 +320,5 @@ def _split(one: nn.Sequential, streams: Streams) -> None:
     for layer, *own in zip(one, *cast(Any, streams), strict=True):
         for name, value in _tensors(layer):
             sizes = [len(dict(_tensors(x))[name]) for x in own]
-            for part, target in zip(value.split(sizes), own, strict=True):
+            for part, target in zip(torch.split(value, sizes), own, strict=True):
                 dict(_tensors(target))[name].copy_(part)

@@ -106,7 +106,8 @@ class FlowNetwork:
 
 def ststnet_recogniser() -> FlowNetwork:
     """STSTNet with its authors' training (`models.ststnet`)."""
-    return FlowNetwork("ststnet", ststnet, EpochSettings(epochs=800, batch_size=256, learning_rate=5e-5))
+    training = EpochSettings(epochs=800, batch_size=256, learning_rate=5e-5, folds_at_once=10)
+    return FlowNetwork("ststnet", ststnet, training)
 
 
 def off_apexnet_recogniser() -> FlowNetwork:

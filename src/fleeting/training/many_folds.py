@@ -197,7 +197,7 @@ class _Group:
         n = len(self.rows.labels)
         order = torch.randperm(n, generator=self.order) if self.settings.shuffle else torch.arange(n)
         inputs = self.inputs if augment is None else augment(self.rows.inputs, self.change).to(self.device)
-        for step, chosen in enumerate(order.split(self.settings.batch_size)):
+        for step, chosen in enumerate(torch.split(order, self.settings.batch_size)):
             self._step(number * self.steps + step, inputs, chosen, augment)
 
     def _step(self, number: int, all_inputs: Tensor, chosen: Tensor, augment: Augment | None) -> None:
@@ -244,4 +244,4 @@ class _Group:
 def logits_of(network: nn.Module, inputs: Tensor, *, batch: int = 256) -> Tensor:
     """Return the logits (n, classes) of a trained network, computed on the CPU in evaluation mode."""
     network.eval()
-    return torch.cat([network(part) for part in inputs.split(batch)])
+    return torch.cat([network(part) for part in torch.split(inputs, batch)])
