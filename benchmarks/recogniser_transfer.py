@@ -3,8 +3,9 @@
 The recogniser learned from flow images that others made. Here it gets flow images of this package's own pipeline:
 faces with labelled landmarks are cut to the canonical crop, moved by the displacement field of an emotion's action
 units, given sensor noise, and measured by DIS flow with head motion removed. One face per person. The movements are
-synthetic, so this shows that the pipeline feeds the recogniser what it expects, not how well it reads people. Writes
-``results/recogniser_transfer.json`` and ``.md``.
+synthetic, and the recogniser was trained on synthetic movements of such units too (on mean faces, without pictures and
+without measured flow): so this shows that the pipeline feeds the recogniser what it expects, not how well it reads
+people. Writes ``results/recogniser_transfer.json`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -103,7 +104,8 @@ def main() -> None:
         "# The recogniser on synthetic movements of real faces",
         "",
         f"Share of {len(people)} people whose most probable class is the right one, in brackets the share called"
-        " unsure; the peak of the movement in percent of the inter-ocular distance.",
+        " unsure; the peak of the movement in percent of the inter-ocular distance. The recogniser was trained on"
+        " synthetic movements of such units too: this checks the pipeline, not how well people are read.",
         "",
         "| emotion | action units | side | class | " + " | ".join(f"peak {p} %" for p in PEAKS) + " |",
         "|---" * (4 + len(PEAKS)) + "|",
