@@ -287,6 +287,21 @@ def _live() -> list[Figure]:
     return [Figure(what, value, on, found["command"])]
 
 
+def _calibration() -> list[Figure]:
+    found = results("calibrate")
+    if found is None:
+        return []
+    value = "; ".join(
+        f"{row['comparison']['predicted']:.0%} and {row['comparison']['found']:.0%} at crf {row['crf']}"
+        for row in found["rows"]
+    )
+    on = (
+        f"{sum(row['comparison']['events'] for row in found['rows'])} filmed movements of {len(found['people'])} people"
+    )
+    what = "Share of movements that `fleeting calibrate` predicts to be found, and share found"
+    return [Figure(what, value, on, found["command"])]
+
+
 def _startup() -> list[Figure]:
     found, command = results("startup"), "python benchmarks/startup.py"
     if found is None:
@@ -300,7 +315,7 @@ def _startup() -> list[Figure]:
 def figures() -> list[Figure]:
     """All rows of the README's table."""
     found = [*_recogniser(), *_spotting(), *_landmarks(), *_faces(), *_expression(), *_flow()]
-    return [*found, *_speed(), *_live(), *_startup()]
+    return [*found, *_calibration(), *_speed(), *_live(), *_startup()]
 
 
 def figures_block() -> str:
