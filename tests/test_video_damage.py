@@ -88,7 +88,8 @@ def test_one_damaged_place_does_not_end_the_reading(tmp_path: Path) -> None:
     path = textured(tmp_path / "a.mp4")
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
-    data[middle : middle + 300] = np.random.default_rng(1).bytes(300)
+    # Of damage within a single picture the decoder's threads now and then say nothing.
+    data[middle : middle + 1500] = np.random.default_rng(1).bytes(1500)
     path.write_bytes(bytes(data))
     numbers, notes = read(path)
     assert len(numbers) > COUNT - 10
