@@ -24,10 +24,10 @@ from torch import Tensor
 
 from fleeting import settings
 from fleeting.datasets import fer2013
-from fleeting.errors import SettingsError
 from fleeting.models.deep_emotion import CLASSES, DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.calibration import fit_temperature
+from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp
 from fleeting.training.expression_export import Measured, ship
 from fleeting.training.expression_recipe import ExpressionRecipe, check, choose_device
@@ -151,14 +151,9 @@ class Trainer:
         answer = self.net.answer(faces)
         return cross_entropy(answer.logits, targets) + self.recipe.vote_weight * cross_entropy(answer.votes, votes)
 
-    @torch.no_grad()
     def _average(self) -> None:
         keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
-        for mine, new in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
-            if mine.dtype.is_floating_point:
-                mine.lerp_(new, 1 - keep)
-            else:
-                mine.copy_(new)
+        follow(self.average, self.net, keep=keep)
 
     def save(self, path: Path) -> None:
         """Write all that `load` needs, whole or not at all."""
@@ -170,9 +165,7 @@ class Trainer:
             "epoch": self.epoch,
             "recipe": asdict(self.recipe),
         }
-        beside = path.with_suffix(".new")
-        torch.save(state, beside)
-        beside.replace(path)
+        write_checkpoint(path, state)
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint.
@@ -182,15 +175,7 @@ class Trainer:
         SettingsError
             Where it was made with another recipe.
         """
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location=self.device)
-        now = {k: v for k, v in asdict(self.recipe).items() if k not in MACHINE}
-        changed = [k for k, v in now.items() if state["recipe"].get(k, v) != v]
-        if changed:
-            raise SettingsError(
-                "the recipe that this training was started with",
-                f"another value of {', '.join(changed)}",
-                "Choose a new --out folder, or restore the recipe.",
-            )
+        state = read_checkpoint(path, self.recipe, free=MACHINE, device=self.device)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from fleeting.labels import SEVEN_CLASSES
 from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.expression_recipe import ExpressionRecipe
+from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.weights import checksum
 
 log = logging.getLogger(__name__)
@@ -77,36 +77,12 @@ def export(wrapped: ExportedExpression, path: Path) -> float:
     RuntimeError
         Where that difference exceeds `LARGEST_DIFFERENCE`.
     """
-    import onnx
     import onnxruntime
-    from onnx import TensorProto, helper, numpy_helper
 
     wrapped = wrapped.eval()
     example = torch.zeros((2, fer2013.SIZE, fer2013.SIZE), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            wrapped,
-            (example,),
-            str(path),
-            dynamo=False,
-            input_names=["faces"],
-            output_names=["probabilities"],
-            dynamic_axes={"faces": {0: "n"}, "probabilities": {0: "n"}},
-            opset_version=17,
-        )
-    model = onnx.load(str(path))
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < 256:
-            continue
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{tensor.name}_half")
-        casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
-        tensor.CopyFrom(half)
-    for node in reversed(casts):
-        model.graph.node.insert(0, node)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
+    write_onnx(wrapped, (example,), path, inputs=["faces"], outputs=["probabilities"])
+    store_in_half(path, least=256)
 
     rng = np.random.default_rng(0)
     ramp = np.linspace(0, 255, fer2013.SIZE)

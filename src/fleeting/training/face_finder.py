@@ -23,6 +23,7 @@ from fleeting.faces.finder import box_iou, decode
 from fleeting.models.face_finder import FaceFinderNet
 from fleeting.records import FaceBox
 from fleeting.training.backgrounds import natural_pictures, video_frames
+from fleeting.training.checkpoints import follow, write_checkpoint
 from fleeting.training.face_pictures import labelled_faces, of_part, portraits
 from fleeting.training.face_scenes import Scene, SceneMaker, SceneSettings
 from fleeting.training.face_targets import BOX_WEIGHT, finder_loss, targets_of
@@ -190,7 +191,7 @@ def fit(recipe: FinderRecipe, maker: SceneMaker, validation: list[Scene], *, out
         torch.autograd.backward(losses[0] + BOX_WEIGHT * losses[1])
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
         optimiser.step()
-        _follow(average, net, weight=min(recipe.average, (1 + step) / (10 + step)))
+        follow(average, net, keep=min(recipe.average, (1 + step) / (10 + step)))
         hard.keep(scenes, heat)
         sums += [v.item() for v in losses]
         if (step + 1) % recipe.check_every == 0 or step + 1 == steps:
@@ -231,15 +232,6 @@ def _input(scenes: list[Scene]) -> torch.Tensor:
     return batch.contiguous(memory_format=torch.channels_last)
 
 
-def _follow(average: FaceFinderNet, net: FaceFinderNet, *, weight: float) -> None:
-    with torch.no_grad():
-        for mean, now in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(now, 1 - weight)
-            else:
-                mean.copy_(now)
-
-
 def _resume(path: Path, net: FaceFinderNet, average: FaceFinderNet, optimiser: Any) -> dict[str, Any]:
     if not path.exists():
         return {"step": 0, "best": {"average_precision": -1.0}, "weights": average.state_dict()}
@@ -253,8 +245,7 @@ def _resume(path: Path, net: FaceFinderNet, average: FaceFinderNet, optimiser: A
 
 def _save(path: Path, state: dict[str, Any], net: FaceFinderNet, average: FaceFinderNet, optimiser: Any) -> None:
     parts = {"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
-    torch.save({"state": state, **parts}, path.with_suffix(".new"))
-    path.with_suffix(".new").replace(path)
+    write_checkpoint(path, {"state": state, **parts})
 
 
 def check(net: FaceFinderNet, scenes: list[Scene]) -> dict[str, float]:

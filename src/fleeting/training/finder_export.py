@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from fleeting.models.face_finder import ALIGNMENT, FaceFinderNet
+from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.weights import checksum
 
 if TYPE_CHECKING:
@@ -81,25 +81,12 @@ def export(net: FaceFinderNet, path: Path) -> None:
     RuntimeError
         Where the file computes something else than the network.
     """
-    import onnx
     import onnxruntime
 
     net = net.eval()
-    places = {0: "n", 2: "h", 3: "w"}
-    axes = {"grey": places, "heat": places, "sides": places}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch announces the end of its older exporter, the one without onnxscript
-        torch.onnx.export(
-            net,
-            (torch.zeros(1, 1, 96, 128),),
-            str(path),
-            input_names=["grey"],
-            output_names=["heat", "sides"],
-            dynamic_axes=axes,
-            opset_version=17,
-            dynamo=False,
-        )
-    onnx.save(in_half_precision(onnx.load(str(path))), str(path))
+    example = (torch.zeros(1, 1, 96, 128),)
+    write_onnx(net, example, path, inputs=["grey"], outputs=["heat", "sides"], axes={0: "n", 2: "h", 3: "w"})
+    store_in_half(path, least=64)
     sample = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 64, 160)).astype(np.float32))
     with torch.no_grad():
         expected = net(sample)[0].numpy()
@@ -107,23 +94,3 @@ def export(net: FaceFinderNet, path: Path) -> None:
     difference = float(np.abs(session.run(None, {"grey": sample.numpy()})[0] - expected).max())
     if difference > LARGEST_DIFFERENCE:
         raise RuntimeError(f"The exported network differs from torch's by {difference:.3g} in its logits.")
-
-
-def in_half_precision(model: Any) -> Any:
-    """Store the large weights of an ONNX model as float16, each widened again by a Cast when the model is opened."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for stored in list(model.graph.initializer):
-        if stored.data_type != TensorProto.FLOAT or np.prod(stored.dims, dtype=int) < 64:
-            continue
-        half = numpy_helper.from_array(numpy_helper.to_array(stored).astype(np.float16), stored.name + "_half")
-        casts.append(helper.make_node("Cast", [half.name], [stored.name], to=TensorProto.FLOAT))
-        model.graph.initializer.remove(stored)
-        model.graph.initializer.append(half)
-    nodes = casts + list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    return model

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from fleeting.faces.crop import MARGIN, SIZE
 from fleeting.models.landmark_net import ExportedLandmarkNetwork, LandmarkNetwork
 from fleeting.training.landmark_crops import CropSource
 from fleeting.training.landmark_recipe import LandmarkRecipe
+from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.training.people import digest_of
 from fleeting.weights import checksum
 
@@ -37,36 +37,12 @@ def export(network: LandmarkNetwork, path: Path) -> float:
     RuntimeError
         Where that difference exceeds `LARGEST_DIFFERENCE`.
     """
-    import onnx
     import onnxruntime
-    from onnx import TensorProto, helper, numpy_helper
 
     wrapped = ExportedLandmarkNetwork(network).eval()
     example = torch.zeros((2, 1, SIZE, SIZE), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            wrapped,
-            (example,),
-            str(path),
-            dynamo=False,
-            input_names=["crops"],
-            output_names=["points", "states"],
-            dynamic_axes={"crops": {0: "n"}, "points": {0: "n"}, "states": {0: "n"}},
-            opset_version=17,
-        )
-    model = onnx.load(str(path))
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < 64:
-            continue
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{tensor.name}_half")
-        casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
-        tensor.CopyFrom(half)
-    for node in reversed(casts):
-        model.graph.node.insert(0, node)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
+    write_onnx(wrapped, (example,), path, inputs=["crops"], outputs=["points", "states"])
+    store_in_half(path, least=64)
 
     rng = np.random.default_rng(0)
     ramp = np.linspace(0, 255, SIZE, dtype=np.float32)

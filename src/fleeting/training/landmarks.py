@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from fleeting import settings
-from fleeting.errors import DataError, SettingsError
+from fleeting.errors import DataError
+from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from fleeting.training.landmark_check import check_sets, measure
 from fleeting.training.landmark_crops import CropDataset, CropSource, batches, epoch_keys
 from fleeting.training.landmark_export import ship
@@ -127,12 +128,7 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for mine, new in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
-                if mine.dtype.is_floating_point:
-                    mine.lerp_(new, 1 - keep)
-                else:
-                    mine.copy_(new)
+        follow(self.average, self.net, keep=keep)
         return {task: float(loss.detach()) for task, loss in losses.items()}
 
     def save(self, path: Path) -> None:
@@ -148,9 +144,7 @@ class Trainer:
             "best_weights": self.best_weights,
             "recipe": asdict(self.recipe),
         }
-        beside = path.with_suffix(".new")
-        torch.save(state, beside)
-        beside.replace(path)
+        write_checkpoint(path, state)
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint.
@@ -160,15 +154,7 @@ class Trainer:
         SettingsError
             Where it was made with another recipe.
         """
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-        now = {k: v for k, v in asdict(self.recipe).items() if k not in ("workers", "threads")}
-        changed = [k for k, v in now.items() if state["recipe"].get(k, v) != v]
-        if changed:
-            raise SettingsError(
-                "the recipe that this training was started with",
-                f"another value of {', '.join(changed)}",
-                "Choose a new --out folder, or restore the recipe.",
-            )
+        state = read_checkpoint(path, self.recipe, free=("workers", "threads"))
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])

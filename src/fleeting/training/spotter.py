@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from fleeting.models.spotting_net import CLASSES, TIME_SCALE, ExportedSpottingNe
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.candidates import CHANNELS, SAMPLES, SCALARS, mirrored
 from fleeting.training.calibration import fit_temperature
+from fleeting.training.network_files import write_onnx
 from fleeting.training.spotting_examples import Examples, MeasuredFilm, examples_of, load_films, patterns_of
 from fleeting.weights import checksum
 
@@ -206,19 +206,7 @@ def ship(
     path = out / "spotter.onnx"
     exported = ExportedSpottingNetwork(networks, temperature=temperature).eval()
     example = (torch.zeros(2, CHANNELS, SAMPLES), torch.zeros(2, SCALARS))
-    axes = {"window": {0: "n"}, "scalars": {0: "n"}, "probabilities": {0: "n"}, "times": {0: "n"}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch announces the end of its older exporter, the one without onnxscript
-        torch.onnx.export(
-            exported,
-            example,
-            str(path),
-            input_names=["window", "scalars"],
-            output_names=["probabilities", "times"],
-            dynamic_axes=axes,
-            opset_version=17,
-            dynamo=False,
-        )
+    write_onnx(exported, example, path, inputs=["window", "scalars"], outputs=["probabilities", "times"])
     compare(exported, path)
     card: dict[str, Any] = {
         "name": "spotter",
