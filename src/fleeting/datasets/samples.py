@@ -68,6 +68,18 @@ class Samples:
     def __len__(self) -> int:
         return len(self.label)
 
+    def flow_images(self) -> npt.NDArray[np.uint8]:
+        """Return the flow images.
+
+        Raises
+        ------
+        DataError
+            Where there are none.
+        """
+        if self.flow is None:
+            raise DataError("clips with flow images", "clips without", "Make them with `fleeting prepare`.")
+        return self.flow
+
     def select(self, rows: npt.NDArray[Any]) -> Samples:
         """Return the given rows (indices or a bool mask)."""
         return Samples(

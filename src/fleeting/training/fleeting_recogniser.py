@@ -33,7 +33,6 @@ from fleeting.models.flow_net import flow_net
 from fleeting.training.calibration import fit_temperature, fit_threshold
 from fleeting.training.contract import Fitted, TrainingRows, in_order_of_clips
 from fleeting.training.flow_inputs import Variation, flow_inputs, mirrored_inputs
-from fleeting.training.flow_networks import flow_of
 from fleeting.training.fourier_ridge import Array, FourierFeatures, FourierSettings, fit_ridge, fourier_features
 from fleeting.training.inner_folds import subject_folds
 from fleeting.training.linear_recogniser import softmax
@@ -135,7 +134,7 @@ class FittedFleeting:
 
     def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
         """Return calibrated (n, classes)."""
-        return self.of_images(flow_of(samples))
+        return self.of_images(samples.flow_images())
 
     def of_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return calibrated (n, classes) for flow images (n, 28, 28, 3) uint8."""
@@ -183,7 +182,7 @@ class Fleeting:
         own = [np.union1d(f.train, f.validation) for f in folds]
         inner = [self._inner(data.subject, rows, seed=seed) for rows in own]
         jobs = own + [train for splits in inner for train, _ in splits]
-        inputs = flow_inputs(flow_of(data))
+        inputs = flow_inputs(data.flow_images())
         members = iter(self._members(LabelledRows(inputs, torch.from_numpy(data.label)), jobs, seed=seed))
         outer = [next(members) for _ in own]
         return [
@@ -261,4 +260,4 @@ def _joined(first: Samples, second: Samples) -> Samples:
         return np.concatenate([getattr(first, name), getattr(second, name)])
 
     text = {name: both(name) for name in ("clip", "subject", "dataset", "source_video", "label")}
-    return Samples(**text, classes=first.classes, flow=np.concatenate([flow_of(first), flow_of(second)]))
+    return Samples(**text, classes=first.classes, flow=np.concatenate([first.flow_images(), second.flow_images()]))

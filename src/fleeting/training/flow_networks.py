@@ -12,24 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from fleeting.datasets.samples import Samples
-from fleeting.errors import DataError
 from fleeting.models.off_apexnet import off_apexnet
 from fleeting.models.ststnet import ststnet
 from fleeting.training.contract import Fitted, TrainingRows, in_order_of_clips
 from fleeting.training.many_folds import EpochSettings, LabelledRows, logits_of, same_start, train_folds
-
-
-def flow_of(samples: Samples) -> npt.NDArray[np.uint8]:
-    """Return the flow images of samples.
-
-    Raises
-    ------
-    DataError
-        Where they have none.
-    """
-    if samples.flow is None:
-        raise DataError("samples with flow images", "samples without", "Make them with `fleeting prepare`.")
-    return samples.flow
 
 
 def pixels(images: npt.NDArray[np.uint8], *, scale: float) -> Tensor:
@@ -47,7 +33,7 @@ class FittedNetwork:
 
     def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
         """Return (n, classes)."""
-        logits = logits_of(self.network, pixels(flow_of(samples), scale=self.scale))
+        logits = logits_of(self.network, pixels(samples.flow_images(), scale=self.scale))
         return np.asarray(torch.softmax(logits, 1).numpy(), np.float32)
 
 
@@ -98,7 +84,7 @@ class FlowNetwork:
     def fit_many_epochs(self, data: Samples, folds: Sequence[TrainingRows], *, seed: int) -> Iterator[list[Fitted]]:
         """Yield the networks of all folds after each epoch; they go on being trained when the next is asked for."""
         data, folds = in_order_of_clips(data, folds)
-        rows = LabelledRows(pixels(flow_of(data), scale=self.scale), torch.from_numpy(data.label))
+        rows = LabelledRows(pixels(data.flow_images(), scale=self.scale), torch.from_numpy(data.label))
         networks = same_start(lambda: self.make(classes=len(data.classes)), len(folds), seed=seed)
         for trained in train_folds(networks, rows, [f.train for f in folds], self.training, seed=seed):
             yield [FittedNetwork(network.eval(), self.scale) for network in trained]

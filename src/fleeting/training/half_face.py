@@ -28,7 +28,7 @@ class FittedHalfFace:
 
     def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
         """Return calibrated (n, 3)."""
-        return self.fitted.probabilities(_flow(samples))
+        return self.fitted.probabilities(samples.flow_images())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class HalfFace:
             raise DataError(f"the classes {', '.join(THREE_CLASSES)}", ", ".join(train.classes), "Use --classes 3.")
         parts = [train] if validation is None else [train, validation]
         rows = FlowImages(
-            np.concatenate([_flow(p) for p in parts]),
+            np.concatenate([p.flow_images() for p in parts]),
             np.concatenate([p.label for p in parts]),
             np.concatenate([p.subject for p in parts]),
             np.concatenate([p.clip for p in parts]),
@@ -72,9 +72,3 @@ class HalfFace:
         used = ("inner_folds", "inner_repeats", "blur", "strength", "limit", "target_accuracy")
         recipe = asdict(self.recipe)
         return {"name": self.name} | {key: recipe[key] for key in used}
-
-
-def _flow(samples: Samples) -> npt.NDArray[np.uint8]:
-    if samples.flow is None:
-        raise DataError("clips with flow images", "clips without", "Prepare the data with flow images.")
-    return samples.flow

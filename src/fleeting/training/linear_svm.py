@@ -11,7 +11,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from fleeting.datasets.samples import Samples
-from fleeting.errors import DataError
 from fleeting.motion.flow_image import standardised
 from fleeting.training.linear_recogniser import softmax
 
@@ -79,6 +78,4 @@ class LinearSvm:
 
 def features(samples: Samples) -> npt.NDArray[np.float32]:
     """Return flow images centred and scaled each by itself, (n, 28 * 28 * 3) float32."""
-    if samples.flow is None:
-        raise DataError("clips with flow images", "clips without", "Prepare the data with flow images.")
-    return standardised(samples.flow, limit=np.inf).reshape(len(samples), -1)
+    return standardised(samples.flow_images(), limit=np.inf).reshape(len(samples), -1)

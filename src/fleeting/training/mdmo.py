@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Literal
 
 from fleeting.datasets.samples import Samples
-from fleeting.errors import DataError
 from fleeting.motion.mdmo import Encoding, flow_image_directions, mdmo
 from fleeting.training.clip_svm import FittedClipSvm, fit_clip_svm, of_each, sequences
 from fleeting.training.kernel_svm import Rows, SvmSettings
@@ -75,9 +74,7 @@ class FlowImageDirections:
         DataError
             Where the samples carry no flow images.
         """
-        if samples.flow is None:
-            raise DataError("clips with flow images", "clips without", "Prepare the data with flow images.")
-        return of_each(samples.flow, flow_image_directions, key="flow image directions")
+        return of_each(samples.flow_images(), flow_image_directions, key="flow image directions")
 
     def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedClipSvm:
         """Fit on all rows given; degree and strength are chosen on inner folds over their subjects."""

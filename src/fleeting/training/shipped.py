@@ -54,10 +54,9 @@ class Shipped:
 
     def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
         """Return calibrated (n, 3)."""
-        if samples.flow is None:
-            raise DataError("clips with flow images", "clips without", "Prepare the data with flow images.")
+        images = samples.flow_images()
         network = weights.session(self.weights_name)
-        parts = [samples.flow[i : i + _BATCH] for i in range(0, len(samples), _BATCH)]
+        parts = [images[i : i + _BATCH] for i in range(0, len(samples), _BATCH)]
         return np.concatenate([np.asarray(network.run(None, {"flow": part})[0], np.float32) for part in parts])
 
     def settings(self) -> dict[str, Any]:
