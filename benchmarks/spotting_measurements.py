@@ -28,6 +28,7 @@ import numpy as np
 from sitters import sitters
 
 from fleeting.errors import FleetingError, NoFaceError
+from fleeting.faces import looks
 from fleeting.faces.track import Tracker
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import MeasurementLog, Measurements
@@ -85,9 +86,9 @@ def measure(path: Path) -> Measurements:
     settings = AnalyseSettings()
     tracker, logs, motion, times = Tracker(settings.faces), {}, {}, []
     with open_video(path) as reader:
-        for frame in reader:
+        for frame, seen in looks.sightings(reader, tracker):
             times.append(frame.time_s)
-            for sighting in tracker.update(frame.index, frame.time_s, frame.grey):
+            for sighting in seen:
                 meter = motion.setdefault(sighting.track, RegionMotion(settings.motion))
                 log = logs.setdefault(sighting.track, MeasurementLog(sighting.track))
                 log.add(
