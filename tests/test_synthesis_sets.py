@@ -131,6 +131,20 @@ def test_a_set_is_made_once_and_says_what_it_holds(tmp_path: Path) -> None:
     assert not (tmp_path / "set" / "01.mp4").exists()
 
 
+def test_a_longer_set_keeps_the_films_that_it_has(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def note(path: Path, _: str, __: list[TruthRow]) -> None:
+        made.append(path.name)
+
+    make_set(tmp_path, people(), replace(TINY, clips=1), on_film=note)
+    truth = make_set(tmp_path, people(), TINY, on_film=note)
+    assert made == ["00.mp4", "01.mp4"]
+    assert truth.read_bytes() == make_set(tmp_path / "at_once", people(), TINY).read_bytes()
+    make_set(tmp_path, people(), replace(TINY, seed=9), on_film=note)
+    assert made[2:] == ["00.mp4", "01.mp4"]
+
+
 def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
     one, two = (make_set(tmp_path / n, people(), replace(TINY, clips=1)).parent for n in ("a", "b"))
     for name in ("00.mp4", "truth.csv", "disturbances.csv", "set.json"):

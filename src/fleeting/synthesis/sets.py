@@ -31,7 +31,7 @@ def make_set(
     *,
     on_film: Callable[[Path, str, list[TruthRow]], None] | None = None,
 ) -> Path:
-    """Film a set, unless the folder holds the same one already; what was interrupted is continued.
+    """Film a set, unless the folder holds the same one already; what was interrupted, or is to be longer, is continued.
 
     Writes ``00.mp4`` and so on, ``truth.csv``, ``disturbances.csv`` (file, kind, first_s, last_s), and ``set.json``.
 
@@ -55,10 +55,12 @@ def make_set(
     described: dict[str, Any] = {"version": _VERSION, "settings": asdict(settings) | {"iod_px": [*settings.iod_px]}}
     described["people"] = [people[i % len(people)].name for i in range(settings.clips)]
     stored, truth = folder / _SET_NAME, folder / "truth.csv"
-    if not stored.exists() or json.loads(stored.read_text(encoding="utf-8")) != described:
+    before = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else None
+    if before != described:
+        truth.unlink(missing_ok=True)
         # Films of other settings must not pass for those of this set, not even after an interruption.
-        for path in (truth, *folder.glob("[0-9]*.mp4")):
-            path.unlink(missing_ok=True)
+        for path in folder.glob("[0-9]*.mp4") if before is None or not _begins(before, described) else ():
+            path.unlink()
         write_text(stored, json.dumps(described, indent=2) + "\n")
     if truth.exists():
         return truth
@@ -79,6 +81,15 @@ def make_set(
         spans += [(path.name, span) for span in draft.spans]
     write_disturbances(folder / DISTURBANCES_NAME, spans)
     return write_truth(truth, rows)
+
+
+def _begins(shorter: dict[str, Any], longer: dict[str, Any]) -> bool:
+    """Whether a set is the first films of another: their numbers have the same digits, and their people agree."""
+    few, many = shorter["settings"].get("clips", 0), longer["settings"]["clips"]
+    if not 0 < few <= many or len(str(max(few - 1, 10))) != len(str(max(many - 1, 10))):
+        return False
+    same = shorter | {"settings": shorter["settings"] | {"clips": many}, "people": longer["people"]}
+    return same == longer and bool(shorter["people"] == longer["people"][:few])
 
 
 def write_disturbances(path: Path, spans: Sequence[tuple[str, Span]]) -> Path:
