@@ -9,7 +9,8 @@ chosen on them; their names are in the results. The films are those of `synthesi
 expression. The analysis sees the film alone, through `inference.analyse`, as `fleeting analyse` does. Beside it stands
 `spotting_baseline`, a simple spotter, on the same films. Films are kept under ``runs/`` and made once.
 
-Metric: that of the MEGC challenges (`evaluation.spotting`): IoU >= 0.5, counts pooled over films and rates.
+Metric: that of the MEGC challenges (`evaluation.spotting`): IoU >= 0.5, counts pooled over films and rates. Intervals:
+95 % of bootstrap samples of the people, as the films of one person at several rates are no independent films.
 Results: ``spotting.json``, ``spotting.md`` and ``spotting.png`` (detection rate by size of the movement).
 """
 
@@ -37,6 +38,8 @@ from fleeting.synthesis.sets import DISTURBANCES_NAME, make_set, read_disturbanc
 
 SEED = {"validation": 5_000, "test": 1_000}
 METHODS = ("fleeting", "baseline")
+CLIPS = {"clean": 16, "hard": 16, "severe": 8}
+DRAWS = 2000
 
 
 def analyse(path: Path, fps: float | None) -> Timeline:
@@ -65,24 +68,43 @@ def pooled(matches: list[Match], metrics: list[dict[str, Any]], causes: list[dic
     return row | {"minutes": minutes, "videos_without_micro": quiet, "false_alarm_causes": ordered, "failed": failed}
 
 
+def interval(matches: list[Match]) -> list[float | None]:
+    """95 % interval of the F1 of micro-expressions over bootstrap samples of the films' people, None without any."""
+    counts: dict[str, list[int]] = {}
+    for match in matches:
+        kind = match.truth.kind if match.truth else match.event.kind if match.event else None
+        if kind == "micro":
+            count = counts.setdefault(Path(match.file).stem, [0, 0])
+            hit = match.truth is not None and match.event is not None
+            count[0] += 2 * hit
+            count[1] += 2 if hit else 1
+    if not counts:
+        return [None, None]
+    found = np.array(list(counts.values()), float)
+    drawn = found[np.random.default_rng(0).integers(len(found), size=(DRAWS, len(found)))].sum(1)
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+    return [round(float(low), 3), round(float(high), 3)]
+
+
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Film what is missing, spot, compare."""
-    people = sitters(options.data, options.part)[: options.clips]
+    clips = {kind: options.clips or CLIPS[kind] for kind in options.kinds.split(",")}
+    people = sitters(options.data, options.part)[: max(clips.values())]
     rates = [float(rate) for rate in options.rates.split(",")]
     results: dict[str, Any] = {
         "command": " ".join(["python benchmarks/spotting.py", *sys.argv[1:]]),
         "part": options.part,
         "people": [sitter.name for sitter in people],
-        "clips_per_set_and_rate": options.clips,
+        "clips_per_rate": clips,
         "rows": [],
         "detection": {},
     }
-    for kind in options.kinds.split(","):
+    for kind, count in clips.items():
         gathered: dict[str, list[Any]] = {method: [] for method in METHODS}
         for fps in rates:
             folder = options.films / f"{options.part}_{kind}_{fps:g}"
-            settings = SetSettings(kind=kind, fps=fps, clips=options.clips, seed=SEED[options.part])
-            make_set(folder, people, settings, on_film=lambda path, name, _: print(path, name, flush=True))
+            settings = SetSettings(kind=kind, fps=fps, clips=count, seed=SEED[options.part])
+            make_set(folder, people[:count], settings, on_film=lambda path, name, _: print(path, name, flush=True))
             if options.film_only:
                 continue
             spans = read_disturbances(folder / DISTURBANCES_NAME)
@@ -99,7 +121,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             # Films of the same number at two rates are different films of the same movements.
             matches = [match for part in parts for match in part[1]]
             row = pooled(matches, [part[2] for part in parts], [part[3] for part in parts])
-            results["rows"].append({"method": method, "set": kind, "fps": "all"} | row)
+            results["rows"].append({"method": method, "set": kind, "fps": "all", "interval": interval(matches)} | row)
         results["detection"][kind] = {
             f"{fps:g}": detection_table(matches) for fps, matches, _, _ in gathered["fleeting"]
         }
@@ -111,9 +133,11 @@ def table(results: dict[str, Any]) -> str:
     lines = [
         "# Spotting",
         "",
-        f"Command: `{results['command']}`. {results['clips_per_set_and_rate']} films of 10 s per set and frame rate, "
+        f"Command: `{results['command']}`. Films of 10 s, per frame rate "
+        f"{', '.join(f'{count} {kind}' for kind, count in results['clips_per_rate'].items())}, "
         f"every second one without expressions; people of the {results['part']} part: {', '.join(results['people'])}.",
-        "IoU >= 0.5, counts pooled (see `evaluation/spotting.py`). Baseline: `benchmarks/spotting_baseline.py`.",
+        "IoU >= 0.5, counts pooled (see `evaluation/spotting.py`); in brackets: 95 % of bootstrap samples of people. "
+        "Baseline: `benchmarks/spotting_baseline.py`.",
         "",
         "| method | set | frames/s | micro found | false | F1 | false/min without events | macro F1 | blink F1 "
         "| onset, apex, offset error in ms: median (90 %) |",
@@ -125,7 +149,8 @@ def table(results: dict[str, Any]) -> str:
         marked = micro["true_positives"] + micro["false_negatives"]
         lines.append(
             f"| {row['method']} | {row['set']} | {row['fps'] if row['fps'] == 'all' else format(row['fps'], 'g')} "
-            f"| {micro['true_positives']} of {marked} | {micro['false_positives']} | {_score(micro['f1'])} "
+            f"| {micro['true_positives']} of {marked} | {micro['false_positives']} "
+            f"| {_score(micro['f1'])}{_between(row.get('interval'))} "
             f"| {_score(row['videos_without_micro']['false_micro_per_minute'])} | {_score(row['macro']['f1'])} "
             f"| {_score(row['blink']['f1'])} | {errors} |"
         )
@@ -150,6 +175,10 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _between(bounds: list[float | None] | None) -> str:
+    return f" ({bounds[0]:.2f}-{bounds[1]:.2f})" if bounds and bounds[0] is not None else ""
+
+
 def _score(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
@@ -161,7 +190,7 @@ def main() -> None:
     parser.add_argument("--films", type=Path, default=Path("runs/spotting"))
     parser.add_argument("--part", choices=sorted(SEED), default="test")
     parser.add_argument("--kinds", default="clean,hard,severe")
-    parser.add_argument("--clips", type=int, default=8, help="films of each set at each frame rate; half are quiet")
+    parser.add_argument("--clips", type=int, help=f"films of a set at a frame rate, half of them quiet; else {CLIPS}")
     parser.add_argument("--rates", default="30,60,100,200")
     parser.add_argument("--film-only", action="store_true", help="make the films and stop")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results for the test people, else under --films")

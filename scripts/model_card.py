@@ -196,7 +196,7 @@ def _spotting() -> list[Figure]:
     found, command = results("spotting"), "python benchmarks/spotting.py"
     what = "Micro-expressions found in synthetic films, F1 (in brackets: a simple spotter)"
     false = "False ones a minute where there is none"
-    if found is None or "clips_per_set_and_rate" not in found:
+    if found is None or "clips_per_rate" not in found:
         return [Figure(what, MISSING, "", command)]
     by_key = {(row["method"], row["set"], row["fps"]): row for row in found["rows"]}
     sets = list(dict.fromkeys(row["set"] for row in found["rows"]))
@@ -206,7 +206,8 @@ def _spotting() -> list[Figure]:
     for kind in sets:
         whole = by_key["fleeting", kind, "all"]
         quiet = whole["videos_without_micro"]
-        films = f"{whole['minutes']:.0f} minutes of *{kind}* films of {len(found['people'])} {found['part']} people"
+        people = f"{found['clips_per_rate'][kind]} {found['part']} people"
+        films = f"{whole['minutes']:.0f} minutes of *{kind}* films of {people}"
         ours, simple = (
             " / ".join(_or_dash(by_key[method, kind, rate]["micro"]["f1"], 2) for rate in rates)
             for method in ("fleeting", "baseline")
