@@ -304,7 +304,7 @@ def test_what_a_person_has_changed_is_kept(fleeting: Command, three: list[Path],
 def stop_at(monkeypatch: pytest.MonkeyPatch, known: Known, stage: str) -> None:
     """Let Ctrl-C come in the second video: in its analysis, while files are written, or between the two renames."""
     place = {
-        "analysis": "fleeting.inference.analyse.Recogniser",
+        "analysis": "fleeting.inference.systems.Recogniser",
         "report": "fleeting.report.build.build_report",
         "files": "fleeting.export.write",
     }

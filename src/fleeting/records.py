@@ -68,6 +68,26 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemAnswer:
+    """What one of several systems says of an event.
+
+    Attributes
+    ----------
+    system
+        Its name.
+    emotion, probability
+        Its class (``unsure`` where no class is probable enough), and the probability of its best class.
+    probabilities
+        Of every class of this system.
+    """
+
+    system: str
+    emotion: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One facial movement, with its onset, apex and offset.
 
@@ -91,6 +111,8 @@ class Event:
         recogniser was run (blinks).
     probabilities
         Probability of every class of the recogniser.
+    systems
+        Where several systems were asked, what each of them says; the first one's answer is `emotion`.
     """
 
     face: int
@@ -107,6 +129,7 @@ class Event:
     emotion: str | None = None
     probability: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)
+    systems: tuple[SystemAnswer, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in EVENT_KINDS:

@@ -98,12 +98,29 @@ class SpottingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RecognitionSettings:
+    """Which system names the events.
+
+    Attributes
+    ----------
+    system
+        A name of `inference.systems.SYSTEMS`, or ``all`` for each that has a network.
+    folder
+        Of networks of one's own with their cards, which go before the shipped ones; empty for none.
+    """
+
+    system: str = "flow"
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AnalyseSettings:
     """All settings of `fleeting analyse`."""
 
     faces: FaceSettings = field(default_factory=FaceSettings)
     motion: MotionSettings = field(default_factory=MotionSettings)
     spotting: SpottingSettings = field(default_factory=SpottingSettings)
+    recognition: RecognitionSettings = field(default_factory=RecognitionSettings)
 
 
 T = TypeVar("T")

@@ -34,6 +34,13 @@ def analyse(
     ] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Analyse every face, not the largest alone.")] = False,
     flow: Annotated[str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}.")] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(help="System that names the events; 'all' shows every one that has a network side by side."),
+    ] = None,
+    own_weights: Annotated[
+        Path | None, typer.Option("--weights", help="Folder of networks of your own, for --system.")
+    ] = None,
     settings_file: Annotated[Path | None, typer.Option("--settings", help="Settings as TOML.")] = None,
     engine: Annotated[
         str | None, typer.Option(help="Where the videos are analysed: in-process, processes or ray.")
@@ -51,11 +58,13 @@ def analyse(
     Example: fleeting analyse interview.mp4 --out results
     """
     from fleeting.batch import Outcome, analyse_many
+    from fleeting.inference.systems import wanted_systems
     from fleeting.scale.engines import make_engine
     from fleeting.scale.executor import InProcess
 
     where = make_engine(engine, workers=jobs, address=address)
-    settings = _settings(settings_file, all_faces=all_faces, flow=flow)
+    settings = _settings(settings_file, all_faces=all_faces, flow=flow, system=system, folder=own_weights)
+    wanted_systems(settings.recognition)  # or every video would fail for the same reason
     display = _Display(as_json=as_json)
     paths, unmatched = _expand(videos, out)
     outcomes = [Outcome(Path(u), out, error=_no_match(u)) for u in unmatched]
@@ -85,7 +94,9 @@ def analyse(
         raise typer.Exit(1)
 
 
-def _settings(path: Path | None, *, all_faces: bool, flow: str | None) -> AnalyseSettings:
+def _settings(
+    path: Path | None, *, all_faces: bool, flow: str | None, system: str | None = None, folder: Path | None = None
+) -> AnalyseSettings:
     from fleeting.settings import from_dict, load, to_dict
 
     values = to_dict(load(AnalyseSettings, path) if path is not None else AnalyseSettings())
@@ -93,6 +104,10 @@ def _settings(path: Path | None, *, all_faces: bool, flow: str | None) -> Analys
         values["faces"]["all_faces"] = True
     if flow is not None:
         values["motion"]["flow"] = flow
+    if system is not None:
+        values["recognition"]["system"] = system
+    if folder is not None:
+        values["recognition"]["folder"] = str(folder.resolve())
     return from_dict(AnalyseSettings, values)
 
 

@@ -31,6 +31,7 @@ from fleeting.records import (
     FaceSegment,
     FaceTrack,
     Signals,
+    SystemAnswer,
     Timeline,
     VideoInfo,
 )
@@ -181,7 +182,8 @@ def _record(kind: type[T], values: dict[str, Any]) -> T:
 
 
 def _event(values: dict[str, Any]) -> Event:
-    return _record(Event, {**values, "regions": tuple(values.get("regions", ()))})
+    systems = tuple(_record(SystemAnswer, said) for said in values.get("systems", ()))
+    return _record(Event, {**values, "regions": tuple(values.get("regions", ())), "systems": systems})
 
 
 def _track(values: dict[str, Any]) -> FaceTrack:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +18,13 @@ import numpy as np
 
 from fleeting import weights
 from fleeting.errors import FleetingWarning, NoFaceError, VideoError
-from fleeting.inference.event_media import EventPictures, picture_event
+from fleeting.inference.event_frames import bare, with_frames
+from fleeting.inference.event_media import picture_event
 from fleeting.inference.first_look import FirstLook, Progress, first_look
 from fleeting.inference.media_store import MediaStore
 from fleeting.inference.quality import QualityMeter
-from fleeting.inference.recognise import Recogniser
-from fleeting.records import Event, EventMedia, FaceTrack, Signals, Timeline
+from fleeting.inference.systems import System, answers, open_systems
+from fleeting.records import Event, EventMedia, FaceTrack, Signals, SystemAnswer, Timeline
 from fleeting.settings import AnalyseSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
@@ -86,8 +87,11 @@ def analyse_video(
         Where the path is no usable video.
     NoFaceError
         Where no face, or none large enough, is in view.
+    SettingsError
+        For a system of recognition that is not known or not there.
     """
     settings = settings or AnalyseSettings()
+    systems = open_systems(settings.recognition)
     with open_video(path, fps=fps) as reader:
         notes: list[str] = []
         meter = QualityMeter(reader.info, settings=settings.faces)
@@ -110,7 +114,7 @@ def analyse_video(
             events += found
             signals.append(curves)
         events.sort(key=lambda e: (e.onset_frame, e.face, e.offset_frame))
-        events, media = _second_look(reader, events, measured, settings, pictures=pictures)
+        events, media = _second_look(reader, events, measured, settings, systems, pictures=pictures)
         notes += _remarks(reader, seen, time_s)
     for note in notes:
         warnings.warn(note, FleetingWarning, stacklevel=2)
@@ -124,23 +128,27 @@ def analyse_video(
         signals=tuple(signals),
         quality=meter.quality(tracks[0]).to_dict(),
         warnings=tuple(dict.fromkeys([*reader.warnings, *notes])),
-        models=describe_models(),
+        models=describe_models(systems),
         settings=to_dict(settings),
         version=package_version(),
     )
     return Analysis(timeline, media)
 
 
-_MODELS = {"face_finder": "face_finder", "landmarks": "landmarks", "recogniser": "recogniser"}
+def describe_models(systems: Mapping[str, System] | None = None) -> dict[str, Any]:
+    """Card summary of each network that an analysis uses, by role.
+
+    The system that decides is the ``recogniser`` (the shipped one where None); those beside it have their own names.
+    """
+    found = {name: _summary(weights.card(name)) for name in ("face_finder", "landmarks")}
+    if systems is None:
+        return found | {"recogniser": _summary(weights.card("recogniser"))}
+    for place, (name, system) in enumerate(systems.items()):
+        found[name if place else "recogniser"] = _summary(system.card)
+    return found
 
 
-def describe_models() -> dict[str, Any]:
-    """Card summary of each network that an analysis uses, by role."""
-    return {role: _summary(name) for role, name in _MODELS.items()}
-
-
-def _summary(name: str) -> dict[str, Any]:
-    card = weights.card(name)
+def _summary(card: Mapping[str, Any]) -> dict[str, Any]:
     return {key: card[key] for key in ("name", "version", "scores", "limits", "labels", "sha256") if key in card}
 
 
@@ -188,40 +196,46 @@ def _second_look(
     events: list[Event],
     measured: dict[int, Measurements],
     settings: AnalyseSettings,
+    systems: Mapping[str, System],
     *,
     pictures: bool,
 ) -> tuple[list[Event], Mapping[int, EventMedia]]:
     """Classes and pictures of all micro- and macro-expressions."""
     expressions = [i for i, e in enumerate(events) if e.kind != "blink"]
-    looks: dict[int, EventPictures] = {}
+    named: dict[int, Event] = {}
     media = MediaStore()
+    frames_too = any(system.needs_frames for system in systems.values())
 
-    def look(place: int) -> EventPictures:
-        face = measured[events[place].face]
-        return picture_event(reader, events[place], face.transform, settings.motion, loop=pictures)
+    def look(place: int) -> tuple[Event, EventMedia | None]:
+        event = events[place]
+        transforms = measured[event.face].transform
+        found = picture_event(reader, event, transforms, settings.motion, loop=pictures)
+        view = bare(found.flow_image)
+        if frames_too:
+            view = with_frames(view, reader, event, transforms, settings.motion)
+        event = replace(event, displacement_percent_iod=found.peak_percent_iod)
+        return _named(event, answers(systems, view)), found.media
 
     with ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers:
         try:
-            for place, found in zip(expressions, lookers.map(look, expressions), strict=True):
-                if found.media is not None:
-                    media.add(place, found.media)
-                looks[place] = replace(found, media=None)
+            for place, (event, shown) in zip(expressions, lookers.map(look, expressions), strict=True):
+                if shown is not None:
+                    media.add(place, shown)
+                named[place] = event
         finally:
             lookers.shutdown(cancel_futures=True)
-    if looks:
-        recogniser = Recogniser()
-        probabilities = recogniser(np.stack([look.flow_image for look in looks.values()]))
-        for place, row in zip(looks, probabilities, strict=True):
-            label, probability = recogniser.name(row)
-            by_class = {name: float(p) for name, p in zip(recogniser.labels, row, strict=True)}
-            events[place] = replace(
-                events[place],
-                emotion=label,
-                probability=float(probability),
-                probabilities=by_class,
-                displacement_percent_iod=looks[place].peak_percent_iod,
-            )
-    return events, media
+    return [named.get(place, event) for place, event in enumerate(events)], media
+
+
+def _named(event: Event, said: Sequence[SystemAnswer]) -> Event:
+    """Return the event with the first system's class, and with all answers where there are several."""
+    return replace(
+        event,
+        emotion=said[0].emotion,
+        probability=said[0].probability,
+        probabilities=said[0].probabilities,
+        systems=tuple(said) if len(said) > 1 else (),
+    )
 
 
 def _remarks(reader: VideoReader, seen: FirstLook, time_s: Any) -> list[str]:

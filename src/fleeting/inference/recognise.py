@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ class Recogniser:
     threads
         Of ONNX Runtime.
     name
-        Of the shipped network.
+        Of the network.
+    folder
+        Where it and its card are; among the shipped ones where None.
 
     Attributes
     ----------
@@ -38,11 +41,11 @@ class Recogniser:
         Where the network or its card is missing or damaged.
     """
 
-    def __init__(self, *, threads: int = 1, name: str = "recogniser") -> None:
-        self.card: dict[str, Any] = weights.card(name)
+    def __init__(self, *, threads: int = 1, name: str = "recogniser", folder: Path | None = None) -> None:
+        self.card: dict[str, Any] = weights.card(name, folder=folder)
         self.labels: tuple[str, ...] = tuple(self.card["labels"])
         self.threshold = float(self.card["unsure"]["threshold"])
-        self._session = weights.session(name, threads=threads)
+        self._session = weights.session(name, threads=threads, folder=folder)
 
     def __call__(self, flow_images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return probabilities.

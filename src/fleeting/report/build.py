@@ -134,6 +134,7 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str
                 "event": event,
                 "title": f"{KIND_NAMES[event.kind]} {counts[event.kind]}",
                 "classes": _classes(event),
+                "systems": _systems(event),
                 "unsure": event.emotion == UNSURE,
                 "displacement_px": displacement_px,
                 "pictures": encoded,
@@ -150,6 +151,22 @@ def _classes(event: Event) -> list[dict[str, Any]]:
     rows = [(name, float(p)) for name, p in known.items() if wording.finite(p)]
     rows.sort(key=lambda row: -row[1])
     return [{"name": n, "probability": p, "chosen": n == event.emotion} for n, p in rows]
+
+
+def _systems(event: Event) -> dict[str, Any] | None:
+    """Return what several systems say of an event, side by side: their classes, and a row for each system."""
+    if not event.systems:
+        return None
+    names = list(dict.fromkeys(name for said in event.systems for name in said.probabilities))
+    rows = [
+        {
+            "name": said.system,
+            "emotion": said.emotion,
+            "shares": [(said.probabilities.get(name, math.nan), name == said.emotion) for name in names],
+        }
+        for said in event.systems
+    ]
+    return {"classes": names, "rows": rows}
 
 
 def _pictures(media: EventMedia, width: int, quality: int) -> dict[str, Any]:

@@ -22,25 +22,40 @@ def folder() -> Path:
     return Path(str(resources.files(__name__)))
 
 
+_shipped = folder
+"""The same under a name that an argument called folder does not hide."""
+
+
 def names() -> tuple[str, ...]:
     """Names of the shipped networks."""
     return tuple(sorted(p.stem for p in folder().glob("*.onnx")))
 
 
+def has(name: str, *, folder: Path | None = None) -> bool:
+    """Whether a network and its card are shipped, or lie in a folder."""
+    place = folder or _shipped()
+    return all((place / f"{name}.{suffix}").is_file() for suffix in ("onnx", "json"))
+
+
 @lru_cache
-def card(name: str) -> dict[str, Any]:
-    """Return the card of a shipped network.
+def card(name: str, *, folder: Path | None = None) -> dict[str, Any]:
+    """Return the card of a shipped network, or of one in a folder.
 
     Raises
     ------
     WeightsError
-        Where there is no such network.
+        Where there is no such network, or its card is no JSON.
     """
-    path = folder() / f"{name}.json"
+    path = (folder or _shipped()) / f"{name}.json"
     if not path.exists():
+        if folder is not None:
+            raise WeightsError(f"{name}.json in {folder}", "no such file", "Train it with `fleeting train`.")
         known = ", ".join(names()) or "none"
         raise WeightsError(f"a shipped network ({known})", f"'{name}'", "Reinstall fleeting or correct the name.")
-    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WeightsError("a card in JSON", f"{path} ({error})", "Restore the file.") from error
     return loaded
 
 
@@ -49,21 +64,21 @@ def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def session(name: str, *, threads: int = 1) -> Any:
-    """Open a shipped network as an ``onnxruntime.InferenceSession`` on the CPU.
+def session(name: str, *, threads: int = 1, folder: Path | None = None) -> Any:
+    """Open a shipped network, or one of a folder, as an ``onnxruntime.InferenceSession`` on the CPU.
 
     Raises
     ------
     WeightsError
         Where the file is missing or its SHA-256 differs from the one in its card.
     """
-    expected = card(name)["sha256"]
-    path = folder() / f"{name}.onnx"
+    expected = card(name, folder=folder)["sha256"]
+    path = (folder or _shipped()) / f"{name}.onnx"
     if not path.exists() or checksum(path) != expected:
         raise WeightsError(
             f"{name}.onnx with SHA-256 {expected[:12]}…",
             "another file" if path.exists() else "no file",
-            "The installation is damaged: reinstall fleeting.",
+            "Train it anew." if folder is not None else "The installation is damaged: reinstall fleeting.",
         )
     import onnxruntime
 
