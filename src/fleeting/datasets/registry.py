@@ -214,7 +214,15 @@ def named_data(text: str) -> NamedData:
     return NamedData(kind, label or kind, Path(path).expanduser())
 
 
+TRANSFERRED = "transferred-"
+"""Begins the name of a set of sequences that show the motion of a data set's people on portraits."""
+
+
 def people_of(dataset: str) -> str:
-    """Return the data set whose people a data set shows: itself, but ``samm`` for ``samm-lv``."""
+    """Return the data set whose people a data set shows: itself, but ``samm`` for ``samm-lv``.
+
+    Whose motion was transferred to portraits counts as shown: ``casme2`` for ``transferred-casme2``.
+    """
+    dataset = dataset.removeprefix(TRANSFERRED)
     known = DATASETS.get(dataset)
     return known.people if known is not None and known.people else dataset
