@@ -211,7 +211,7 @@ def stages(path: str) -> None:
     RegionMotion.update = watch.wrap("head and cells", RegionMotion.update)  # type: ignore[method-assign]
     QualityMeter.add = watch.wrap("quality", QualityMeter.add)  # type: ignore[method-assign]
     analyse.spot = watch.wrap("spotting", analyse.spot)
-    analyse._second_look = watch.wrap("second look", analyse._second_look)
+    analyse.second_look = watch.wrap("second look", analyse.second_look)
     api.write_results = watch.wrap("report and files", api.write_results)
     with tempfile.TemporaryDirectory() as out:
         began = time.process_time()

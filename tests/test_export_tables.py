@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from timelines import PLAN, make_timeline
 
@@ -190,6 +190,7 @@ def test_boris_keeps_overlapping_events_apart(timeline: Timeline, tmp_path: Path
     assert "micro 2" in {b["code"] for b in project["behaviors_conf"].values()}
 
 
+@settings(deadline=None)  # how long one example takes is the machine's business
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 1)), max_size=12))
 def test_lanes_never_overlap(spans: list[tuple[float, float]]) -> None:
     events = [Event(0, "micro", 0, 0, 0, a, a, a + d) for a, d in spans]

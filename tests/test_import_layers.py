@@ -31,8 +31,8 @@ ALLOWED: dict[str, set[str]] = {
     "models": FACES | {"motion", "spotting", "datasets", "synthesis"},
     "training": FACES | {"motion", "spotting", "datasets", "synthesis", "models"},
     "evaluation": FACES | {"motion", "spotting", "datasets", "synthesis", "models", "training", "scale"},
-    "inference": FACES | {"motion", "spotting", "synthesis"},
-    "explain": FACES,
+    "inference": FACES | {"motion", "spotting", "synthesis", "explain"},
+    "explain": FACES | {"models"},
     "report": FOUNDATION | {"motion"},
     "export": FOUNDATION,
 }

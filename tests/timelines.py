@@ -14,6 +14,7 @@ from fleeting.records import (
     Event,
     EventKind,
     EventMedia,
+    ExpressionCurve,
     FaceBox,
     FaceSegment,
     FaceTrack,
@@ -106,7 +107,18 @@ def make_timeline(*, faces: int = 1, name: str = "interview", seconds: float = S
         },
         settings=to_dict(AnalyseSettings()),
         version="0.1.0",
+        expressions=tuple(_expressions(face, n) for face in range(faces)),
     )
+
+
+def _expressions(face: int, n: int) -> ExpressionCurve:
+    """A neutral face that smiles from 8 s on, read four times a second."""
+    frame = np.arange(0, n, round(FPS / 4)).astype(np.int32)
+    happy = np.clip((frame / FPS - 8.0) / 1.5, 0.04, 0.9)
+    rest = np.array([0.1, 0.02, 0.03, 0.0, 0.1, 0.05, 0.7])
+    shares = rest / rest.sum() * (1 - happy[:, None])
+    shares[:, 3] = happy
+    return ExpressionCurve(face, frame, frame / FPS, shares.astype(np.float32))
 
 
 def make_media(
@@ -132,8 +144,18 @@ def make_media(
             loop_fps=20.0,
             flow=field,
             magnification=6.0,
+            face=cv2.resize(face, (192, 192), interpolation=cv2.INTER_AREA),
+            saliency=_saliency(),
+            expression="happy",
+            expression_probability=0.87,
         )
     return media
+
+
+def _saliency() -> npt.NDArray[np.float32]:
+    """A map around the mouth."""
+    y, x = np.mgrid[0:48, 0:48]
+    return (0.4 * np.exp(-(((x - 24) / 10) ** 2) - ((y - 36) / 5) ** 2) - 0.02).astype(np.float32)
 
 
 def drawn_face() -> npt.NDArray[np.uint8]:
@@ -180,7 +202,15 @@ def _event(face: int, shift: float, *row: Any) -> Event:
         emotion=emotion,
         probability=probability,
         probabilities=rest,
+        surroundings={} if kind == "blink" else _around(onset),
+        contradicts=emotion == "negative",
     )
+
+
+def _around(onset: float) -> dict[str, float]:
+    happy = 0.82 if onset > 8 else 0.04
+    rest = {"angry": 0.1, "disgust": 0.02, "fear": 0.03, "sad": 0.1, "surprise": 0.05, "neutral": 0.7}
+    return {name: p * (1 - happy) for name, p in rest.items()} | {"happy": happy}
 
 
 def _probabilities(emotion: str, probability: float) -> dict[str, float]:

@@ -112,7 +112,13 @@ class Event:
     probabilities
         Probability of every class of the recogniser.
     systems
-        Where several systems were asked, what each of them says; the first one's answer is `emotion`.
+        Where several systems were asked, what each of them says; the first one's answer is `emotion` (of a
+        macro-expression only where its whole face was not read).
+    surroundings
+        Mean probability of every class of `labels.SEVEN_CLASSES` over the face just before and after the event; empty
+        where the whole face was not read.
+    contradicts
+        Whether a micro-expression says the opposite of the face around it (`inference.expressions.contradiction`).
     """
 
     face: int
@@ -130,6 +136,8 @@ class Event:
     probability: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)
     systems: tuple[SystemAnswer, ...] = ()
+    surroundings: dict[str, float] = field(default_factory=dict)
+    contradicts: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in EVENT_KINDS:
@@ -149,6 +157,16 @@ class Event:
     def duration_s(self) -> float:
         """Seconds from onset to offset."""
         return self.offset_s - self.onset_s
+
+    @property
+    def surrounding(self) -> str | None:
+        """Most probable expression of the face around the event; None where the whole face was not read."""
+        return max(self.surroundings, key=self.surroundings.__getitem__) if self.surroundings else None
+
+    @property
+    def surrounding_probability(self) -> float | None:
+        """Mean probability of `surrounding`."""
+        return max(self.surroundings.values()) if self.surroundings else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +291,32 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpressionCurve:
+    """The expression of one face, read from some of the frames.
+
+    Attributes
+    ----------
+    face
+        Id of the track.
+    frame
+        (m,) int32, the frames that were read, rising; `time_s` the same in seconds, (m,) float64.
+    probabilities
+        (m, 7) float32, calibrated probabilities of `labels.SEVEN_CLASSES`, rows summing to 1.
+    """
+
+    face: int
+    frame: npt.NDArray[np.int32]
+    time_s: npt.NDArray[np.float64]
+    probabilities: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        m = len(self.frame)
+        for name, shape in {"frame": (m,), "time_s": (m,), "probabilities": (m, 7)}.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"Expected {name} of shape {shape}; got {getattr(self, name).shape}.")
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationTrial:
     """One movement that was put into a recording, and whether it was found.
 
@@ -375,6 +419,8 @@ class Timeline:
         Version of Fleeting.
     calibration
         What `fleeting calibrate` measured; None where it was not run.
+    expressions
+        What the whole face shows over time, one curve per analysed face; empty where it was not read.
     """
 
     video: VideoInfo
@@ -389,6 +435,7 @@ class Timeline:
     settings: dict[str, Any] = field(default_factory=dict)
     version: str = ""
     calibration: Calibration | None = None
+    expressions: tuple[ExpressionCurve, ...] = ()
 
     def of_kind(self, kind: EventKind) -> tuple[Event, ...]:
         """Events of one kind, in order of onset."""
@@ -440,6 +487,13 @@ class EventMedia:
         (h, w, 2) flow onset -> apex in pixels of the crop, head motion removed.
     magnification
         Factor by which the loop's motion is enlarged.
+    face
+        (h, h, 3) the whole face at the apex, framed as the expression network sees it; None where it was not read.
+    saliency
+        (48, 48) float32: by how much the probability of `expression` falls when a place of `face` is covered
+        (`explain.occlusion`); None likewise.
+    expression, expression_probability
+        Most probable expression at the apex, and its probability.
     """
 
     onset: npt.NDArray[np.uint8]
@@ -449,6 +503,10 @@ class EventMedia:
     loop_fps: float
     flow: npt.NDArray[np.float32]
     magnification: float
+    face: npt.NDArray[np.uint8] | None = None
+    saliency: npt.NDArray[np.float32] | None = None
+    expression: str = ""
+    expression_probability: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

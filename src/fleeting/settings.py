@@ -114,6 +114,29 @@ class RecognitionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpressionSettings:
+    """How the expression of the whole face is read.
+
+    Attributes
+    ----------
+    per_second
+        How often, at most; 0 for not at all.
+    around_s
+        Seconds before the onset and after the offset of an event that count as its surroundings.
+    min_probability
+        Smallest probability with which a macro-expression is named; below it is "unsure".
+    min_contradiction
+        Smallest probability of a micro-expression's class, and of the opposite expressions around it, for it to be
+        marked as contradicting them.
+    """
+
+    per_second: float = 4.0
+    around_s: float = 2.0
+    min_probability: float = 0.5
+    min_contradiction: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
 class AnalyseSettings:
     """All settings of `fleeting analyse`."""
 
@@ -121,6 +144,7 @@ class AnalyseSettings:
     motion: MotionSettings = field(default_factory=MotionSettings)
     spotting: SpottingSettings = field(default_factory=SpottingSettings)
     recognition: RecognitionSettings = field(default_factory=RecognitionSettings)
+    expressions: ExpressionSettings = field(default_factory=ExpressionSettings)
 
 
 T = TypeVar("T")

@@ -15,7 +15,17 @@ from fleeting.export.events_csv import cell, event_cells, table_text
 from fleeting.files import write_text
 from fleeting.records import Event, Timeline
 
-_TAIL = ("face", "emotion", "probability", "apex_s", "regions", "displacement_percent_iod", "confidence")
+_TAIL = (
+    "face",
+    "emotion",
+    "probability",
+    "apex_s",
+    "regions",
+    "displacement_percent_iod",
+    "confidence",
+    "surrounding",
+    "contradicts",
+)
 COLUMNS: tuple[str, ...] = ("onset", "duration", "trial_type", *_TAIL)
 
 SIDECAR: dict[str, dict[str, Any]] = {
@@ -32,8 +42,8 @@ SIDECAR: dict[str, dict[str, Any]] = {
     },
     "face": {"Description": "Number of the face, counted from 0 in order of appearance."},
     "emotion": {
-        "Description": "Class of the recogniser; 'unsure' where no class is probable enough. A micro-expression is no "
-        "proof of an emotion, nor of a lie.",
+        "Description": "Class of the recogniser, of a macro-expression that of the whole face at the apex; 'unsure' "
+        "where no class is probable enough. A micro-expression is no proof of an emotion, nor of a lie.",
     },
     "probability": {"Description": "Calibrated probability of the emotion, 0 to 1."},
     "apex_s": {"Description": "Time of the strongest movement, from the first frame of the video.", "Units": "s"},
@@ -45,6 +55,11 @@ SIDECAR: dict[str, dict[str, Any]] = {
     "confidence": {
         "Description": "0 to 1: of a micro-expression the probability that it is one; of a macro-expression how far it "
         "stands out of the recording's own noise; of a blink the share by which the eyes closed.",
+    },
+    "surrounding": {"Description": "Expression of the whole face before and after the movement."},
+    "contradicts": {
+        "Description": "Whether a micro-expression is named the opposite of the expression around it.",
+        "Levels": {"True": "It is.", "False": "It is not, or the whole face was not read."},
     },
 }
 

@@ -26,6 +26,7 @@ DIGITS = {
     "probability": 4,
     "displacement_percent_iod": 3,
     "confidence": 4,
+    "surrounding_probability": 4,
 }
 """Decimal digits of each column in all tables."""
 

@@ -2,7 +2,9 @@
 
 A numpy archive without pickles. For event 3 of the timeline it holds ``3/onset``, ``3/apex`` and ``3/offset`` (bytes of
 lossless WebP files), ``3/loop/0``, ``3/loop/1`` ... (the loop, WebP of quality 90), ``3/flow`` ((h, w, 2) int16, in
-1/256 pixel) and ``3/numbers`` (pictures in the loop, loop frames per second, magnification).
+1/256 pixel) and ``3/numbers`` (pictures in the loop, loop frames per second, magnification). Where the whole face was
+read, also ``3/face`` (bytes of a lossless WebP file), ``3/saliency`` ((48, 48) float32), ``3/expression`` (text) and
+``3/expression_probability``.
 """
 
 from __future__ import annotations
@@ -55,6 +57,11 @@ def _entries(one: EventMedia) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     flow = np.nan_to_num(np.rint(one.flow * FLOW_SCALE), nan=0.0, posinf=limit, neginf=-limit)
     yield "flow", np.clip(flow, -limit, limit).astype(np.int16)
     yield "numbers", np.array([len(one.loop), one.loop_fps, one.magnification])
+    if one.face is not None and one.saliency is not None:
+        yield "face", _webp(one.face, quality=LOSSLESS)
+        yield "saliency", one.saliency
+        yield "expression", np.array(one.expression)
+        yield "expression_probability", np.array(one.expression_probability)
 
 
 def read_media(path: str | Path) -> dict[int, EventMedia]:
@@ -78,12 +85,24 @@ def read_media(path: str | Path) -> dict[int, EventMedia]:
 
 def _one(index: int, entries: Any) -> EventMedia:
     count, loop_fps, magnification = entries[f"{index}/numbers"].tolist()
+    read: dict[str, Any] = {}
+    if f"{index}/face" in entries.files:
+        read = {
+            "face": _picture(entries[f"{index}/face"]),
+            "saliency": entries[f"{index}/saliency"],
+            "expression": str(entries[f"{index}/expression"]),
+            "expression_probability": float(entries[f"{index}/expression_probability"]),
+        }
+    onset, apex, offset = (_picture(entries[f"{index}/{name}"]) for name in STILLS)
     return EventMedia(
-        **{name: _picture(entries[f"{index}/{name}"]) for name in STILLS},
+        onset=onset,
+        apex=apex,
+        offset=offset,
         loop=np.stack([_picture(entries[f"{index}/loop/{step}"]) for step in range(int(count))]),
         loop_fps=loop_fps,
         flow=entries[f"{index}/flow"].astype(np.float32) / np.float32(FLOW_SCALE),
         magnification=magnification,
+        **read,
     )
 
 

@@ -2,8 +2,9 @@
 
 One row per face and frame: ``face, frame, time_s``, then the displacement of every region of `records.REGIONS` (percent
 of the inter-ocular distance), ``left_eye_opening, right_eye_opening`` (lid distance over eye width),
-``mouth_opening`` (inner lip distance over mouth width), ``yaw, pitch, roll`` (degrees). Where the face was not seen,
-values are missing (null in parquet, empty in csv).
+``mouth_opening`` (inner lip distance over mouth width), ``yaw, pitch, roll`` (degrees), and the probability of every
+class of the whole face (``p_angry`` and so on) in the frames in which it was read. Where the face was not seen or not
+read, values are missing (null in parquet, empty in csv).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from fleeting.files import atomic_path
-from fleeting.records import REGIONS, Signals, Timeline
+from fleeting.labels import SEVEN_CLASSES
+from fleeting.records import REGIONS, ExpressionCurve, Signals, Timeline
 
 COLUMNS: tuple[str, ...] = (
     "face",
@@ -27,6 +29,7 @@ COLUMNS: tuple[str, ...] = (
     "yaw",
     "pitch",
     "roll",
+    *(f"p_{name}" for name in SEVEN_CLASSES),
 )
 UNITS = {
     "time_s": "s",
@@ -39,7 +42,8 @@ def signals_table(timeline: Timeline) -> Any:
     """Return the signals of all faces as a ``pyarrow.Table`` with `COLUMNS`; each column's unit is in its metadata."""
     import pyarrow as pa
 
-    columns = [_columns(s) for s in timeline.signals] or [_columns(_EMPTY)]
+    read = {curve.face: curve for curve in timeline.expressions}
+    columns = [_columns(s, read.get(s.face)) for s in timeline.signals] or [_columns(_EMPTY, None)]
     fields, arrays = [], []
     for name in COLUMNS:
         values = np.concatenate([c[name] for c in columns])
@@ -93,8 +97,11 @@ def _array(values: Any) -> Any:
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [there, data])
 
 
-def _columns(signals: Signals) -> dict[str, Any]:
+def _columns(signals: Signals, read: ExpressionCurve | None) -> dict[str, Any]:
     n = len(signals.time_s)
+    shown = np.full((n, len(SEVEN_CLASSES)), np.nan, np.float32)
+    if read is not None:
+        shown[read.frame] = read.probabilities
     return {
         "face": np.full(n, signals.face, np.int32),
         "frame": np.arange(n, dtype=np.int32),
@@ -104,6 +111,7 @@ def _columns(signals: Signals) -> dict[str, Any]:
         "right_eye_opening": signals.eye_opening[:, 1],
         "mouth_opening": signals.mouth_opening,
         **{name: signals.pose[:, i] for i, name in enumerate(("yaw", "pitch", "roll"))},
+        **{f"p_{name}": shown[:, i] for i, name in enumerate(SEVEN_CLASSES)},
     }
 
 

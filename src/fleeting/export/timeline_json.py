@@ -23,10 +23,12 @@ import numpy.typing as npt
 
 from fleeting.errors import DataError
 from fleeting.files import write_text
+from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import (
     Calibration,
     CalibrationTrial,
     Event,
+    ExpressionCurve,
     FaceBox,
     FaceSegment,
     FaceTrack,
@@ -37,7 +39,7 @@ from fleeting.records import (
 )
 
 SCHEMA = "fleeting-timeline/1"
-_DTYPES = {"float32": "<f4", "float64": "<f8"}
+_DTYPES = {"float32": "<f4", "float64": "<f8", "int32": "<i4"}
 
 T = TypeVar("T")
 
@@ -70,6 +72,7 @@ def to_json(timeline: Timeline) -> dict[str, Any]:
         "settings": _plain(timeline.settings),
         "calibration": _plain(timeline.calibration),
         "signals": [_plain(s) for s in timeline.signals],
+        "expressions": [_plain(e) | {"classes": list(SEVEN_CLASSES)} for e in timeline.expressions],
     }
 
 
@@ -130,6 +133,7 @@ def from_json(values: dict[str, Any]) -> Timeline:
         settings=dict(values["settings"]),
         version=str(values["version"]),
         calibration=_calibration(values.get("calibration")),
+        expressions=tuple(_expressions(v) for v in values.get("expressions", ())),
     )
 
 
@@ -206,5 +210,13 @@ def _number(value: Any) -> float:
 
 
 def _signals(values: dict[str, Any]) -> Signals:
-    arrays = {f.name: _unpack(values[f.name]) for f in fields(Signals) if f.name != "face"}
-    return Signals(face=values["face"], **arrays)
+    return Signals(face=values["face"], **_arrays(Signals, values))
+
+
+def _expressions(values: dict[str, Any]) -> ExpressionCurve:
+    return ExpressionCurve(face=values["face"], **_arrays(ExpressionCurve, values))
+
+
+def _arrays(kind: type[Any], values: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    """Unpack what a record of one face has beside the face's number."""
+    return {f.name: _unpack(values[f.name]) for f in fields(kind) if f.name != "face"}

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fleeting import weights
-from fleeting.errors import FleetingWarning, NoFaceError, VideoError
-from fleeting.inference.event_frames import bare, with_frames
-from fleeting.inference.event_media import picture_event
+from fleeting.errors import FleetingWarning, NoFaceError, SettingsError, VideoError
+from fleeting.faces import expression
+from fleeting.inference.expressions import ExpressionMeter, with_surroundings
 from fleeting.inference.first_look import FirstLook, Progress, first_look
-from fleeting.inference.media_store import MediaStore
 from fleeting.inference.quality import QualityMeter
-from fleeting.inference.systems import System, answers, open_systems
-from fleeting.records import Event, EventMedia, FaceTrack, Signals, SystemAnswer, Timeline
-from fleeting.settings import AnalyseSettings, to_dict
+from fleeting.inference.second_look import second_look
+from fleeting.inference.systems import System, open_systems
+from fleeting.records import Event, EventMedia, FaceTrack, Signals, Timeline
+from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
 from fleeting.video.reader import VideoReader, open_video
@@ -34,9 +33,6 @@ log = logging.getLogger(__name__)
 
 LEAST_STILL_S = 0.3
 """For so long a face that lives moves visibly; over a few frames it may look like a still picture."""
-
-LOOKERS = 2
-"""Events that are looked at once more at the same time; each holds some 20 frames."""
 
 MICRO_FPS = 25.0
 """Below this frame rate a movement of half a second covers too few frames to be told from noise."""
@@ -88,14 +84,19 @@ def analyse_video(
     NoFaceError
         Where no face, or none large enough, is in view.
     SettingsError
-        For a system of recognition that is not known or not there.
+        For a system of recognition that is not known or not there, or an impossible number of readings a second.
     """
     settings = settings or AnalyseSettings()
     systems = open_systems(settings.recognition)
+    network = _expression_network(settings.expressions)
     with open_video(path, fps=fps) as reader:
         notes: list[str] = []
         meter = QualityMeter(reader.info, settings=settings.faces)
-        seen = first_look(reader, settings, meter, progress)
+        readings = None if network is None else ExpressionMeter(network, per_second=settings.expressions.per_second)
+        try:
+            seen = first_look(reader, settings, meter, progress, expressions=readings)
+        finally:
+            shown = {} if readings is None else readings.curves()
         if not seen.times:
             raise VideoError("a video with frames", f"{path} without any", "Check the file in a player.")
         time_s = seen.time_s
@@ -114,7 +115,9 @@ def analyse_video(
             events += found
             signals.append(curves)
         events.sort(key=lambda e: (e.onset_frame, e.face, e.offset_frame))
-        events, media = _second_look(reader, events, measured, settings, systems, pictures=pictures)
+        events, media = second_look(reader, events, measured, settings, systems, network, pictures=pictures)
+        shown = {track.id: shown[track.id] for track in chosen if track.id in shown}
+        events = with_surroundings(events, shown, settings.expressions)
         notes += _remarks(reader, seen, time_s)
     for note in notes:
         warnings.warn(note, FleetingWarning, stacklevel=2)
@@ -128,9 +131,10 @@ def analyse_video(
         signals=tuple(signals),
         quality=meter.quality(tracks[0]).to_dict(),
         warnings=tuple(dict.fromkeys([*reader.warnings, *notes])),
-        models=describe_models(systems),
+        models=describe_models(systems) | ({} if network is None else {"expression": card_summary(network.card)}),
         settings=to_dict(settings),
         version=package_version(),
+        expressions=tuple(shown.values()),
     )
     return Analysis(timeline, media)
 
@@ -140,16 +144,24 @@ def describe_models(systems: Mapping[str, System] | None = None) -> dict[str, An
 
     The system that decides is the ``recogniser`` (the shipped one where None); those beside it have their own names.
     """
-    found = {name: _summary(weights.card(name)) for name in ("face_finder", "landmarks")}
+    found = {name: card_summary(weights.card(name)) for name in ("face_finder", "landmarks")}
     if systems is None:
-        return found | {"recogniser": _summary(weights.card("recogniser"))}
+        return found | {"recogniser": card_summary(weights.card("recogniser"))}
     for place, (name, system) in enumerate(systems.items()):
-        found[name if place else "recogniser"] = _summary(system.card)
+        found[name if place else "recogniser"] = card_summary(system.card)
     return found
 
 
-def _summary(card: Mapping[str, Any]) -> dict[str, Any]:
+def card_summary(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what results say of a network that made them."""
     return {key: card[key] for key in ("name", "version", "scores", "limits", "labels", "sha256") if key in card}
+
+
+def _expression_network(settings: ExpressionSettings) -> expression.ExpressionNet | None:
+    """Return the network that reads whole faces; None where it is not asked for, or not part of this installation."""
+    if settings.per_second < 0:
+        raise SettingsError("0 or more readings a second", f"{settings.per_second:g}", "Change expressions.per_second.")
+    return expression.ExpressionNet() if settings.per_second and expression.available() else None
 
 
 def package_version() -> str:
@@ -189,53 +201,6 @@ def _usable_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> lis
             "Film from closer by or at a higher resolution; a small movement must cover a good part of a pixel.",
         )
     return sorted(large, key=lambda t: -(t.median_iod_px**2) * t.frame_count)
-
-
-def _second_look(
-    reader: VideoReader,
-    events: list[Event],
-    measured: dict[int, Measurements],
-    settings: AnalyseSettings,
-    systems: Mapping[str, System],
-    *,
-    pictures: bool,
-) -> tuple[list[Event], Mapping[int, EventMedia]]:
-    """Classes and pictures of all micro- and macro-expressions."""
-    expressions = [i for i, e in enumerate(events) if e.kind != "blink"]
-    named: dict[int, Event] = {}
-    media = MediaStore()
-    frames_too = any(system.needs_frames for system in systems.values())
-
-    def look(place: int) -> tuple[Event, EventMedia | None]:
-        event = events[place]
-        transforms = measured[event.face].transform
-        found = picture_event(reader, event, transforms, settings.motion, loop=pictures)
-        view = bare(found.flow_image)
-        if frames_too:
-            view = with_frames(view, reader, event, transforms, settings.motion)
-        event = replace(event, displacement_percent_iod=found.peak_percent_iod)
-        return _named(event, answers(systems, view)), found.media
-
-    with ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers:
-        try:
-            for place, (event, shown) in zip(expressions, lookers.map(look, expressions), strict=True):
-                if shown is not None:
-                    media.add(place, shown)
-                named[place] = event
-        finally:
-            lookers.shutdown(cancel_futures=True)
-    return [named.get(place, event) for place, event in enumerate(events)], media
-
-
-def _named(event: Event, said: Sequence[SystemAnswer]) -> Event:
-    """Return the event with the first system's class, and with all answers where there are several."""
-    return replace(
-        event,
-        emotion=said[0].emotion,
-        probability=said[0].probability,
-        probabilities=said[0].probabilities,
-        systems=tuple(said) if len(said) > 1 else (),
-    )
 
 
 def _remarks(reader: VideoReader, seen: FirstLook, time_s: Any) -> list[str]:

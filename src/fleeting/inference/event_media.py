@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.align import CANONICAL_IOD, CANONICAL_WIDTH, align
+from fleeting.faces.crop import cut
+from fleeting.faces.expression import SIZE, expression_transform
 from fleeting.motion.flow_image import flow_image
 from fleeting.motion.magnification import magnify
 from fleeting.motion.regions import signal_map
@@ -29,6 +31,9 @@ MARGIN_S = 0.06
 PICTURE_WIDTH = 210
 """Width of the crops in the report."""
 
+FACE_SIDE = 192
+"""Side of the picture of the whole face in the report."""
+
 VISIBLE_PX = 6.0
 """Displacement, in pixels of a crop of width 140, to which the loop's motion is magnified (within limits)."""
 
@@ -46,12 +51,15 @@ class EventPictures:
     peak_percent_iod
         Displacement onset -> apex in the regions of the event, percent of the inter-ocular distance: the 98th
         percentile over their pixels, which unlike the mean of a cell does not depend on how much of it moved.
+    face
+        (48, 48) uint8 the whole face at the apex, as the expression network sees it.
     media
         Pictures for the report, where they were asked for.
     """
 
     flow_image: npt.NDArray[np.uint8]
     peak_percent_iod: float
+    face: npt.NDArray[np.uint8]
     media: EventMedia | None
 
 
@@ -96,8 +104,10 @@ def picture_event(
     apex = registration.step(frames[event.apex_frame][0], transform)
     flow = apex.flow
     image, peak = flow_image(flow), peak_percent_iod(flow, event.regions)
+    grey, rgb = frames[event.apex_frame]
+    face = cut(grey, expression_transform(apex.transform), size=SIZE)
     if not loop:
-        return EventPictures(image, peak, None)
+        return EventPictures(image, peak, face, None)
     placed: dict[int, npt.NDArray[np.float64]] = {}
     guess = transform
     for index in sorted(frames):
@@ -115,6 +125,7 @@ def picture_event(
     return EventPictures(
         image,
         peak,
+        face,
         EventMedia(
             onset=crops[event.onset_frame],
             apex=crops[event.apex_frame],
@@ -123,6 +134,7 @@ def picture_event(
             loop_fps=len(sequence) / LOOP_S,
             flow=flow,
             magnification=factor,
+            face=cut(rgb, expression_transform(apex.transform, size=FACE_SIDE), size=FACE_SIDE),
         ),
     )
 

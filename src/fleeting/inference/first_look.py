@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from fleeting.faces import looks
 from fleeting.faces.track import Sighting, Tracker
+from fleeting.inference.expressions import ExpressionMeter
 from fleeting.inference.quality import QualityMeter
 from fleeting.records import FaceTrack
 from fleeting.settings import AnalyseSettings
@@ -56,15 +57,20 @@ class FirstLook:
         Largest mean grey level of a frame, of every tenth.
     changes
         Whether frames differ by more than compression would let them.
+    expressions
+        Reads the whole faces; None where nobody does.
     """
 
-    def __init__(self, settings: AnalyseSettings, meter: QualityMeter) -> None:
+    def __init__(
+        self, settings: AnalyseSettings, meter: QualityMeter, *, expressions: ExpressionMeter | None = None
+    ) -> None:
         self.times = array("d")
         self.logs: dict[int, MeasurementLog] = {}
         self.tracks: tuple[FaceTrack, ...] = ()
         self.brightness = 0.0
         self.changes = False
         self.tracker = Tracker(settings.faces)
+        self.expressions = expressions
         self._settings, self._meter = settings, meter
         self._motion: dict[int, RegionMotion] = {}
         self._first: npt.NDArray[np.uint8] | None = None
@@ -87,6 +93,8 @@ class FirstLook:
         if not self._settings.faces.all_faces:
             seen = sorted(seen, key=lambda s: -float(s.landmarks.iod))
             seen = [s for s in seen if s.landmarks.iod > 0.6 * seen[0].landmarks.iod][:SIDE_BY_SIDE]
+        if self.expressions is not None:
+            self.expressions.add(frame, seen)
         for one in seen:
             motion = self._motion.setdefault(one.track, RegionMotion(self._settings.motion))
             log = self.logs.setdefault(one.track, MeasurementLog(one.track))
@@ -98,7 +106,12 @@ class FirstLook:
 
 
 def first_look(
-    reader: VideoReader, settings: AnalyseSettings, meter: QualityMeter, progress: Progress | None = None
+    reader: VideoReader,
+    settings: AnalyseSettings,
+    meter: QualityMeter,
+    progress: Progress | None = None,
+    *,
+    expressions: ExpressionMeter | None = None,
 ) -> FirstLook:
     """Look at all frames of a video.
 
@@ -112,8 +125,10 @@ def first_look(
         Is fed every frame.
     progress
         Called now and then.
+    expressions
+        Is fed every frame too.
     """
-    look = FirstLook(settings, meter)
+    look = FirstLook(settings, meter, expressions=expressions)
     depth = depth_for(reader.info.width, reader.info.height)
     with one_opencv_thread(), closing(staged(reader, look.tracker, depth=depth)) as steps:
         for frame, seen in steps:

@@ -1,0 +1,122 @@
+"""The frames of every event once more: its class, its size, and its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.explain.occlusion import occlusion_map
+from fleeting.faces.expression import ExpressionNet
+from fleeting.inference.event_frames import bare, with_frames
+from fleeting.inference.event_media import picture_event
+from fleeting.inference.expressions import named
+from fleeting.inference.media_store import MediaStore
+from fleeting.inference.systems import System, answers
+from fleeting.labels import SEVEN_CLASSES
+from fleeting.records import Event, EventMedia, SystemAnswer
+from fleeting.settings import AnalyseSettings
+from fleeting.spotting.measurements import Measurements
+from fleeting.video.reader import VideoReader
+
+LOOKERS = 2
+"""Events that are looked at at the same time; each holds some 20 frames."""
+
+MAP_STRIDE = 4
+"""Pixels between two squares of a card's map: a quarter of the work of the closer ones of `explain`."""
+
+
+def second_look(
+    reader: VideoReader,
+    events: Sequence[Event],
+    measured: Mapping[int, Measurements],
+    settings: AnalyseSettings,
+    systems: Mapping[str, System],
+    network: ExpressionNet | None,
+    *,
+    pictures: bool,
+) -> tuple[list[Event], Mapping[int, EventMedia]]:
+    """Name all micro- and macro-expressions and make their pictures.
+
+    Parameters
+    ----------
+    reader
+        The video.
+    events
+        All events.
+    measured
+        By face.
+    settings
+        See `settings.AnalyseSettings`.
+    systems
+        What names micro-expressions, and macro-expressions where there is no `network`.
+    network
+        Reads the whole face at the apex.
+    pictures
+        Whether to make pictures.
+
+    Returns
+    -------
+    events, media
+        All events, with classes and size; pictures by place in them.
+    """
+    expressions = [i for i, e in enumerate(events) if e.kind != "blink"]
+    looked: dict[int, Event] = {}
+    media = MediaStore()
+    frames_too = any(system.needs_frames for system in systems.values())
+
+    def look(place: int) -> tuple[Event, EventMedia | None]:
+        event = events[place]
+        transforms = measured[event.face].transform
+        found = picture_event(reader, event, transforms, settings.motion, loop=pictures)
+        view = bare(found.flow_image)
+        if frames_too:
+            view = with_frames(view, reader, event, transforms, settings.motion)
+        event = _answered(replace(event, displacement_percent_iod=found.peak_percent_iod), answers(systems, view))
+        if network is None:
+            return event, None if found.media is None else replace(found.media, face=None)
+        probabilities = network(found.face[None])[0]
+        if event.kind == "macro":
+            event = named(event, probabilities, least=settings.expressions.min_probability)
+        return event, None if found.media is None else _mapped(found.media, found.face, network, probabilities)
+
+    with ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers:
+        try:
+            for place, (event, shown) in zip(expressions, lookers.map(look, expressions), strict=True):
+                if shown is not None:
+                    media.add(place, shown)
+                looked[place] = event
+        finally:
+            lookers.shutdown(cancel_futures=True)
+    return [looked.get(place, event) for place, event in enumerate(events)], media
+
+
+def _answered(event: Event, said: Sequence[SystemAnswer]) -> Event:
+    """Return the event with the first system's class, and with all answers where there are several."""
+    return replace(
+        event,
+        emotion=said[0].emotion,
+        probability=said[0].probability,
+        probabilities=said[0].probabilities,
+        systems=tuple(said) if len(said) > 1 else (),
+    )
+
+
+def _mapped(
+    media: EventMedia,
+    face: npt.NDArray[np.uint8],
+    network: ExpressionNet,
+    probabilities: npt.NDArray[np.float32],
+) -> EventMedia:
+    """Return the pictures with the map of what the expression at the apex rests on."""
+    best = int(probabilities.argmax())
+    found = occlusion_map(network, face, target=best, stride=MAP_STRIDE)
+    return replace(
+        media,
+        saliency=found.fall,
+        expression=SEVEN_CLASSES[best],
+        expression_probability=float(probabilities[best]),
+    )
