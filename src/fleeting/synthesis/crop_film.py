@@ -191,7 +191,7 @@ def _inverses(field: Grid) -> Grid:
     grid = pixel_grid((field.shape[0], field.shape[1]))
     # Beyond the crop the skin goes on moving: a field that ended at the border would tear it there.
     around = round(MARGIN * field.shape[1])
-    wide = np.asarray(cv2.copyMakeBorder(field, *[around] * 4, cv2.BORDER_REPLICATE), np.float32)
+    wide = np.asarray(cv2.copyMakeBorder(field, around, around, around, around, cv2.BORDER_REPLICATE), np.float32)
     strengths = np.arange(LEVELS + 1, dtype=np.float32) / LEVELS
     inverted = [trace_back(wide * s, grid, left=-around, top=-around) - grid for s in strengths[1:]]
     return np.stack([np.zeros_like(grid), *inverted])

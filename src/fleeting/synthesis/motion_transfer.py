@@ -134,8 +134,8 @@ def axis_ratio(image: npt.NDArray[np.uint8]) -> float:
         return 1.0
     # Derivatives are those of the crop, which the image squeezes to a square.
     tall = (SIZE, crop_size(SIZE)[0])
-    u, v, strain = (cv2.resize(c, tall, interpolation=cv2.INTER_LINEAR) for c in (u, v, strain))
-    found = [_likeness(optical_strain(np.stack([u * np.float32(r), v], -1)), strain) for r in RATIOS]
+    wide = [np.asarray(cv2.resize(c, tall, interpolation=cv2.INTER_LINEAR), np.float32) for c in (strain, v, u)]
+    found = [_likeness(optical_strain(np.stack([wide[2] * np.float32(r), wide[1]], -1)), wide[0]) for r in RATIOS]
     return float(RATIOS[int(np.argmax(found))])
 
 
