@@ -19,7 +19,7 @@ from fleeting.labels import UNSURE
 from fleeting.records import Event, EventMedia, FaceTrack, Timeline
 from fleeting.report import calibration, wording
 from fleeting.report.curves import pack_face
-from fleeting.report.pictures import arrows, at_most, heat_uri, picture_uri, quality_for, sheet
+from fleeting.report.pictures import arrows, at_most, heat_uri, picture_uri, quality_for, saliency_uri, sheet
 
 KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink"}
 VERDICTS = ("good", "fair", "poor")
@@ -60,6 +60,8 @@ def render(timeline: Timeline, media: Mapping[int, EventMedia]) -> str:
         quality=_quality(timeline.quality),
         models=_models(timeline.models),
         score=wording.headline(timeline.models.get("recogniser", {})),
+        face_score=wording.expression_score(timeline.models.get("expression", {})),
+        contrary=sum(e.contradicts for e in timeline.events),
         settings=list(_settings_rows(timeline.settings)),
         calibration=None if timeline.calibration is None else calibration.panel(timeline.calibration),
         data=_json(_data(timeline, cards)),
@@ -136,6 +138,7 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str
                 "classes": _classes(event),
                 "systems": _systems(event),
                 "unsure": event.emotion == UNSURE,
+                "by_face": "neutral" in event.probabilities,
                 "displacement_px": displacement_px,
                 "pictures": encoded,
             }
@@ -181,6 +184,9 @@ def _pictures(media: EventMedia, width: int, quality: int) -> dict[str, Any]:
         "magnification": media.magnification,
         "heat": heat_uri(media, width=width, quality=quality),
         "arrows": arrows(media.flow),
+        "face": saliency_uri(media, quality=quality),
+        "expression": media.expression,
+        "expression_probability": media.expression_probability,
     }
 
 
@@ -197,6 +203,7 @@ def _marks(timeline: Timeline, cards: list[dict[str, Any]]) -> list[dict[str, An
             "title": titles.get(index, KIND_NAMES[event.kind]),
             "emotion": event.emotion or "",
             "probability": wording.percent(event.probability) if event.probability is not None else "",
+            "contradicts": (event.surrounding or "") if event.contradicts else "",
         }
         for index, event in enumerate(timeline.events)
         if all(map(math.isfinite, (event.onset_s, event.apex_s, event.offset_s)))

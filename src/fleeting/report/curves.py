@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.records import REGIONS, Signals, Timeline
+from fleeting.labels import SEVEN_CLASSES
+from fleeting.records import REGIONS, ExpressionCurve, Signals, Timeline
 from fleeting.report.wording import words
 
 MAX_SAMPLES = 150_000
@@ -37,12 +38,19 @@ ROWS: dict[str, tuple[str, ...]] = {
 """Rows of the plot and the curves in each."""
 
 
+EXPRESSION_ROWS = ("disgust", "fear", "angry", "sad", "neutral", "surprise", "happy")
+"""From the lowest row to the highest: what is pleasant at the top."""
+
+GAP_STEPS = 2.5
+"""Readings further apart than so many usual steps have a gap between them."""
+
+
 def pack_face(signals: Signals, timeline: Timeline) -> dict[str, Any]:
     """Return one face's curves as a dictionary for JSON.
 
     ``time`` and ``curves`` are base64 of zlib-compressed bytes: (n,) int32 differences of ticks, and (curves, n) int16
     differences of steps, low bytes before high bytes; ``rows`` names the curves of each row, ``steps`` their unit,
-    ``floor`` the displacement that a movement of each row had to exceed.
+    ``floor`` the displacement that a movement of each row had to exceed; ``expression`` is that of `pack_expressions`.
     """
     values = np.concatenate([signals.motion.T, signals.eye_opening.T]).astype(np.float64)
     names = (*REGIONS, *SIDES)
@@ -62,7 +70,30 @@ def pack_face(signals: Signals, timeline: Timeline) -> dict[str, Any]:
         "time": _squeeze(np.diff(ticks, prepend=0).astype("<i4").tobytes()),
         "curves": _squeeze(_bytes_apart(codes)),
         "ticksPerSecond": TICKS_PER_S,
+        "expression": next((pack_expressions(e) for e in timeline.expressions if e.face == signals.face), None),
     }
+
+
+def pack_expressions(curve: ExpressionCurve) -> dict[str, Any] | None:
+    """Return the expressions of a face for JSON; None where there are fewer than two readings.
+
+    ``time`` are seconds, ``names`` the classes from the lowest row to the highest, and ``percent`` a row for each of
+    them; null stands where the face was not read for longer than usual.
+    """
+    if len(curve.time_s) < 2:
+        return None
+    step = float(np.median(np.diff(curve.time_s)))
+    time: list[float] = []
+    columns: list[list[int] | None] = []
+    order = [SEVEN_CLASSES.index(name) for name in EXPRESSION_ROWS]
+    for at, row in zip(curve.time_s.tolist(), curve.probabilities[:, order], strict=True):
+        if time and at - time[-1] > GAP_STEPS * step:
+            time += [time[-1] + step, at - step]
+            columns += [None, None]
+        time.append(at)
+        columns.append(np.rint(100 * row).astype(int).tolist())
+    rows = [[None if c is None else c[i] for c in columns] for i in range(len(order))]
+    return {"time": [round(t, 3) for t in time], "names": list(EXPRESSION_ROWS), "percent": rows}
 
 
 def _floors(signals: Signals, timeline: Timeline) -> list[float | None]:

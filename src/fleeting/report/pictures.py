@@ -113,12 +113,29 @@ def heat_uri(media: EventMedia, *, width: int, quality: int) -> str:
     height, width = grey.shape
     size = cv2.resize(_lengths(media.flow), (width, height), interpolation=cv2.INTER_LINEAR)
     largest = float(size.max())
-    # The power shows weak movement too, the cut keeps noise clear; the tint is never full, so the face stays visible.
+    # The cut keeps noise clear.
     relative = np.clip(size / largest - TINT_FROM, 0, None) / (1 - TINT_FROM) if largest > 0 else 0 * size
+    return _uri(_tinted(grey, relative), quality)
+
+
+def saliency_uri(media: EventMedia, *, quality: int) -> str | None:
+    """Return the whole face in grey, tinted where covering it costs its expression most; None where it was not read."""
+    if media.face is None or media.saliency is None:
+        return None
+    grey = cv2.cvtColor(np.ascontiguousarray(media.face), cv2.COLOR_RGB2GRAY)
+    # Linear between the places of the map, which is far coarser than the picture.
+    fall = cv2.resize(np.maximum(media.saliency, 0), grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    largest = float(fall.max())
+    return _uri(_tinted(grey, fall / largest if largest > 0 else 0 * fall), quality)
+
+
+def _tinted(grey: npt.NDArray[Any], relative: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Tint a picture (h, w) by shares (h, w) of 0..1, as BGR."""
+    # The power shows what is weak too; the tint is never full, so the face stays visible.
     share = 0.7 * relative[..., None] ** 0.7
     base = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR).astype(np.float32) * 0.85 + 20
     tinted = base * (1 - share) + np.array(HEAT_BGR, np.float32) * share
-    return _uri(np.clip(tinted, 0, 255).astype(np.uint8), quality)
+    return np.clip(tinted, 0, 255).astype(np.uint8)
 
 
 def arrows(flow: npt.NDArray[np.float32]) -> Arrows:

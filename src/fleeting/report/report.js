@@ -74,10 +74,15 @@
         hovertemplate: `${name} %{y:.2f}<extra></extra>`,
       });
     }));
+    if (face.expression) list.push({
+      type: "heatmap", x: face.expression.time, y: face.expression.names, z: face.expression.percent, zmin: 0, zmax: 100,
+      xaxis: "x", yaxis: `y${face.rows.length + 2}`, showscale: false, hoverongaps: false, ygap: 1,
+      colorscale: [[0, css("--soft")], [1, css("--macro")]], hovertemplate: "%{y} %{z} %<extra></extra>",
+    });
     return list;
   }
 
-  const label = (e) => [e.title, `${e.onset.toFixed(3)} to ${e.offset.toFixed(3)} s`, [e.emotion, e.probability].filter(Boolean).join(" ")].filter(Boolean).join("<br>");
+  const label = (e) => [e.title, `${e.onset.toFixed(3)} to ${e.offset.toFixed(3)} s`, [e.emotion, e.probability].filter(Boolean).join(" "), e.contradicts && `against a face that is ${e.contradicts}`].filter(Boolean).join("<br>");
 
   function eventTraces(chart) {
     const colours = { micro: css("--micro"), macro: css("--macro"), blink: css("--blink") };
@@ -93,14 +98,15 @@
 
   function layout(chart, range) {
     const { face, events } = chart, ink = css("--ink"), dim = css("--dim"), line = css("--line"), rows = face.rows.length;
-    const top0 = 0.87, gap = 0.062, height = (top0 - gap * rows) / rows, shapes = [], notes = [];
+    const shown = face.expression ? 1 : 0, tall = 1.6 * shown; // the row of expressions has seven names beside it
+    const top0 = shown ? 0.895 : 0.87, gap = shown ? 0.05 : 0.062, height = (top0 - gap * (rows + shown)) / (rows + tall), shapes = [], notes = [];
     const tint = { micro: css("--micro"), macro: css("--macro"), blink: css("--blink") };
     const result = {
       margin: { l: 58, r: 14, t: 34, b: 42 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: dim, activecolor: css("--accent") }, dragmode: "zoom", showlegend: false, shapes, annotations: notes, font: { family: "system-ui, sans-serif", size: 12, color: dim },
       hoverlabel: { bgcolor: css("--sheet"), bordercolor: line, font: { color: ink } },
-      xaxis: { range, title: { text: "seconds" }, gridcolor: line, zeroline: false, anchor: `y${rows + 1}`, ticksuffix: "" },
-      yaxis: { domain: [0.885, 1], type: "category", categoryorder: "array", categoryarray: LANES, range: [-0.6, 2.6], fixedrange: true, gridcolor: line, tickfont: { size: 11 } },
+      xaxis: { range, title: { text: "seconds" }, gridcolor: line, zeroline: false, anchor: `y${rows + shown + 1}`, ticksuffix: "" },
+      yaxis: { domain: [top0 + 0.015, 1], type: "category", categoryorder: "array", categoryarray: LANES, range: [-0.6, 2.6], fixedrange: true, gridcolor: line, tickfont: { size: 11 } },
     };
     face.rows.forEach((row, r) => {
       const top = top0 - r * (height + gap) - gap, axis = `y${r + 2}`, eyes = face.floor[r] === null && r === rows - 1;
@@ -110,9 +116,14 @@
         { type: "rect", xref: "paper", x0: 0, x1: 1, yref: axis, y0: 0, y1: face.floor[r], fillcolor: dim, opacity: 0.13, line: { width: 0 }, layer: "below" },
         { type: "line", xref: "paper", x0: 0, x1: 1, yref: axis, y0: face.floor[r], y1: face.floor[r], line: { width: 1, color: dim, dash: "dot" }, layer: "below" });
     });
+    const floor = shown ? tall * height + gap : 0;
+    if (shown) {
+      result[`yaxis${rows + 2}`] = { domain: [0, tall * height], fixedrange: true, showgrid: false, zeroline: false, tickfont: { size: 10.5 }, dtick: 1 };
+      notes.push({ xref: "paper", yref: "paper", x: 0, y: tall * height + 0.004, xanchor: "left", yanchor: "bottom", showarrow: false, text: "<b>Expression of the whole face</b>", font: { size: 11.5, color: ink } });
+    }
     for (const e of events) shapes.push({
       type: "rect", xref: "x", x0: e.onset, x1: e.offset, yref: "paper", fillcolor: tint[e.kind], opacity: e.kind === "blink" ? 0.1 : 0.17, line: { width: 0 }, layer: "below",
-      y0: 0, y1: e.kind === "blink" ? height : 1,
+      y0: floor, y1: e.kind === "blink" ? floor + height : 1,
     });
     return result;
   }
@@ -152,6 +163,7 @@
   async function draw(node) {
     const face = data.faces[Number(node.dataset.face)];
     if (!face.count) return;
+    if (face.expression) node.classList.add("more");
     const chart = { node, face, events: data.events.filter((e) => e.face === face.face), ...(await unpack(face)) };
     const last = chart.time[chart.time.length - 1];
     chart.whole = [chart.time[0], last > chart.time[0] ? last : chart.time[0] + 1];

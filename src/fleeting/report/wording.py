@@ -105,6 +105,15 @@ def headline(card: Mapping[str, Any]) -> str:
     return ", ".join(parts[:2]) + (f" ({protocol})" if parts and protocol else "")
 
 
+def expression_score(card: Mapping[str, Any]) -> str:
+    """Return how often the network of whole faces was right on pictures that it did not know; empty where unknown."""
+    scores = card.get("scores")
+    test = scores.get("public_test") if isinstance(scores, Mapping) else None
+    if not isinstance(test, Mapping) or not finite(test.get("accuracy")):
+        return ""
+    return f"{percent(test['accuracy'])} of {number(test.get('pictures'))} test pictures (FER-2013, PublicTest)"
+
+
 def _with_interval(key: str, leaves: Mapping[str, Any]) -> str:
     text = f"{_SHORT.get(key, words(key))} {number(leaves[key])}"
     interval = leaves.get(f"{key}_interval")
