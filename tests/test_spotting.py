@@ -7,7 +7,9 @@ from fleeting.faces.align import CANONICAL_POINTS
 from fleeting.motion.regions import signal_map
 from fleeting.records import REGIONS, Event
 from fleeting.settings import SpottingSettings
+from fleeting.spotting import spot as spotter
 from fleeting.spotting.cells import CELL_REGION, cell_weights, cells_of
+from fleeting.spotting.events import Movement
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.rest import resample, robust_deviation, running_median, smooth, uniform_times
 from fleeting.spotting.spot import spot
@@ -174,6 +176,16 @@ def test_two_events_close_to_each_other_stay_two() -> None:
     events, _ = spot(measured(bumps=bumps, noise=0.05))
     assert [e.kind for e in events] == ["micro", "micro"]
     assert events[0].offset_frame <= events[1].onset_frame + 2
+
+
+@pytest.mark.parametrize(("second", "kept"), [(1.9, [10, 70]), (1.2, [])])
+def test_a_long_movement_that_is_a_short_one_hides_no_other(second: float, kept: list[int]) -> None:
+    """What peaks in a short movement of its size is that one: only an expression of its own swallows its parts."""
+    short = [Movement(10, 15, 25, ("chin",), 1.0, 9.0), Movement(70, 80, 90, ("nose",), second, 15.0)]
+    long = Movement(0, 80, 120, ("nose",), 2.0, 12.0)
+    micro, macro = spotter._told_apart([(m, 0.99) for m in short], [(long, 0.8)])
+    assert [m.onset for m, _ in micro] == kept
+    assert len(macro) == (not kept)
 
 
 def test_a_face_never_seen_gives_no_events_and_no_curves() -> None:

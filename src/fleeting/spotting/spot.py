@@ -212,15 +212,19 @@ def _macro(
 
 def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged], list[Judged]]:
     """Report what was found on both scales of time once."""
+    # What only joins a short one to a wandering rest says nothing of other short ones within it.
+    macro = [(a, p) for a, p in macro if not any(_peaks_in(a, m) and m.peak >= PART * a.peak for m, _ in micro)]
     # A short one within a long, larger one is an unevenness of it, or its beginning.
     micro = [
         (m, p) for m, p in micro if not any(m.overlap(a) > 0.5 * len(m) and m.peak < PART * a.peak for a, _ in macro)
     ]
     # A long one that peaks in a short one is that one, on top of a wandering rest.
-    macro = [
-        (a, p) for a, p in macro if not any(m.onset <= a.apex <= m.offset and m.peak >= 0.5 * a.peak for m, _ in micro)
-    ]
+    macro = [(a, p) for a, p in macro if not any(_peaks_in(a, m) and m.peak >= 0.5 * a.peak for m, _ in micro)]
     return micro, macro
+
+
+def _peaks_in(long: Movement, short: Movement) -> bool:
+    return short.onset <= long.apex <= short.offset
 
 
 def _event(measured: Measurements, run: RunSignals, kind: EventKind, movement: Movement, confidence: float) -> Event:
