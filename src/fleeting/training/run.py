@@ -18,6 +18,7 @@ TASKS: dict[str, str] = {
     "face_finder": "fleeting.training.face_finder",
     "fleeting": "fleeting.training.fleeting_recipe",
     "landmarks": "fleeting.training.landmarks",
+    "micro_flow": "fleeting.training.micro_flow",
     "recogniser": "fleeting.training.recogniser",
     "spotter": "fleeting.training.spotter",
 }

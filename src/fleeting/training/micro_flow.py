@@ -1,0 +1,290 @@
+"""Train the flow network: ``fleeting train recipes/micro_flow.toml --data ../shared/data --out runs/micro_flow``.
+
+Pairs are drawn once of training people (`synthesis.flow_pairs`) and seen turned, mirrored and as negatives; pairs of
+validation people are only reported on. A stopped training goes on from ``checkpoint.pt``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fleeting import settings as recipes
+from fleeting.files import make_folder
+from fleeting.models.micro_flow import CELL, MicroFlowNetwork
+from fleeting.synthesis.flow_grid import CONDITIONS, PEAKS, grid_pairs
+from fleeting.synthesis.flow_pairs import Pool, draw_pool
+from fleeting.synthesis.flow_scene import PairSettings
+from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
+from fleeting.training.flow_portraits import read_portraits, real_movements
+from fleeting.training.micro_flow_export import ship
+
+log = logging.getLogger(__name__)
+
+STAGES = {"rough": 0.3, "ordinary": 0.5, "small": 0.5, "quarter": 0.5, "flow": 1.0}
+"""Weight of the error of each of the network's flows."""
+
+SMALL_PX = (1.5, 2.5)
+"""The small branch is taught movements up to the first length, and none from the second on."""
+
+CHECKED = 4
+"""Pairs of each size and condition that are reported on."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicroFlowRecipe:
+    """What `fleeting train` reads from ``recipes/micro_flow.toml``.
+
+    Attributes
+    ----------
+    task
+        Always ``micro_flow``.
+    seed
+        Of pairs, weights and order.
+    pairs, side
+        Number of pairs, and their height and width in pixels.
+    per_person, congress
+        Frames of one person of ``landmarks68``, and portraits of the US congress, at most.
+    steps, batch, learning_rate, warm_steps, weight_decay
+        Of AdamW, on a cosine down to a fiftieth after a linear warm-up.
+    average
+        Share of the running average of the weights, which is what is shipped, that stays after each step.
+    strain_weight
+        Weight of errors of the flow's derivatives beside those of the flow.
+    check_every, save_every
+        Steps between reports on validation people, and between checkpoints.
+    """
+
+    task: str = "micro_flow"
+    seed: int = 0
+    pairs: int = 4000
+    side: int = 96
+    per_person: int = 3
+    congress: int = 120
+    steps: int = 5000
+    batch: int = 8
+    learning_rate: float = 1e-3
+    warm_steps: int = 150
+    weight_decay: float = 1e-4
+    average: float = 0.998
+    strain_weight: float = 3.0
+    check_every: int = 500
+    save_every: int = 100
+
+
+def train(recipe: Path, *, data: Path, out: Path) -> None:
+    """Train after a recipe and write ``micro_flow.onnx`` and ``micro_flow.json``.
+
+    Raises
+    ------
+    DataError
+        Where pictures are missing.
+    SettingsError
+        For a recipe that is wrong, or another one than the checkpoint's.
+    """
+    how = recipes.load(MicroFlowRecipe, recipe)
+    torch.set_num_threads(1)
+    make_folder(out)
+    pool, people = _pool(how, data, out)
+    checks = _checks(how, data, out)
+    trainer = Trainer(how)
+    if (out / "checkpoint.pt").exists():
+        trainer.load(out / "checkpoint.pt")
+        log.info("going on after step %d", trainer.step)
+    fit(trainer, pool, checks, out=out)
+    network = trainer.average.eval()
+    ship(network, asdict(how), people=people, scores=check(network, checks), out=out)
+
+
+def _pool(how: MicroFlowRecipe, data: Path, out: Path) -> tuple[Pool, list[str]]:
+    """Pairs of training people and their ids, drawn anew where the folder holds none of this recipe."""
+    drawn = {k: getattr(how, k) for k in ("seed", "pairs", "side", "per_person", "congress")}
+    path = out / "pool.npz"
+    if path.exists():
+        with np.load(path) as stored:
+            if json.loads(str(stored["drawn"])) == drawn:
+                return Pool(stored["pictures"], stored["flow"]), [str(p) for p in stored["people"]]
+    portraits = read_portraits(data, "train", seed=how.seed, per_person=how.per_person, congress=how.congress)
+    people = sorted({p.person for p in portraits})
+    settings = PairSettings(side=how.side)
+    pool = draw_pool(portraits, real_movements(data, "train"), settings, count=how.pairs, seed=how.seed)
+    np.savez(path, pictures=pool.pictures, flow=pool.flow, drawn=np.array(json.dumps(drawn)), people=np.array(people))
+    return pool, people
+
+
+Checks = dict[tuple[float, str], Pool]
+
+
+def _checks(how: MicroFlowRecipe, data: Path, out: Path) -> Checks:
+    """Pairs of validation people by size and condition."""
+    path = out / "checks.npz"
+    if not path.exists():
+        portraits, movements = (
+            read_portraits(data, "validation", seed=1, per_person=1),
+            real_movements(data, "validation"),
+        )
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        for peak in PEAKS:
+            for name in CONDITIONS:
+                pairs = list(grid_pairs(portraits, movements, peak=peak, condition=name, count=CHECKED, side=how.side))
+                arrays[f"{peak} {name} pictures"] = np.stack([(p.first, p.second) for p in pairs])
+                arrays[f"{peak} {name} flow"] = np.stack([np.moveaxis(p.flow, -1, 0) for p in pairs])
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+    with np.load(path) as stored:
+        return {(p, c): Pool(stored[f"{p} {c} pictures"], stored[f"{p} {c} flow"]) for p in PEAKS for c in CONDITIONS}
+
+
+class Trainer:
+    """State of one training."""
+
+    def __init__(self, how: MicroFlowRecipe) -> None:
+        torch.manual_seed(how.seed)
+        self.how = how
+        self.network, self.average = MicroFlowNetwork(), MicroFlowNetwork()
+        self.average.load_state_dict(self.network.state_dict())
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay
+        )
+        self.step = 0
+
+    def learning_rate(self) -> float:
+        """Rate of the coming step."""
+        how = self.how
+        if self.step < how.warm_steps:
+            return how.learning_rate * (self.step + 1) / how.warm_steps
+        way = min((self.step - how.warm_steps) / max(how.steps - how.warm_steps, 1), 1.0)
+        return how.learning_rate * (0.02 + 0.98 * (1 + math.cos(math.pi * way)) / 2)
+
+    def learn(self, pictures: Tensor, flow: Tensor) -> dict[str, float]:
+        """Take one step on pictures (n, 2, h, w) in 0..255 and flow (n, 2, h, w); return the errors of the stages."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate()
+        self.network.train()
+        found = self.network.stages(pictures[:, :1], pictures[:, 1:])
+        losses = stage_losses(found, flow, strain_weight=self.how.strain_weight)
+        total = sum(weight * losses[name] for name, weight in STAGES.items())
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.as_tensor(total).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        follow(self.average, self.network, keep=min(self.how.average, (1 + self.step) / (10 + self.step)))
+        return {name: float(loss.detach()) for name, loss in losses.items()}
+
+    def save(self, path: Path) -> None:
+        """Write all that `load` needs."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "recipe": asdict(self.how),
+        }
+        write_checkpoint(path, state)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint; only the number of steps may have changed since.
+
+        Raises
+        ------
+        SettingsError
+            Where it was made with another recipe.
+        """
+        state = read_checkpoint(path, self.how, free=("steps", "check_every", "save_every"))
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+
+
+def stage_losses(found: tuple[Tensor, ...], flow: Tensor, *, strain_weight: float) -> dict[str, Tensor]:
+    """Error of each stage, in shares of the size of the movement, so that small movements teach as much as large ones.
+
+    Parameters
+    ----------
+    found
+        Flows of `MicroFlowNetwork.stages`.
+    flow
+        (n, 2, h, w) truth in pixels.
+    strain_weight
+        Weight of errors of the last flow's derivatives.
+    """
+    length = torch.sqrt((flow * flow).sum(1, keepdim=True) + 1e-8)
+    size = 0.05 + 0.3 * length.mean((1, 2, 3), keepdim=True) ** 0.7
+    quarter, quarter_length = F.avg_pool2d(flow, CELL), F.avg_pool2d(length, CELL)
+    low, high = SMALL_PX
+    is_small = ((high - quarter_length) / (high - low)).clamp(0, 1)
+    rough, ordinary, small, fused, last = found
+
+    def error(given: Tensor, truth: Tensor, unit: Tensor) -> Tensor:
+        return torch.sqrt(((given - truth) ** 2).sum(1, keepdim=True) + (0.05 * unit) ** 2) / unit
+
+    strain = sum(torch.diff(last - flow, dim=k).abs().sum(1).mean((1, 2)) / size[:, 0, 0, 0] for k in (2, 3))
+    return {
+        "rough": error(rough, quarter, size.clamp(min=0.3)).mean(),
+        "ordinary": error(ordinary, quarter, size).mean(),
+        "small": (error(small, quarter, size) * is_small).mean(),
+        "quarter": error(fused, quarter, size).mean(),
+        "flow": error(last, flow, size).mean() + strain_weight * torch.as_tensor(strain).mean(),
+    }
+
+
+def batch_of(pool: Pool, rows: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Pictures and flow of some pairs: mirrored, turned by a right angle, as a negative, each with probability 1/2."""
+    pictures, flow = pool.pictures[rows].astype(np.float32), pool.flow[rows].astype(np.float32)
+    for i in range(len(rows)):
+        if rng.random() < 0.5:
+            pictures[i], flow[i] = pictures[i][..., ::-1].copy(), flow[i][..., ::-1] * _ACROSS
+        if rng.random() < 0.5:
+            pictures[i], flow[i] = pictures[i][:, ::-1].copy(), flow[i][:, ::-1] * _DOWN
+        if rng.random() < 0.5:
+            pictures[i], flow[i] = pictures[i].swapaxes(1, 2).copy(), flow[i].swapaxes(1, 2)[::-1].copy()
+        if rng.random() < 0.5:
+            pictures[i] = 255 - pictures[i]
+    return torch.from_numpy(pictures), torch.from_numpy(flow)
+
+
+_ACROSS = np.array([-1, 1], np.float32)[:, None, None]
+_DOWN = np.array([1, -1], np.float32)[:, None, None]
+
+
+def fit(trainer: Trainer, pool: Pool, checks: Checks, *, out: Path) -> None:
+    """Train up to the recipe's number of steps."""
+    how = trainer.how
+    per_epoch = len(pool.pictures) // how.batch
+    began, losses = time.perf_counter(), []
+    while trainer.step < how.steps:
+        epoch, place = divmod(trainer.step, per_epoch)
+        order = np.random.default_rng([how.seed, 2, epoch]).permutation(len(pool.pictures))
+        rows = order[place * how.batch : (place + 1) * how.batch]
+        losses.append(trainer.learn(*batch_of(pool, rows, np.random.default_rng([how.seed, 3, trainer.step]))))
+        if trainer.step % how.save_every == 0 or trainer.step == how.steps:
+            trainer.save(out / "checkpoint.pt")
+            mean = {name: round(float(np.mean([row[name] for row in losses])), 3) for name in losses[0]}
+            log.info("step %d (%.0f s): %s", trainer.step, time.perf_counter() - began, mean)
+            losses = []
+        if trainer.step % how.check_every == 0 and trainer.step < how.steps:
+            log.info("validation people, px by peak: %s", check(trainer.average.eval(), checks))
+
+
+@torch.no_grad()
+def check(network: MicroFlowNetwork, checks: Checks) -> dict[str, dict[str, float]]:
+    """Mean end-point error in pixels by condition and size; a border of 8 pixels is left out."""
+    errors: dict[str, dict[str, float]] = {}
+    for (peak, condition), pairs in checks.items():
+        pictures = torch.from_numpy(pairs.pictures.astype(np.float32))
+        gap = network(pictures[:, :1], pictures[:, 1:]) - torch.from_numpy(pairs.flow.astype(np.float32))
+        found = gap.square().sum(1).sqrt()[:, 8:-8, 8:-8].mean()
+        errors.setdefault(condition, {})[f"{peak:g}"] = round(float(found), 4)
+    return errors
