@@ -315,3 +315,27 @@ def cv2_blobs() -> np.ndarray:
     frames = [cv2.remap(ground, x - 0.6 * t * weight, y, cv2.INTER_LINEAR) for t in range(6)]
     scaled = [np.clip((f - ground.min()) / (ground.max() - ground.min()) * 255, 0, 255) for f in frames]
     return np.stack(scaled).astype(np.uint8)
+
+
+def test_a_benchmark_scores_every_answer_and_goes_on(tmp_path: Path) -> None:
+    import pandas as pd
+
+    from fleeting.evaluation.benchmark_data import benchmark_data
+    from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
+
+    data = benchmark_data([("made", moving_clips(18))])
+    plan = BenchmarkSettings("dsticnn", protocol="kfold", folds=2, draws=10)
+    model = dsticnn(plan=replace(QUICK, fit=replace(FIT, epochs=1)))
+    found = run_benchmark(data, model, plan, out=tmp_path / "run")
+    assert list(found["answers"]) == ["fused", "32 frames", "64 frames"]
+    assert found["answers"]["fused"]["uf1"] == pytest.approx(found["uf1"]["pooled"])
+    rows = pd.read_parquet(tmp_path / "run" / "answers.parquet")
+    assert rows.groupby("answer").size().to_dict() == {"fused": 18, "32 frames": 18, "64 frames": 18}
+    columns = [c for c in rows.columns if c.startswith("p_")]
+    by_name = {name: part.set_index("clip")[columns] for name, part in rows.groupby("answer")}
+    mean = (by_name["32 frames"] + by_name["64 frames"]) / 2
+    np.testing.assert_allclose(by_name["fused"], mean, atol=1e-5)
+    kept: list[bool] = []
+    again = run_benchmark(data, model, plan, out=tmp_path / "run", on_done=lambda o, n: kept.append(o.kept))
+    assert kept == [True, True]
+    assert again["answers"] == found["answers"]

@@ -28,6 +28,8 @@ ENVIRONMENT = "environment.json"
 METRICS = "metrics.json"
 PREDICTIONS = "predictions.parquet"
 LEAKY_PREDICTIONS = "leaky-predictions.parquet"
+ANSWERS = "answers.parquet"
+"""Of a model of several answers: the rows of `PREDICTIONS` for each, with the name of the answer."""
 PACKAGES: tuple[str, ...] = ("fleeting", "numpy", "opencv-contrib-python-headless", "pandas", "scikit-learn", "torch")
 
 

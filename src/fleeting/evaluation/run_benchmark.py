@@ -6,13 +6,14 @@
 - ``environment.json``: versions and machine;
 - ``jobs/``: the result of every finished job, from which a stopped run goes on;
 - ``predictions.parquet``: one row per prediction; ``metrics.json``: the scores;
+- for a model of several answers ``answers.parquet``, the same rows for each of them;
 - for ``leaky-best-epoch`` also ``leaky-predictions.parquet``.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,12 @@ import numpy as np
 
 from fleeting.errors import FleetingWarning, SettingsError
 from fleeting.evaluation import benchmark_files as files
+from fleeting.evaluation.answer_jobs import ANSWER, run_answer_job
 from fleeting.evaluation.benchmark_data import BenchmarkData
-from fleeting.evaluation.benchmark_scores import benchmark_scores
+from fleeting.evaluation.benchmark_scores import SCORES, benchmark_scores
 from fleeting.evaluation.code_of import modules_behind
 from fleeting.evaluation.fold_checks import require_honest
-from fleeting.evaluation.fold_jobs import CHECK, FOLD, MANY_FOLDS, FoldWork, run_job
+from fleeting.evaluation.fold_jobs import CHECK, FOLD, MANY_FOLDS, FoldWork
 from fleeting.evaluation.protocols import HOLDOUT, LEAKY, holdout_fold, make_folds
 from fleeting.evaluation.splits import Fold
 from fleeting.scale.executor import Engine, Outcome, results_of, run
@@ -138,7 +140,7 @@ def run_benchmark(
     for some in ([j for j in jobs if j.task == CHECK], [j for j in jobs if j.task != CHECK]):
         outcomes = run(
             some,
-            run_job,
+            run_answer_job,
             store=ResultStore(Path(out) / files.JOBS),
             engine=engine,
             shared=work,
@@ -219,6 +221,14 @@ def _scores(
         "training_seconds": float(sum(r["seconds"] for _, r in made)),
         "independence": [{"fold": r["fold"], "largest_change": r["largest_change"]} for r in checks],
     } | benchmark_scores(table, classes, draws=settings.draws)
+    names = [key.removeprefix(ANSWER) for key in made[0][1] if key.startswith(ANSWER)]
+    if names:
+        tables = {name: prediction_table(data, made, answer=name) for name in names}
+        files.write_predictions(_stacked(tables), out / files.ANSWERS)
+        found["answers"] = {
+            name: {score: benchmark_scores(one, classes, draws=0)[score]["pooled"] for score in SCORES}
+            for name, one in tables.items()
+        }
     if leaky:
         chosen = prediction_table(data, made, prefix="best_")
         files.write_predictions(chosen, out / files.LEAKY_PREDICTIONS)
@@ -233,7 +243,15 @@ def _scores(
     return found
 
 
-def prediction_table(data: BenchmarkData, made: Sequence[tuple[int, Result]], *, prefix: str = "") -> pd.DataFrame:
+def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([table.assign(answer=name) for name, table in tables.items()], ignore_index=True)
+
+
+def prediction_table(
+    data: BenchmarkData, made: Sequence[tuple[int, Result]], *, prefix: str = "", answer: str = ""
+) -> pd.DataFrame:
     """Return one row per prediction, joined with truth by clip id and sorted by seed and clip.
 
     Parameters
@@ -244,6 +262,8 @@ def prediction_table(data: BenchmarkData, made: Sequence[tuple[int, Result]], *,
         Seed and result of every job (`fold_jobs.run_job`).
     prefix
         ``best_`` for what a leaky run chose; the rows then say so in ``selection``.
+    answer
+        Which answer, of a model that has several; that of the model where empty.
     """
     import pandas as pd
 
@@ -252,7 +272,8 @@ def prediction_table(data: BenchmarkData, made: Sequence[tuple[int, Result]], *,
     for seed, result in made:
         part = pd.DataFrame({"fold": result["fold"], "clip": result["clip"]})
         part.insert(0, "seed", seed)
-        probabilities = np.asarray(result[f"{prefix}probabilities"])
+        key = ANSWER + answer if answer else f"{prefix}probabilities"
+        probabilities = np.asarray(result[key])
         part["predicted"] = np.array(samples.classes)[probabilities.argmax(1)]
         part["answered"] = result[f"{prefix}answered"]
         part[[f"p_{c}" for c in samples.classes]] = probabilities

@@ -9,7 +9,6 @@ inside the training clips by their weights in the cross-entropy.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -151,7 +150,7 @@ class FittedSequence:
         """Return (n, classes), rows summing to 1."""
         return next(iter(probabilities(self.task, self.rows(samples)).values()))
 
-    def by_answer(self, samples: Samples) -> Mapping[str, npt.NDArray[np.float32]]:
+    def by_answer(self, samples: Samples) -> dict[str, npt.NDArray[np.float32]]:
         """Return what each part of the network says, the network's own answer first."""
         return probabilities(self.task, self.rows(samples))
 
@@ -196,6 +195,31 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dsticnn-grey-flow": {"kind": "grey+flow"},
 }
 """What differs from `DsticnnSettings`, by the name of the model: the ablations of interaction and input."""
+
+
+def without_interaction() -> DsticnnRecogniser:
+    """Return both streams, each trained by itself."""
+    return dsticnn("dsticnn-none")
+
+
+def with_js() -> DsticnnRecogniser:
+    """Return both streams with the Jensen-Shannon term alone."""
+    return dsticnn("dsticnn-js")
+
+
+def with_mse() -> DsticnnRecogniser:
+    """Return both streams with the term of the features alone."""
+    return dsticnn("dsticnn-mse")
+
+
+def of_flow() -> DsticnnRecogniser:
+    """Return the whole system on flow instead of grey pictures."""
+    return dsticnn("dsticnn-flow")
+
+
+def of_grey_and_flow() -> DsticnnRecogniser:
+    """Return the whole system on grey pictures and flow."""
+    return dsticnn("dsticnn-grey-flow")
 
 
 def dsticnn(name: str = "dsticnn", *, plan: DsticnnSettings | None = None) -> DsticnnRecogniser:
