@@ -11,7 +11,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from fleeting.datasets.samples import Samples  # noqa: E402
+from sequence_clips import moving_clips  # noqa: E402
+
 from fleeting.errors import DataError, SettingsError  # noqa: E402
 from fleeting.models.clip_channels import standardise  # noqa: E402
 from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities, Stream, features_of  # noqa: E402
@@ -44,23 +45,6 @@ TABLE = [
 
 FIT = FitSettings(epochs=3, batch=4, learning_rate=0.02, device="cpu")
 QUICK = DsticnnSettings(length=8, side=32, dropout=0.0, fit=FIT)
-
-
-def moving_clips(count: int, *, seed: int = 0, frames: int = 8) -> Samples:
-    """Crops of noise in which a bright bar goes up (class 0), down (1) or stays (2), and comes back."""
-    rng = np.random.default_rng(seed)
-    label = np.arange(count) % 3
-    clips = np.empty((count, frames, 68, 56), np.uint8)
-    for clip, k in zip(clips, label, strict=True):
-        still = rng.integers(60, 120, (68, 56))
-        for t in range(frames):
-            row = 30 + round((-1, 1, 0)[k] * 14 * math.sin(math.pi * t / (frames - 1)))
-            picture = still.copy()
-            picture[row : row + 6, 10:46] = 230
-            clip[t] = np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255)
-    names = np.array([f"made/{i:03d}" for i in range(count)])
-    subject = np.array([f"made/s{i // 3:02d}" for i in range(count)])
-    return Samples(names, subject, np.full(count, "made"), names, label.astype(np.int64), sequence=clips)
 
 
 @pytest.mark.parametrize(("frames", "parameters"), [(32, 364_848), (64, 365_424)])

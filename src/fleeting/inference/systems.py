@@ -19,6 +19,7 @@ from fleeting.errors import SettingsError
 from fleeting.inference.event_frames import EventView
 from fleeting.inference.recognise import Recogniser
 from fleeting.labels import UNSURE
+from fleeting.motion.clip_input import clip_input
 from fleeting.records import SystemAnswer
 from fleeting.settings import RecognitionSettings, nearest
 
@@ -65,6 +66,36 @@ class FlowSystem:
         return self._recogniser(np.stack(images) if images else np.zeros((0, 28, 28, 3), np.uint8))
 
 
+class SequenceSystem:
+    """A network that reads the frames of an event, as `motion.clip_input` makes them.
+
+    Parameters
+    ----------
+    name
+        Of the network and its card.
+    folder
+        Where they are; the shipped ones where None.
+    """
+
+    needs_frames = True
+
+    def __init__(self, name: str, folder: Path | None = None) -> None:
+        self.card = weights.card(name, folder=folder)
+        self.labels: tuple[str, ...] = tuple(self.card["labels"])
+        self.threshold = float(self.card["unsure"]["threshold"])
+        self._session = weights.session(name, folder=folder)
+
+    def probabilities(self, events: Sequence[EventView]) -> npt.NDArray[np.float32]:
+        """Return (n, classes)."""
+        if not events:
+            return np.zeros((0, len(self.labels)), np.float32)
+        clips = self.card["inputs"]["clips"]
+        _, _, length, side, _ = clips["shape"]
+        made = np.stack([clip_input(e.crops, kind=clips["kind"], length=length, side=side) for e in events])
+        answer: npt.NDArray[np.float32] = self._session.run(["probabilities"], {"clips": made})[0]
+        return answer
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """How a system is had.
@@ -83,6 +114,8 @@ class Entry:
 
 SYSTEMS: dict[str, Entry] = {
     "flow": Entry("recogniser", FlowSystem),
+    "dsticnn": Entry("dsticnn", lambda folder: SequenceSystem("dsticnn", folder)),
+    "macro-to-micro": Entry("macro_to_micro", lambda folder: SequenceSystem("macro_to_micro", folder)),
 }
 """By the name that ``--system`` uses; the first is asked where none is named."""
 

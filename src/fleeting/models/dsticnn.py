@@ -136,10 +136,24 @@ class Dsticnn(nn.Module):
         for frames, stream, head in zip(SCALES, self.streams, self.heads, strict=True):
             matrix = self.get_buffer(f"times_{frames}")
             still = matrix.shape[0] == matrix.shape[1]
-            scaled = x if still else torch.einsum("ft,nctyx->ncfyx", matrix.to(x.dtype), x)
+            scaled = x if still else in_time(matrix, x)
             features.append(stream(scaled).flatten(1))
             logits.append(head(self.dropout(features[-1])))
         return Answer((logits[0], logits[1]), (features[0], features[1]))
+
+
+def in_time(matrix: Tensor, clips: Tensor) -> Tensor:
+    """Return clips (n, c, t, h, w) at other times: each new frame a weighted sum of the old ones.
+
+    Parameters
+    ----------
+    matrix
+        (new frames, t), of `motion.interpolation.weights`.
+    clips
+        Floating point.
+    """
+    n, channels, _, height, width = clips.shape
+    return (matrix.to(clips.dtype) @ clips.flatten(3)).reshape(n, channels, matrix.shape[0], height, width)
 
 
 class DsticnnProbabilities(nn.Module):

@@ -14,6 +14,7 @@ from typing import Protocol
 from fleeting.errors import MissingExtraError, SettingsError
 
 TASKS: dict[str, str] = {
+    "dsticnn": "fleeting.training.dsticnn_recipe",
     "expression": "fleeting.training.expression",
     "face_finder": "fleeting.training.face_finder",
     "fleeting": "fleeting.training.fleeting_recipe",

@@ -1,0 +1,108 @@
+"""Train DSTICNN after a recipe, measure it on people who were held out, and write the network with its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting import settings
+from fleeting.files import make_folder
+from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities
+from fleeting.training.calibration import fit_temperature
+from fleeting.training.dsticnn import DsticnnSettings, DsticnnTask, FittedSequence
+from fleeting.training.sequence_fit import SequenceTrainer, log_probabilities
+from fleeting.training.sequence_recipe import (
+    TRANSFERRED_DATA,
+    TRANSFERRED_LIMITS,
+    ClipSource,
+    Shipment,
+    read_micro,
+    scores,
+    ship,
+    split_people,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DsticnnRecipe:
+    """What `fleeting train` reads from ``recipes/dsticnn.toml``.
+
+    Attributes
+    ----------
+    task, name
+        ``dsticnn``, and the name of the network.
+    seed
+        Of the first weights and of what is drawn while training.
+    source
+        Clips and people.
+    network
+        The network, its losses and how it is trained.
+    """
+
+    task: str = "dsticnn"
+    name: str = "dsticnn"
+    seed: int = 0
+    source: ClipSource = field(default_factory=ClipSource)
+    network: DsticnnSettings = field(default_factory=DsticnnSettings)
+
+
+def train(recipe: Path, *, data: Path, out: Path) -> None:
+    """Train, going on where a stopped training of the same recipe ended.
+
+    The epoch is chosen on the validation people; the test people are measured once, after training.
+
+    Raises
+    ------
+    SettingsError, DataError
+        Where the recipe or the data cannot be used.
+    OutputError
+        Where the results cannot be written.
+    """
+    wanted = settings.load(DsticnnRecipe, recipe)
+    make_folder(out)
+    samples, drawn = read_micro(wanted.source, data=data, out=out)
+    parts = split_people(samples, wanted.source)
+    plan = wanted.network
+    task = DsticnnTask(plan, classes=len(samples.classes), seed=wanted.seed)
+    fitted = FittedSequence(task, plan.kind, plan.length, plan.side)
+    trainer = SequenceTrainer(task, plan.fit, classes=len(samples.classes), seed=wanted.seed)
+    validation = fitted.rows(parts["validation"])
+    trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=wanted)
+    fused = next(iter(log_probabilities(task, validation).values())).numpy()
+    temperature = fit_temperature(np.asarray(fused, np.float32), parts["validation"].label)
+    measured = {
+        name: scores(rows, parts["test"]) | {"protocol": _protocol(parts["test"].subject)}
+        for name, rows in fitted.by_answer(parts["test"]).items()
+    }
+    network = task.network.cpu()
+    assert isinstance(network, Dsticnn)
+    example = fitted.rows(parts["test"].select(np.arange(1))).clips
+    ship(
+        Shipment(
+            name=wanted.name,
+            task="recognise the emotion of a micro-expression from its frames",
+            architecture="DSTICNN (Zhu and Chen 2022): two 3-D CNNs at 32 and 64 frames that taught each other",
+            data=TRANSFERRED_DATA if drawn else ", ".join(wanted.source.sets),
+            network=DsticnnProbabilities(network, temperature=temperature),
+            outputs=("probabilities", "frames_32", "frames_64"),
+            clip_shape=(example.shape[1], plan.length, plan.side, plan.side),
+            kind=plan.kind,
+            labels=samples.classes,
+            subjects=tuple(sorted({*map(str, parts["train"].subject), *map(str, parts["validation"].subject)})),
+            scores=measured,
+            chosen={"epoch": trainer.best_epoch, "temperature": temperature},
+            limits=TRANSFERRED_LIMITS if drawn else TRANSFERRED_LIMITS[1:],
+        ),
+        example,
+        recipe=wanted,
+        file=recipe,
+        out=out,
+    )
+
+
+def _protocol(subjects: npt.NDArray[np.str_]) -> str:
+    people = len(np.unique(subjects))
+    return f"hold-out of {people} people who were neither trained nor chosen on; {len(subjects)} clips"

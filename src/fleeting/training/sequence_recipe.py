@@ -1,0 +1,274 @@
+"""What the recipes of the sequence systems share: clips, a split by people, honest scores, the file and its card."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from fleeting import weights
+from fleeting.datasets.load import load_samples
+from fleeting.datasets.samples import Samples
+from fleeting.errors import DataError, SettingsError
+from fleeting.files import write_text
+from fleeting.labels import UNSURE
+from fleeting.training.network_files import store_in_half, write_onnx
+from fleeting.training.sequence_sets import SequenceSettings, SetName, make_sets
+
+log = logging.getLogger(__name__)
+
+Parts = dict[str, Samples]
+"""``train``, ``validation`` and ``test``, of different people."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSource:
+    """Where the clips come from, and who is held out.
+
+    Attributes
+    ----------
+    sets
+        ``NAME=PATH`` of data sets of micro-expressions with prepared sequences, paths relative to the data folder;
+        where there are none, sequences are drawn (`sequence_sets`) into ``OUT/sequences``.
+    macro
+        The same of macro-expressions, such as ``ckplus=cohn-kanade``; drawn where there are none.
+    classes
+        Number of classes.
+    validation_percent, test_percent
+        Shares of the people on whom epochs are chosen, and on whom the result is measured, once.
+    seed
+        Deals the people.
+    flow
+        File of flow images whose motion is transferred, relative to the data folder.
+    drawn
+        How sequences are drawn.
+    """
+
+    sets: list[str] = field(default_factory=list)
+    macro: list[str] = field(default_factory=list)
+    classes: int = 3
+    validation_percent: int = 15
+    test_percent: int = 25
+    seed: int = 0
+    flow: str = "composite_flow_casme2_smic.npz"
+    drawn: SequenceSettings = field(default_factory=SequenceSettings)
+
+    def __post_init__(self) -> None:
+        held = self.validation_percent + self.test_percent
+        if min(self.validation_percent, self.test_percent) < 1 or held > 80:
+            raise SettingsError(
+                "at least 1 % of the people for validation and for the test, and 80 % at most for both",
+                f"{self.validation_percent} and {self.test_percent}",
+                "Correct the recipe.",
+            )
+
+
+def absolute(text: str, data: Path) -> str:
+    """Return ``NAME=PATH`` with its path below the data folder."""
+    name, _, path = text.partition("=")
+    return f"{name}={data / path}"
+
+
+def joined(texts: Sequence[str], *, classes: int) -> Samples:
+    """Return several data sets with sequences as one.
+
+    Raises
+    ------
+    DataError
+        Where one has no sequences, or they differ in classes or in size.
+    """
+    parts = [load_samples(text, classes=classes) for text in texts]
+    shapes = {None if p.sequence is None else p.sequence.shape[1:] for p in parts}
+    if None in shapes or len(shapes) > 1 or len({p.classes for p in parts}) > 1:
+        raise DataError(
+            "sequences of one size and the same classes in all data sets",
+            f"shapes {', '.join(map(str, shapes))}",
+            "Prepare all sets with the same --frames and --width.",
+        )
+    stacked = {
+        name: np.concatenate([getattr(p, name) for p in parts])
+        for name in ("clip", "subject", "dataset", "source_video", "label", "sequence")
+    }
+    return Samples(**stacked, classes=parts[0].classes)
+
+
+def read_micro(source: ClipSource, *, data: Path, out: Path) -> tuple[Samples, dict[SetName, Path]]:
+    """Return the micro-expressions, and the files of the sets that were drawn (none where data sets are named)."""
+    if source.sets:
+        return joined([absolute(text, data) for text in source.sets], classes=source.classes), {}
+    paths = make_sets(data, out / "sequences", source.drawn, flow=source.flow)
+    return load_samples(f"prepared={paths['transferred']}", classes=source.classes), paths
+
+
+def split_people(samples: Samples, source: ClipSource) -> Parts:
+    """Deal the people to training, validation and test.
+
+    Raises
+    ------
+    DataError
+        For fewer than three people, or a part without some class.
+    """
+    people = np.unique(samples.subject)
+    if len(people) < 3:
+        raise DataError("clips of at least 3 people", f"{len(people)}", "Add people.")
+    dealt = np.random.default_rng(source.seed).permutation(people)
+    test = max(1, round(len(people) * source.test_percent / 100))
+    validation = max(1, round(len(people) * source.validation_percent / 100))
+    names = {"test": dealt[:test], "validation": dealt[test : test + validation], "train": dealt[test + validation :]}
+    parts = {name: samples.select(np.isin(samples.subject, names[name])) for name in ("train", "validation", "test")}
+    for name, part in parts.items():
+        missing = set(range(len(samples.classes))) - set(part.label.tolist())
+        if missing:
+            raise DataError(
+                f"clips of every class among the people of the part '{name}'",
+                f"none of {', '.join(samples.classes[i] for i in sorted(missing))}",
+                "Change the seed or the shares in the recipe.",
+            )
+    return parts
+
+
+def scores(
+    probabilities: npt.NDArray[np.float32], samples: Samples, *, draws: int = 2000, seed: int = 0
+) -> dict[str, Any]:
+    """Return UF1 and UAR of pooled answers with their 95 % intervals over bootstrap samples of people.
+
+    Parameters
+    ----------
+    probabilities
+        (n, classes).
+    samples
+        With the truth.
+    draws, seed
+        Of the bootstrap.
+    """
+    classes = len(samples.classes)
+    people, place = np.unique(samples.subject, return_inverse=True)
+    counts = np.zeros((len(people), classes, classes), np.int64)
+    np.add.at(counts, (place, samples.label, probabilities.argmax(1)), 1)
+    drawn = np.random.default_rng(seed).multinomial(len(people), np.full(len(people), 1 / len(people)), size=draws)
+    exact, spread = _uf1_uar(counts.sum(0)[None]), _uf1_uar(np.einsum("ds,sij->dij", drawn, counts))
+    found: dict[str, Any] = {}
+    for name in ("uf1", "uar"):
+        found[name] = round(float(exact[name][0]), 4)
+        found[f"{name}_interval"] = [round(float(q), 4) for q in np.nanquantile(spread[name], (0.025, 0.975))]
+    return found
+
+
+def _uf1_uar(counts: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float64]]:
+    """Mean over classes of F1 and of recall, (k,) of confusions (k, truth, answer); absent classes count nothing."""
+    hits = np.einsum("kii->ki", counts).astype(np.float64)
+    truth, said = counts.sum(2).astype(np.float64), counts.sum(1).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        f1 = np.where(truth + said > 0, 2 * hits / (truth + said), 0.0)
+        recall = np.where(truth > 0, hits / truth, np.nan)
+    return {"uf1": f1.mean(1), "uar": np.nanmean(recall, axis=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What becomes a network file and its card.
+
+    Attributes
+    ----------
+    name, task, architecture, data
+        Texts of the card.
+    network
+        From clips to one or several (n, classes).
+    outputs
+        Names of these.
+    clip_shape
+        Channels, frames, side, side of a clip.
+    kind
+        What clips hold, see `models.clip_channels`.
+    labels, threshold, subjects, scores, chosen, limits
+        Of the card.
+    """
+
+    name: str
+    task: str
+    architecture: str
+    data: str
+    network: nn.Module
+    outputs: tuple[str, ...]
+    clip_shape: tuple[int, int, int, int]
+    kind: str
+    labels: tuple[str, ...]
+    subjects: tuple[str, ...]
+    scores: Mapping[str, Any]
+    chosen: Mapping[str, Any]
+    limits: tuple[str, ...]
+    threshold: float = 0.0
+
+
+def ship(what: Shipment, example: Tensor, *, recipe: Any, file: Path, out: Path) -> Path:
+    """Write ``NAME.onnx`` with its weights in half precision and its card ``NAME.json`` into a folder.
+
+    Parameters
+    ----------
+    what
+        Network and texts.
+    example
+        (n, channels, frames, side, side) uint8.
+    recipe, file
+        The recipe and where it was read from.
+    out
+        The folder.
+    """
+    path = out / f"{what.name}.onnx"
+    write_onnx(what.network.eval(), (example,), path, inputs=("clips",), outputs=what.outputs)
+    store_in_half(path, least=256)
+    shape = ["n", *what.clip_shape]
+    card = {
+        "name": what.name,
+        "task": what.task,
+        "version": "1",
+        "architecture": what.architecture,
+        "data": what.data,
+        "subjects": list(what.subjects),
+        "recipe": plain(recipe),
+        "command": f"fleeting train recipes/{file.name} --data DATA --out OUT",
+        "preprocessing": (
+            "canonical crops from onset to offset, the head held still by flow; fleeting.motion.clip_input makes them"
+            f" {what.clip_shape[1]} square pictures of {what.clip_shape[2]} pixels; standardised inside the network"
+        ),
+        "inputs": {"clips": {"shape": shape, "dtype": "uint8", "kind": what.kind}},
+        "outputs": {name: {"shape": ["n", len(what.labels)], "dtype": "float32"} for name in what.outputs},
+        "labels": list(what.labels),
+        "unsure": {"label": UNSURE, "threshold": what.threshold},
+        "chosen": dict(what.chosen),
+        "scores": dict(what.scores),
+        "limits": list(what.limits),
+        "licence": "MIT for the weights; the training data stays under its own research terms",
+        "sha256": weights.checksum(path),
+    }
+    write_text(out / f"{what.name}.json", json.dumps(card, indent=2) + "\n")
+    log.info("%s: %.1f MB", path, path.stat().st_size / 1e6)
+    return path
+
+
+def plain(settings: Any) -> Any:
+    """Return settings as plain values, without the machine's device and threads."""
+    if is_dataclass(settings):
+        names = [f.name for f in fields(settings) if f.name not in ("device", "threads")]
+        return {name: plain(getattr(settings, name)) for name in names}
+    return [plain(v) for v in settings] if isinstance(settings, (list, tuple)) else settings
+
+
+TRANSFERRED_DATA = (
+    "motion of the MEGC 2019 composite set (CASME II and SMIC parts; research use; not included) transferred to US"
+    " congress and CC0 portraits: real patterns of motion, at an assumed size and course over time, on other faces"
+)
+TRANSFERRED_LIMITS = (
+    "Trained on no video of a micro-expression: on portraits that were moved as published flow images say. How well it"
+    " does on real recordings is not known.",
+    "Knows three classes only; has no class for a movement without emotion, such as speech, chewing or a twitch.",
+    "A micro-expression is not a lie, and the error rates are high even on sequences like those of its training.",
+)
+"""What the card says where nothing else was trained on."""
