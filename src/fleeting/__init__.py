@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fleeting.evaluation.benchmark import benchmark
     from fleeting.evaluation.compare import compare
     from fleeting.evaluation.run_benchmark import BenchmarkSettings
+    from fleeting.inference.emotion_files import emotion
     from fleeting.records import Calibration, Event, FaceTrack, Interval, Timeline, VideoInfo
     from fleeting.settings import AnalyseSettings
 
@@ -28,6 +29,7 @@ _HOME = {
     "BenchmarkSettings": "evaluation.run_benchmark",
     "calibrate": "api",
     "compare": "evaluation.compare",
+    "emotion": "inference.emotion_files",
     "evaluate": "api",
     "load_samples": "datasets.load",
     "Samples": "datasets.samples",
@@ -59,6 +61,7 @@ __all__ = [
     "benchmark",
     "calibrate",
     "compare",
+    "emotion",
     "evaluate",
     "load_samples",
 ]

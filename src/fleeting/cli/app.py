@@ -22,6 +22,7 @@ from fleeting.cli.calibrate import calibrate
 from fleeting.cli.compare import compare
 from fleeting.cli.data import data
 from fleeting.cli.demo import demo
+from fleeting.cli.emotion import emotion
 from fleeting.cli.evaluate import evaluate
 from fleeting.cli.frame_progress import CLEAR
 from fleeting.cli.live import live
@@ -69,6 +70,7 @@ def _options(
 
 
 app.command()(calibrate)
+app.command()(emotion)
 app.command()(report)
 app.command()(train)
 app.command()(evaluate)

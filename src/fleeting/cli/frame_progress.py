@@ -21,10 +21,12 @@ class FrameProgress:
         What is done, before the numbers.
     quiet
         Say nothing.
+    unit
+        What is counted.
     """
 
-    def __init__(self, doing: str, *, quiet: bool = False) -> None:
-        self._doing, self._quiet = doing, quiet
+    def __init__(self, doing: str, *, quiet: bool = False, unit: str = "frames") -> None:
+        self._doing, self._quiet, self._unit = doing, quiet, unit
         self._live = sys.stderr.isatty()
         self._open = False
         self._began = self._shown = time.monotonic()
@@ -43,7 +45,7 @@ class FrameProgress:
         rate = done / max(now - self._began, 1e-6)
         left = f", {_lasting((total - done) / max(rate, 1e-6))} left" if total and total > done else ""
         of = f" of {total}" if total else ""
-        self._say(f"{self._doing}: {done}{of} frames, {rate:.{1 if rate < 10 else 0}f} frames/s{left}")
+        self._say(f"{self._doing}: {done}{of} {self._unit}, {rate:.{1 if rate < 10 else 0}f} {self._unit}/s{left}")
         if done == total:  # the next clip begins anew
             self.end()
             self._began = now

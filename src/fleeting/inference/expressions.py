@@ -59,21 +59,29 @@ class ExpressionMeter:
         self._worker = ThreadPoolExecutor(1, "fleeting-expressions")
         self._batches: list[Future[npt.NDArray[np.float32]]] = []
 
-    def add(self, frame: Frame, seen: Sequence[Sighting]) -> None:
-        """Read the faces of the next frame that are due; faces turned far to a side are left out."""
+    def add(self, frame: Frame, seen: Sequence[Sighting]) -> list[Sighting]:
+        """Read the faces of the next frame that are due, and return them.
+
+        Those among them that are turned far to a side are left out of the curves.
+        """
+        due = []
         for one in seen:
             due_s = self._next_s.get(one.track, frame.time_s)
             # A millionth of a second is the rounding of timestamps.
-            if frame.time_s < due_s - 1e-6 or abs(float(one.landmarks.pose[0])) > MOST_YAW_DEG:
+            if frame.time_s < due_s - 1e-6:
                 continue
+            due.append(one)
             # Kept on a grid, so that the mean rate is the one asked for; after a gap the grid begins anew.
             behind = frame.time_s >= due_s + self._step_s
             self._next_s[one.track] = (frame.time_s if behind else due_s) + self._step_s
+            if abs(float(one.landmarks.pose[0])) > MOST_YAW_DEG:
+                continue
             transform = expression_transform(crop_transform(one.landmarks.points))
             self._places.append((one.track, frame.index, frame.time_s))
             self._crops.append(cut(frame.grey, transform, size=SIZE))
             if len(self._crops) == BATCH:
                 self._send()
+        return due
 
     def curves(self) -> dict[int, ExpressionCurve]:
         """Return the curve of every face that was read, by its track, once all frames were seen."""
