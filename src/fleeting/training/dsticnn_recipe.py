@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from fleeting import settings
 from fleeting.files import make_folder
@@ -19,6 +18,7 @@ from fleeting.training.sequence_recipe import (
     TRANSFERRED_LIMITS,
     ClipSource,
     Shipment,
+    protocol_of,
     read_micro,
     scores,
     ship,
@@ -74,7 +74,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     fused = next(iter(log_probabilities(task, validation).values())).numpy()
     temperature = fit_temperature(np.asarray(fused, np.float32), parts["validation"].label)
     measured = {
-        name: scores(rows, parts["test"]) | {"protocol": _protocol(parts["test"].subject)}
+        name: scores(rows, parts["test"]) | {"protocol": protocol_of(parts["test"].subject)}
         for name, rows in fitted.by_answer(parts["test"]).items()
     }
     network = task.network.cpu()
@@ -101,8 +101,3 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         file=recipe,
         out=out,
     )
-
-
-def _protocol(subjects: npt.NDArray[np.str_]) -> str:
-    people = len(np.unique(subjects))
-    return f"hold-out of {people} people who were neither trained nor chosen on; {len(subjects)} clips"

@@ -20,6 +20,7 @@ TASKS: dict[str, str] = {
     "fleeting": "fleeting.training.fleeting_recipe",
     "landmarks": "fleeting.training.landmarks",
     "micro_flow": "fleeting.training.micro_flow",
+    "macro_to_micro": "fleeting.training.macro_to_micro_recipe",
     "recogniser": "fleeting.training.recogniser",
     "spotter": "fleeting.training.spotter",
 }

@@ -171,6 +171,12 @@ def _uf1_uar(counts: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float64]
     return {"uf1": f1.mean(1), "uar": np.nanmean(recall, axis=1)}
 
 
+def protocol_of(subjects: npt.NDArray[np.str_]) -> str:
+    """Say how the scores of clips of these people came about."""
+    people = len(np.unique(subjects))
+    return f"hold-out of {people} people who were neither trained nor chosen on; {len(subjects)} clips"
+
+
 @dataclass(frozen=True, slots=True)
 class Shipment:
     """What becomes a network file and its card.
