@@ -146,6 +146,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("desk")
     portrait = demo.portrait()
     cv2.imwrite(str(folder / "portrait.jpg"), np.ascontiguousarray(portrait[..., ::-1]))
+    for name, shift in (("onset.png", 0), ("apex.png", 1)):
+        cv2.imwrite(str(folder / name), np.roll(portrait[90:186, 150:278, 1], shift, 1))
     smile = Movement("micro", Profile(0.4, 0.55, 0.75), activations_of("happiness"), 4.0, "happiness")
     settings = ClipSettings(fps=30.0, seconds=1.3, width=256, height=256, iod_px=56.0)
     clip = PortraitClip(portrait, demo.PORTRAIT_POINTS, movements=(smile,), settings=settings, seed=1)

@@ -24,6 +24,7 @@ from fleeting.cli.data import data
 from fleeting.cli.demo import demo
 from fleeting.cli.emotion import emotion
 from fleeting.cli.evaluate import evaluate
+from fleeting.cli.flow import flow
 from fleeting.cli.frame_progress import CLEAR
 from fleeting.cli.live import live
 from fleeting.cli.magnify import magnify
@@ -77,6 +78,7 @@ app.command()(evaluate)
 app.command()(benchmark)
 app.command()(compare)
 app.command()(live)
+app.command()(flow)
 app.command()(magnify)
 app.command()(demo)
 app.command()(synthesise)
