@@ -57,10 +57,18 @@ def test_before_any_training_small_shifts_are_measured_with_their_sign(
     )
     second = shifted(texture(0), u, v)
     with torch.no_grad():
-        stages = network.stages(tensor(first), tensor(second))
-    assert [tuple(s.shape[-2:]) for s in stages] == [(16, 16)] * 4 + [(64, 64)]
+        coarse, *stages = network.stages(tensor(first), tensor(second))
+    assert [tuple(c.shape[-2:]) for c in coarse] == [(4, 4), (8, 8)]
+    assert [tuple(s.shape[-2:]) for s in stages] == [(16, 16)] * 3 + [(64, 64)]
     found = stages[-1][0, :, 16:-16, 16:-16].mean((1, 2)).numpy()
     np.testing.assert_allclose(found, (u, v), atol=0.25 * np.hypot(u, v) + 0.005)
+
+
+def test_before_any_training_large_shifts_are_found(network: MicroFlowNetwork) -> None:
+    first, second = texture(4, 96), shifted(texture(4, 96), 5.0, -3.0)
+    with torch.no_grad():
+        found = network(tensor(first), tensor(second))[0, :, 24:-24, 24:-24].mean((1, 2)).numpy()
+    np.testing.assert_allclose(found, (5.0, -3.0), atol=1.2)
 
 
 def test_a_lamp_does_not_move_anything(network: MicroFlowNetwork) -> None:
@@ -72,7 +80,7 @@ def test_a_lamp_does_not_move_anything(network: MicroFlowNetwork) -> None:
 
 def test_sides_may_differ(network: MicroFlowNetwork) -> None:
     with torch.no_grad():
-        assert network(torch.rand(2, 1, 32, 80) * 255, torch.rand(2, 1, 32, 80) * 255).shape == (2, 2, 32, 80)
+        assert network(torch.rand(2, 1, 32, 96) * 255, torch.rand(2, 1, 32, 96) * 255).shape == (2, 2, 32, 96)
 
 
 def test_warping_undoes_a_shift() -> None:
@@ -139,8 +147,8 @@ def test_large_movements_do_not_drown_small_ones() -> None:
     large = 50 * small
     losses = []
     for flow in (small, large):
-        quarter = flow[..., :4, :4]
-        found = (quarter * 0.7, quarter * 0.7, quarter * 0.7, quarter * 0.7, flow * 0.7)
+        quarter = 0.7 * flow[..., :4, :4]
+        found = ((quarter[..., :1, :1], quarter[..., :2, :2]), quarter, quarter, quarter, flow * 0.7)
         losses.append(stage_losses(found, flow, strain_weight=1.0))
     assert 0.1 < float(losses[0]["flow"] / losses[1]["flow"]) < 1  # the error itself is a fiftieth
     assert losses[1]["small"] > 0
@@ -149,7 +157,8 @@ def test_large_movements_do_not_drown_small_ones() -> None:
 def test_large_movements_are_not_asked_of_the_small_branch() -> None:
     flow = torch.full((1, 2, 16, 16), 3.0)
     quarter = flow[..., :4, :4]
-    assert stage_losses((quarter, quarter, quarter * 0, quarter, flow), flow, strain_weight=1.0)["small"] == 0
+    coarse = (quarter[..., :1, :1], quarter[..., :2, :2])
+    assert stage_losses((coarse, quarter, quarter * 0, quarter, flow), flow, strain_weight=1.0)["small"] == 0
 
 
 def test_training_learns_and_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ Deviations and readings
   derivatives of learned filters, as in Lucas and Kanade, "An iterative image registration technique", IJCAI 1981. The
   least-squares steps over windows of several sizes are computed, not learned; the network learns the filters, whom of
   the windows to believe where, and what to add. Such steps are linear in the movement, however small it is.
-- `OrdinaryBranch` compares patches at a quarter of the resolution, up to `RADIUS` cells away (Dosovitskiy et al.,
-  "FlowNet", ICCV 2015, section 3), gives a flow good to about half a pixel, and lets the same `SmallBranch` see the
-  second picture warped by it: the stacking of FlowNet 2.0 with shared weights.
+- `OrdinaryBranch` makes the same comparison, with weights of its own, on pictures at a quarter, then at a half of the
+  resolution, where eight pixels are two; what it finds warps the second picture before `SmallBranch` looks at it: the
+  stacking of FlowNet 2.0 (section 3.2) on a pyramid, as in Ranjan and Black, "Optical flow estimation using a spatial
+  pyramid network", CVPR 2017.
 - Warped pictures are given to the network as they are: no gradient runs through a warp.
 """
 
@@ -25,11 +26,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MULTIPLE = 16
+MULTIPLE = 32
 """Height and width of the pictures must be multiples of this."""
 
-RADIUS = 2
+LEVELS = (4, 2)
+"""How many times smaller the pictures of the ordinary branch are, in order."""
+
 CELL = 4
+"""Pixels of a compared picture along each side of a cell of the branches' flows."""
+
 FILTERS = 4
 MOST_STEP = 4.0
 """Largest step in pixels that a least-squares solution may propose."""
@@ -212,7 +217,8 @@ class SmallBranch(nn.Module):
         bank = self._bank() if self.training else self.bank
         both = F.pad(torch.cat([(first + second) / 2, second - first], 1), (3, 3, 3, 3), mode="replicate")
         f, x, y, t = torch.split(F.conv2d(both, bank), self.filters, 1)
-        return F.avg_pool2d(torch.cat([x * x, x * y, y * y, x * t, y * t, t * t, f * t], 1), 2)
+        products = (x * x, x * y, y * y, x * t, y * t, t * t, f * t)
+        return torch.cat([F.avg_pool2d(product, 2) for product in products], 1)
 
 
 def _first_kernels(filters: int) -> Tensor:
@@ -232,32 +238,31 @@ def _first_kernels(filters: int) -> Tensor:
 
 
 class OrdinaryBranch(nn.Module):
-    """Flow of up to about eight pixels, good to about half a pixel, by comparing patches of 4 x 4 pixels."""
+    """Flow of up to about eight pixels: the same comparison on pictures made smaller, each step warped by the last."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.patches = nn.Sequential(nn.Conv2d(1, 32, 8, CELL, 2), nn.ReLU(), convolution(32, 32), nn.Conv2d(32, 16, 1))
-        shifts = (2 * RADIUS + 1) ** 2
-        self.matched = convolution(shifts + 16, 32, kernel=1)
-        self.context = nn.Sequential(convolution(32, 64, stride=2), convolution(64, 64), convolution(64, 64))
-        self.out = nn.Sequential(convolution(96, 32, kernel=1), convolution(32, 32), head(32, 2))
+        self.compare = SmallBranch()
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Compare two pictures (n, 1, h, w) of mean 0 and contrast 1; return (n, 2, h / 4, w / 4) in pixels of them."""
-        n = first.shape[0]
-        both = self.patches(torch.cat([first, second]))
-        a, b = both[:n], both[n:]
-        height, width = a.shape[-2:]
-        around = F.pad(b, (RADIUS,) * 4, mode="replicate")
-        costs = [
-            (a * around[:, :, y : y + height, x : x + width]).mean(1, keepdim=True)
-            for y in range(2 * RADIUS + 1)
-            for x in range(2 * RADIUS + 1)
-        ]
-        matched = self.matched(torch.cat([*costs, a], 1))
-        context = F.interpolate(self.context(matched), scale_factor=2.0, mode="nearest")
-        flow: Tensor = self.out(torch.cat([matched, context], 1)) * CELL
-        return flow
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, ...]:
+        """Compare two pictures (n, 1, h, w) of mean 0 and contrast 1.
+
+        Returns
+        -------
+        tuple
+            For each of `LEVELS` the flow so far, (n, 2, h / 4 level, w / 4 level), in pixels of the pictures.
+        """
+        flows: list[Tensor] = []
+        for level in LEVELS:
+            small_first, small_second = F.avg_pool2d(first, level), F.avg_pool2d(second, level)
+            if not flows:
+                flows.append(self.compare(small_first, small_second).flow * level)
+                continue
+            # No gradient runs through a warp: each step is taught by its own error.
+            passed = larger(flows[-1].detach(), LEVELS[0] // level)
+            found = self.compare(small_first, warp(small_second, larger(passed, CELL) / level))
+            flows.append(passed + found.flow * level)
+        return tuple(flows)
 
 
 class Fusion(nn.Module):
@@ -326,27 +331,28 @@ class MicroFlowNetwork(nn.Module):
         """Return the flow (n, 2, h, w) in pixels: u, then v."""
         return self.stages(first, second)[-1]
 
-    def stages(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def stages(self, first: Tensor, second: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor, Tensor]:
         """All flows, in pixels of the pictures.
 
         Returns
         -------
-        rough, ordinary, small, quarter
-            (n, 2, h / 4, w / 4): of the ordinary branch before and after the warp, of the small one, and fused.
+        coarse
+            Of `OrdinaryBranch`.
+        ordinary, small, quarter
+            (n, 2, h / 4, w / 4): of the ordinary branch after its last warp, of the small one, and fused.
         flow
             (n, 2, h, w).
         """
         first, second = normalised(first), normalised(second)
-        rough = self.ordinary(first, second)
-        # The warp goes by a flow without gradient; the branch is taught by its own error.
-        passed = rough.detach()
+        coarse = self.ordinary(first, second)
+        passed = larger(coarse[-1].detach(), LEVELS[-1])
         warped = self.small(first, warp(second, larger(passed, CELL)))
         plain = self.small(first, second)
         ordinary = passed + warped.flow
         halves = F.avg_pool2d(first, 2), F.avg_pool2d(second, 2)
         errors = brightness_error(*halves, ordinary.detach()), brightness_error(*halves, plain.flow.detach())
         quarter, flow = self.fusion((ordinary, plain.flow), errors, (warped, plain))
-        return rough, ordinary, plain.flow, quarter, flow
+        return coarse, ordinary, plain.flow, quarter, flow
 
 
 def normalised(picture: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from fleeting import settings as recipes
 from fleeting.files import make_folder
-from fleeting.models.micro_flow import CELL, MicroFlowNetwork
+from fleeting.models.micro_flow import CELL, LEVELS, MicroFlowNetwork
 from fleeting.synthesis.flow_grid import CONDITIONS, PEAKS, grid_pairs
 from fleeting.synthesis.flow_pairs import Pool, draw_pool
 from fleeting.synthesis.flow_scene import PairSettings
@@ -32,7 +32,7 @@ from fleeting.training.micro_flow_export import ship
 
 log = logging.getLogger(__name__)
 
-STAGES = {"rough": 0.3, "ordinary": 0.5, "small": 0.5, "quarter": 0.5, "flow": 1.0}
+STAGES = {"coarse": 0.3, "ordinary": 0.5, "small": 0.5, "quarter": 0.5, "flow": 1.0}
 """Weight of the error of each of the network's flows."""
 
 SMALL_PX = (1.5, 2.5)
@@ -72,7 +72,7 @@ class MicroFlowRecipe:
     side: int = 96
     per_person: int = 3
     congress: int = 120
-    steps: int = 5000
+    steps: int = 4000
     batch: int = 8
     learning_rate: float = 1e-3
     warm_steps: int = 150
@@ -208,7 +208,10 @@ class Trainer:
         self.step = state["step"]
 
 
-def stage_losses(found: tuple[Tensor, ...], flow: Tensor, *, strain_weight: float) -> dict[str, Tensor]:
+Stages = tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor, Tensor]
+
+
+def stage_losses(found: Stages, flow: Tensor, *, strain_weight: float) -> dict[str, Tensor]:
     """Error of each stage, in shares of the size of the movement, so that small movements teach as much as large ones.
 
     Parameters
@@ -225,14 +228,18 @@ def stage_losses(found: tuple[Tensor, ...], flow: Tensor, *, strain_weight: floa
     quarter, quarter_length = F.avg_pool2d(flow, CELL), F.avg_pool2d(length, CELL)
     low, high = SMALL_PX
     is_small = ((high - quarter_length) / (high - low)).clamp(0, 1)
-    rough, ordinary, small, fused, last = found
+    coarse, ordinary, small, fused, last = found
 
     def error(given: Tensor, truth: Tensor, unit: Tensor) -> Tensor:
         return torch.sqrt(((given - truth) ** 2).sum(1, keepdim=True) + (0.05 * unit) ** 2) / unit
 
     strain = sum(torch.diff(last - flow, dim=k).abs().sum(1).mean((1, 2)) / size[:, 0, 0, 0] for k in (2, 3))
+    rough = [
+        error(given, F.avg_pool2d(flow, CELL * level), size.clamp(min=0.1)).mean()
+        for level, given in zip(LEVELS, coarse, strict=True)
+    ]
     return {
-        "rough": error(rough, quarter, size.clamp(min=0.3)).mean(),
+        "coarse": torch.stack(rough).sum(),
         "ordinary": error(ordinary, quarter, size).mean(),
         "small": (error(small, quarter, size) * is_small).mean(),
         "quarter": error(fused, quarter, size).mean(),

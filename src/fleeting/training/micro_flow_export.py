@@ -47,7 +47,7 @@ def ship(
         Folder.
     """
     path = out / f"{NAME}.onnx"
-    example = (torch.zeros(1, 1, 96, 112), torch.zeros(1, 1, 96, 112))
+    example = (torch.zeros(1, 1, 96, 128), torch.zeros(1, 1, 96, 128))
     write_onnx(network, example, path, inputs=["first", "second"], outputs=["flow"], axes={2: "height", 3: "width"})
     compare(network, path)
     card: dict[str, Any] = {
@@ -91,7 +91,7 @@ def compare(network: MicroFlowNetwork, path: Path) -> None:
     import onnxruntime
 
     rng = np.random.default_rng(0)
-    first = rng.uniform(0, 255, (1, 1, 144, 128)).astype(np.float32)
+    first = rng.uniform(0, 255, (1, 1, 160, 128)).astype(np.float32)
     second = np.roll(first, (1, 2), (2, 3))
     with torch.no_grad():
         expected = network(torch.from_numpy(first), torch.from_numpy(second)).numpy()

@@ -19,6 +19,8 @@ RECOGNISERS: dict[str, tuple[str, str]] = {
     "mdmo-flow-image": ("fleeting.training.mdmo", "FlowImageDirections"),
     "flow-svm": ("fleeting.training.flow_svm", "FlowSvm"),
     "flow-svm-image": ("fleeting.training.flow_svm", "flow_svm_of_images"),
+    "flow-svm": ("fleeting.training.flow_svm", "FlowSvm"),
+    "flow-svm-image": ("fleeting.training.flow_svm", "flow_svm_of_images"),
     "dsticnn": ("fleeting.training.dsticnn", "dsticnn"),
     "dsticnn-none": ("fleeting.training.dsticnn", "without_interaction"),
     "dsticnn-js": ("fleeting.training.dsticnn", "with_js"),
