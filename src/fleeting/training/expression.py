@@ -13,7 +13,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,13 +107,16 @@ class Trainer:
         return kind(groups, lr=recipe.learning_rate)
 
     def learning_rate(self) -> float:
-        """Cosine from the recipe's rate to a hundredth of it, after a linear warm-up."""
-        warm = self.recipe.warm_epochs * self.steps_per_epoch
-        total = self.recipe.epochs * self.steps_per_epoch
+        """Cosine from the recipe's rate to a hundredth of it, after a linear warm-up; another one for plain epochs."""
+        recipe, warm = self.recipe, self.recipe.warm_epochs * self.steps_per_epoch
+        total = recipe.epochs * self.steps_per_epoch
         if self.step < warm:
-            return self.recipe.learning_rate * (self.step + 1) / warm
-        way = min((self.step - warm) / max(total - warm, 1), 1.0)
-        return self.recipe.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * way)) / 2)
+            return recipe.learning_rate * (self.step + 1) / warm
+        if self.step >= total and recipe.plain_epochs:
+            rate, way = recipe.plain_rate, (self.step - total) / (recipe.plain_epochs * self.steps_per_epoch)
+        else:
+            rate, way = recipe.learning_rate, (self.step - warm) / max(total - warm, 1)
+        return rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(way, 1.0))) / 2)
 
     def learn(self, data: Labelled, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Take one optimiser step on changed copies of the given rows, and return the loss, on the device."""
@@ -121,13 +124,14 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
         side = recipe.small_side if self.epoch < recipe.small_epochs else fer2013.SIZE
+        augment = recipe.augment if self.epoch < recipe.epochs else replace(recipe.augment, erase=0.0, mixup=0.0)
         rows = rows.to(self.device)
-        maps = affine_maps(len(rows), recipe.augment, generator).to(self.device)
+        maps = affine_maps(len(rows), augment, generator).to(self.device)
         faces = standardise(warp(data.pictures[rows].float(), maps, side=side))
-        if recipe.augment.erase > 0:
-            faces = erase(faces, recipe.augment.erase, generator)
+        if augment.erase > 0:
+            faces = erase(faces, augment.erase, generator)
         targets, votes = data.targets[rows], data.votes[rows]
-        share = mixing(recipe.augment, generator)
+        share = mixing(augment, generator)
         if share < 1:
             faces, targets, votes = (share * t + (1 - share) * t.flip(0) for t in (faces, targets, votes))
         self.net.train()
@@ -214,7 +218,7 @@ def logits_of(network: DeepEmotion | ExpressionNetwork, data: Labelled, *, flip:
 def fit(trainer: Trainer, train_set: Labelled, validation: Labelled, *, out: Path, epochs: int | None = None) -> None:
     """Train up to `epochs` (by default the recipe's), and write ``checkpoint.pt`` and a row of history after each."""
     recipe = trainer.recipe
-    while trainer.epoch < (recipe.epochs if epochs is None else epochs):
+    while trainer.epoch < (recipe.epochs + recipe.plain_epochs if epochs is None else epochs):
         started = time.perf_counter()
         # Everything random in an epoch hangs on its number alone, so that a resumed training draws the same.
         seed = recipe.seed * 1_000_003 + trainer.epoch

@@ -83,6 +83,8 @@ class ExpressionRecipe:
         Weight of the squared norm of the linear layers (the paper's lambda); Deep-Emotion alone.
     small_side, small_epochs
         The first epochs see pictures of this side in pixels, which takes less time; 48 for none.
+    plain_epochs, plain_rate
+        Epochs after the others, in which nothing is mixed or erased, and the learning rate from which they fall.
     flip
         Whether the exported network averages a picture and its mirror image.
     bfloat16, threads
@@ -108,6 +110,8 @@ class ExpressionRecipe:
     penalty: float = 0.0
     small_side: int = 48
     small_epochs: int = 0
+    plain_epochs: int = 0
+    plain_rate: float = 2e-4
     flip: bool = True
     bfloat16: bool = True
     threads: int = 1
@@ -140,9 +144,11 @@ def check(recipe: ExpressionRecipe) -> None:
         )
     if recipe.small_side % 8 or not 24 <= recipe.small_side <= 48:
         raise SettingsError("a small_side of 24, 32, 40 or 48", str(recipe.small_side), "8 must divide it.")
-    if recipe.epochs < 1 or recipe.batch < 2:
+    if recipe.epochs < 1 or recipe.batch < 2 or recipe.plain_epochs < 0:
         raise SettingsError(
-            "at least 1 epoch and batches of at least 2", f"{recipe.epochs} and {recipe.batch}", "Correct the recipe."
+            "at least 1 epoch, 0 plain_epochs and batches of 2",
+            f"{recipe.epochs}, {recipe.plain_epochs} and {recipe.batch}",
+            "Correct the recipe.",
         )
     if recipe.network == "deep_emotion" and (recipe.vote_weight or recipe.small_epochs):
         raise SettingsError(
