@@ -8,16 +8,23 @@ from typing import Annotated
 
 import typer
 
+from fleeting.errors import InputError
+from fleeting.settings import FLOW_METHODS
+
 MODELS = ("deep-emotion", "expression", "landmarks", "megc", "recogniser", "spotting")
 """The names of `fleeting.api.EVALUATIONS`, here so that the help needs no import."""
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="What to measure: " + ", ".join(MODELS) + ".")],
-    data: Annotated[Path, typer.Argument(help="Labelled data: a file or a folder.")],
+    model: Annotated[str, typer.Argument(help="What to measure: " + ", ".join(MODELS) + ", or flow.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="Labelled data: a file or a folder; flow makes its own.", show_default=False)
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of metrics.json and the rows behind it.")] = Path(
         "fleeting-output"
     ),
+    method: Annotated[str, typer.Option(help=f"Method of flow: {', '.join(FLOW_METHODS)}.")] = "dis",
+    pairs: Annotated[int, typer.Option(help="Pairs of pictures of each size and condition, for flow.")] = 4,
     fps: Annotated[float | None, typer.Option(help="Frames per second of image folders, for spotting.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
@@ -25,6 +32,11 @@ def evaluate(
 
     Example: fleeting evaluate landmarks faces.npz --out results
     """
+    if model == "flow":
+        _flow(method, pairs, out, as_json)
+        return
+    if data is None:
+        raise InputError(f"labelled data for '{model}'", "none", "Name a file or a folder after the model.")
     from fleeting import api
 
     metrics = api.evaluate(model, data, out=out, fps=fps)
@@ -33,3 +45,10 @@ def evaluate(
         return
     for name, value in metrics.items():
         typer.echo(f"{name:24} {value}")
+
+
+def _flow(method: str, pairs: int, out: Path, as_json: bool) -> None:
+    from fleeting.evaluation.flow_error import error_table, evaluate_flow
+
+    metrics = evaluate_flow(method, pairs=pairs, out=out)
+    typer.echo(json.dumps(metrics) if as_json else error_table(metrics))

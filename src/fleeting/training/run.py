@@ -18,6 +18,7 @@ TASKS: dict[str, str] = {
     "expression": "fleeting.training.expression",
     "face_finder": "fleeting.training.face_finder",
     "fleeting": "fleeting.training.fleeting_recipe",
+    "flow_svm": "fleeting.training.flow_svm_export",
     "landmarks": "fleeting.training.landmarks",
     "micro_flow": "fleeting.training.micro_flow",
     "macro_to_micro": "fleeting.training.macro_to_micro_recipe",
