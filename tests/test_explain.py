@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from command import Command
 
 from fleeting.errors import InputError
+from fleeting.explain import face as room
 from fleeting.explain.occlusion import occlusion_map, squares
 from fleeting.explain.regions import ELSEWHERE, MARGIN_IOD, RegionShare, region_masks, region_shares
 from fleeting.synthesis.demo import PORTRAIT_POINTS
@@ -117,3 +125,209 @@ def test_maps_without_a_place_and_points_that_are_none_are_refused() -> None:
         region_shares(np.zeros((96, 96)), points())
     with pytest.raises(InputError, match="68 points"):
         region_masks(np.zeros((5, 2)), (96, 96))
+
+
+# ---------------------------------------------------------------- gradients
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of shipped networks: both expression networks with random weights, as trainings export them."""
+    torch = pytest.importorskip("torch", reason="needs the extra research")
+    from fleeting import weights
+    from fleeting.models.deep_emotion import DeepEmotion
+    from fleeting.models.expression_net import ExpressionNetwork
+    from fleeting.models.shipped_expression import ExpressionAnswer
+    from fleeting.training.expression_export import export
+
+    for file in (*weights.folder().glob("landmarks.*"), *weights.folder().glob("face_finder.*")):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    torch.manual_seed(3)
+    made = {"deep_emotion": DeepEmotion(), "expression": ExpressionNetwork(widths=(8, 16, 24), blocks=(1, 2, 1))}
+    for name, network in made.items():
+        with torch.no_grad():
+            for p in network.parameters():
+                if p.ndim > 1 and p.abs().max() > 0:  # the transformer stays the identity
+                    torch.nn.init.kaiming_normal_(p)
+            for module in network.modules():
+                if isinstance(module, torch.nn.BatchNorm2d):
+                    module.weight.uniform_(0.5, 1.5)
+                    module.bias.normal_(0, 0.2)
+                    module.running_mean.normal_(0, 0.3)
+                    module.running_var.uniform_(0.5, 2)
+        export(ExpressionAnswer(network, temperature=1.7, flip=name == "expression"), tmp_path / f"{name}.onnx")
+        card = {"name": name, "temperature": 1.7, "sha256": weights.checksum(tmp_path / f"{name}.onnx")}
+        (tmp_path / f"{name}.json").write_text(json.dumps(card))
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    monkeypatch.setattr(weights, "_shipped", lambda: tmp_path)
+    weights.card.cache_clear()
+    yield tmp_path
+    weights.card.cache_clear()
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["deep_emotion", "expression"])
+def test_a_shipped_network_answers_the_same_as_a_torch_module(shipped: Path, name: str) -> None:
+    import torch
+
+    from fleeting import weights
+    from fleeting.models.shipped_expression import shipped_network
+
+    module = shipped_network(name)
+    assert module.flip == (name == "expression")
+    blots = np.random.default_rng(5).integers(0, 256, (12, 8, 8)).astype(np.uint8)
+    faces = np.kron(blots, np.ones((6, 6), np.uint8))
+    theirs = weights.session(name).run(None, {"faces": faces})[0]
+    assert np.ptp(theirs, axis=0).max() > 0.02, "the networks do not say the same of everything"
+    with torch.no_grad():
+        np.testing.assert_allclose(module(torch.from_numpy(faces)).numpy(), theirs, atol=1e-4)
+
+
+@pytest.mark.torch
+def test_a_network_of_another_version_is_refused(shipped: Path) -> None:
+    from fleeting.errors import WeightsError
+    from fleeting.models.shipped_expression import shipped_network
+
+    for suffix in ("onnx", "json"):
+        (shipped / f"deep_emotion.{suffix}").write_bytes((shipped / f"expression.{suffix}").read_bytes())
+    from fleeting import weights
+
+    weights.card.cache_clear()
+    with pytest.raises(WeightsError, match="other layers"):
+        shipped_network("deep_emotion")
+    card = json.loads((shipped / "expression.json").read_text())
+    (shipped / "expression.json").write_text(json.dumps(card | {"temperature": 0.4}))
+    weights.card.cache_clear()
+    with pytest.raises(WeightsError, match="a difference of"):
+        shipped_network("expression")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["deep_emotion", "expression"])
+def test_gradients_add_up_to_the_difference_from_a_flat_picture(shipped: Path, name: str) -> None:
+    pytest.importorskip("captum", reason="needs the extra research")
+    from fleeting.explain.gradients import gradient_map
+    from fleeting.models.shipped_expression import shipped_network
+
+    face = np.random.default_rng(1).integers(0, 256, (48, 48)).astype(np.uint8)
+    network = shipped_network(name)
+    found = gradient_map(network, face, steps=256)
+    assert found.added.shape == (48, 48)
+    gained = found.probability - found.flat_probability
+    assert found.added.sum() == pytest.approx(gained, abs=0.02 + 0.05 * abs(gained))
+    other = gradient_map(network, face, target=(found.target + 1) % 7)
+    assert other.probability < found.probability
+    with pytest.raises(InputError, match="grey picture"):
+        gradient_map(network, face.astype(np.float32))
+
+
+@pytest.mark.torch
+def test_gradients_are_where_the_network_looks() -> None:
+    torch = pytest.importorskip("torch", reason="needs the extra research")
+    pytest.importorskip("captum", reason="needs the extra research")
+    from fleeting.explain.gradients import gradient_map
+
+    class Mouth:
+        """Class 1 as far as the lower middle is bright; linear, so the map is known: its values times 0.01."""
+
+        def of_standardised(self, x: Any) -> Any:
+            bright = 0.01 * x[:, 0, 30:38, 20:28].sum((1, 2))
+            return torch.stack([-bright, bright], 1)
+
+    face = np.zeros((48, 48), np.uint8)
+    face[30:38, 20:28] = 200
+    found = gradient_map(Mouth(), face)  # type: ignore[arg-type]
+    assert found.target == 1
+    assert not found.added[:30].any()
+    standard = (face - face.mean()) / (face.std() + 1e-2)
+    np.testing.assert_allclose(found.added[30:38, 20:28], 0.01 * standard[30:38, 20:28], rtol=1e-3)
+
+
+# ---------------------------------------------------------------- one face
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    pytest.importorskip("skimage", reason="the portrait of the demonstration comes with the extra demo")
+    from fleeting.synthesis import demo
+
+    path = tmp_path / "portrait.jpg"
+    cv2.imwrite(str(path), cv2.resize(demo.portrait(), (300, 300))[..., ::-1])
+    return path
+
+
+class Smile:
+    """Stands in for the shipped network: happy as far as the mouth is bright against the whole, else neutral."""
+
+    def __init__(self, name: str = "expression") -> None:
+        self.name = name
+
+    def __call__(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        share = np.clip(faces[:, 33:40, 17:31].mean((1, 2)) / 255, 0, 1)
+        found = np.zeros((len(faces), 7), np.float32)
+        found[:, 3], found[:, 6] = 0.2 + 0.8 * share, 0.8 - 0.8 * share
+        return found
+
+
+def test_an_explanation_says_where_and_how_much(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "ExpressionNet", Smile)
+    found = room.explain_face(photo, out=tmp_path)
+    assert [one.name for one in found.maps] == ["happy", "neutral"]
+    assert found.faces == 1
+    happy, neutral = found.maps
+    assert max(happy.parts, key=lambda name: happy.parts[name].density) == "mouth"
+    np.testing.assert_allclose(happy.values, -neutral.values, atol=1e-6)
+    stored = json.loads((tmp_path / "portrait.explain.json").read_text())
+    assert stored["schema"] == "fleeting-explain/1"
+    assert sum(part["share"] for part in stored["maps"][0]["parts"].values()) == pytest.approx(1, abs=1e-3)
+    assert np.array(stored["maps"][0]["values"]).shape == (48, 48)
+    picture = cv2.imread(str(tmp_path / "portrait.explain.png")).astype(int)
+    assert picture.shape[1] > 3 * room.SHOWN_SIDE
+    # The mouth of the second panel is red, that of the third blue.
+    side, gap, top = room.SHOWN_SIDE, 16, 38
+    y = top + 36 * side // 48
+    red = [picture[y, gap + i * (side + gap) + side // 2] for i in (1, 2)]
+    assert red[0][2] > red[0][0] + 40
+    assert red[1][0] > red[1][2] + 20
+
+
+def test_one_class_may_be_asked_for(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "ExpressionNet", Smile)
+    found = room.explain_face(photo, target="angry")
+    assert [one.name for one in found.maps] == ["angry"]
+    assert found.maps[0].parts == {}, "nothing speaks for a class that is never said"
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"network": "expresion"}, "known network; got 'expresion'. Did you mean 'expression'"),
+        ({"method": "occlude"}, "known method"),
+        ({"target": "happiness"}, "known class"),
+        ({"face": 1}, "a face from 0 to 0; got 1"),
+    ],
+)
+def test_wrong_words_are_refused(photo: Path, options: dict[str, Any], match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        room.explain_face(photo, **options)
+
+
+def test_what_is_no_picture_of_a_face_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full((90, 90), 120, np.uint8))
+    (tmp_path / "film.mp4").write_bytes(b"1")
+    for name, match in (("blank.png", "with none"), ("film.mp4", "a picture; got film.mp4"), ("gone.png", "not exist")):
+        with pytest.raises(InputError, match=match):
+            room.explain_face(tmp_path / name)
+
+
+def test_the_command_writes_and_tells(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fleeting: Command
+) -> None:
+    monkeypatch.setattr(room, "ExpressionNet", Smile)
+    done = fleeting("explain", photo, "--out", tmp_path / "out")
+    assert done.status == 0
+    assert re.search(r"mouth +\d+% of the map", done.out)
+    assert (tmp_path / "out" / "portrait.explain.png").exists()
+    lines = fleeting("explain", photo, "--out", tmp_path / "out", "--target", "happy", "--json")
+    assert [m["class"] for m in json.loads(lines.out)["maps"]] == ["happy"]
+    assert fleeting("explain", tmp_path / "gone.jpg", "--out", tmp_path / "out").status == 1

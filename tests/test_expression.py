@@ -19,9 +19,9 @@ from fleeting.datasets import fer2013  # noqa: E402
 from fleeting.errors import SettingsError  # noqa: E402
 from fleeting.models.deep_emotion import DeepEmotion, standardise  # noqa: E402
 from fleeting.models.expression_net import ExpressionNetwork  # noqa: E402
+from fleeting.models.shipped_expression import ExpressionAnswer  # noqa: E402
 from fleeting.training import expression  # noqa: E402
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
-from fleeting.training.expression_export import ExportedExpression  # noqa: E402
 from fleeting.training.expression_export import export as write_onnx  # noqa: E402
 from fleeting.training.expression_recipe import (  # noqa: E402
     AugmentSettings,
@@ -152,8 +152,9 @@ def test_mixing_prefers_one_picture() -> None:
 
 def small(**changes: Any) -> ExpressionRecipe:
     recipe = ExpressionRecipe(
-        network="expression", epochs=4, batch=20, validation_percent=20, bfloat16=False, average=0.9, device="cpu",
-        vote_weight=0.5, small_side=32, small_epochs=1, model=NetworkSettings(0.1, [8, 8, 16], [1, 1, 1], 0.1),
+        network="expression", epochs=3, plain_epochs=1, batch=20, validation_percent=20, bfloat16=False, average=0.9,
+        device="cpu", vote_weight=0.5, small_side=32, small_epochs=1,
+        model=NetworkSettings(0.1, [8, 8, 16], [1, 1, 1], 0.1),
     )  # fmt: skip
     return replace(recipe, **changes)
 
@@ -282,6 +283,26 @@ def test_targets_hold_labels_votes_and_smoothing() -> None:
     assert not rows.votes[1].any()
 
 
+def test_the_last_epochs_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    def erased(*_: object) -> torch.Tensor:
+        raise AssertionError("erased")
+
+    recipe = small(augment=AugmentSettings(mixup=1e6), plain_rate=1e-4)
+    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=5)
+    pictures, label = drawn(8)
+    none = np.full(8, "")
+    faces = expression.labelled(fer2013.FacePictures(pictures, label, none, none), recipe, CPU)
+    monkeypatch.setattr(expression, "erase", erased)
+    with pytest.raises(AssertionError, match="erased"):
+        trainer.learn(faces, torch.arange(8), torch.Generator())
+    trainer.epoch, trainer.step = recipe.epochs, 5 * recipe.epochs
+    assert trainer.learning_rate() == pytest.approx(1e-4)
+    monkeypatch.setattr(expression, "mixing", lambda settings, _: 1.0 if settings.mixup == 0 else 0.5)
+    trainer.learn(faces, torch.arange(8), torch.Generator())
+    trainer.step = 5 * (recipe.epochs + 1)
+    assert trainer.learning_rate() == pytest.approx(1e-6)
+
+
 def test_batches_hold_every_row_at_most_once() -> None:
     for count, size, expected in ((50, 20, 3), (49, 20, 2), (7, 20, 1), (40, 20, 2)):
         found = list(expression.batches(count, size, torch.Generator().manual_seed(0)))
@@ -301,7 +322,7 @@ def test_the_exported_file_says_what_the_network_says(network: str, flip: bool, 
     net = recipe.build().eval()
     if isinstance(net, DeepEmotion):
         fixed(net, 1.1, 0.1, 0.05, -0.1, 0.9, 0.02)
-    wrapped = ExportedExpression(net, temperature=0.5, flip=flip)
+    wrapped = ExpressionAnswer(net, temperature=0.5, flip=flip)
     assert write_onnx(wrapped, tmp_path / "net.onnx") < 0.02
     session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
     pictures, _ = drawn(9, seed=4)

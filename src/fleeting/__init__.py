@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fleeting.evaluation.benchmark import benchmark
     from fleeting.evaluation.compare import compare
     from fleeting.evaluation.run_benchmark import BenchmarkSettings
+    from fleeting.explain.face import explain_face
     from fleeting.inference.emotion_files import emotion
     from fleeting.records import Calibration, Event, FaceTrack, Interval, Timeline, VideoInfo
     from fleeting.settings import AnalyseSettings
@@ -31,6 +32,7 @@ _HOME = {
     "compare": "evaluation.compare",
     "emotion": "inference.emotion_files",
     "evaluate": "api",
+    "explain_face": "explain.face",
     "load_samples": "datasets.load",
     "Samples": "datasets.samples",
     "FleetingError": "errors",
@@ -63,6 +65,7 @@ __all__ = [
     "compare",
     "emotion",
     "evaluate",
+    "explain_face",
     "load_samples",
 ]
 

@@ -24,6 +24,7 @@ from fleeting.cli.data import data
 from fleeting.cli.demo import demo
 from fleeting.cli.emotion import emotion
 from fleeting.cli.evaluate import evaluate
+from fleeting.cli.explain import explain
 from fleeting.cli.flow import flow
 from fleeting.cli.frame_progress import CLEAR
 from fleeting.cli.live import live
@@ -72,6 +73,7 @@ def _options(
 
 app.command()(calibrate)
 app.command()(emotion)
+app.command()(explain)
 app.command()(report)
 app.command()(train)
 app.command()(evaluate)

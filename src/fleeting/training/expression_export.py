@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
 
 from fleeting.datasets import fer2013
 from fleeting.labels import SEVEN_CLASSES
-from fleeting.models.deep_emotion import DeepEmotion, standardise
+from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
+from fleeting.models.shipped_expression import ExpressionAnswer
 from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.weights import checksum
@@ -47,24 +47,7 @@ class Measured:
     temperature: float
 
 
-class ExportedExpression(nn.Module):
-    """From pictures (n, 48, 48) uint8 to probabilities (n, 7), with standardisation, mirror image and temperature."""
-
-    def __init__(self, network: DeepEmotion | ExpressionNetwork, *, temperature: float, flip: bool) -> None:
-        super().__init__()
-        self.network, self.temperature, self.flip = network, temperature, flip
-
-    def forward(self, faces: Tensor) -> Tensor:
-        """Return calibrated probabilities (n, 7) float32 in the order of `labels.SEVEN_CLASSES`."""
-        x = standardise(faces.unsqueeze(1).float())
-        logits = self.network(x)
-        if self.flip:
-            logits = (logits + self.network(x.flip(3))) / 2
-        probabilities: Tensor = (logits / self.temperature).softmax(1)
-        return probabilities
-
-
-def export(wrapped: ExportedExpression, path: Path) -> float:
+def export(wrapped: ExpressionAnswer, path: Path) -> float:
     """Write the network as ONNX with weights in half precision, cast to single when the file is opened.
 
     Returns
@@ -135,7 +118,7 @@ def ship(
     """
     name = recipe.network
     path = out / f"{name}.onnx"
-    difference = export(ExportedExpression(network, temperature=measured.temperature, flip=recipe.flip), path)
+    difference = export(ExpressionAnswer(network, temperature=measured.temperature, flip=recipe.flip), path)
     faces, split = measured.faces, measured.split
     parts = {"validation": split.validation, "public_test": np.flatnonzero(faces.part == fer2013.PUBLIC_TEST)}
     found = {

@@ -1,0 +1,56 @@
+"""``fleeting explain``: where an expression network looks in a face."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+METHODS = ("occlusion", "gradients")
+NETWORKS = ("expression", "deep_emotion")
+"""Of `fleeting.explain.face`, here so that the help needs no import."""
+
+
+def explain(
+    picture: Annotated[Path, typer.Argument(help="A picture of a face.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of NAME.explain.png and NAME.explain.json.")] = Path(
+        "fleeting-output"
+    ),
+    network: Annotated[str, typer.Option(help="One of " + ", ".join(NETWORKS) + ".")] = "expression",
+    method: Annotated[
+        str, typer.Option(help="One of " + ", ".join(METHODS) + "; gradients need the extra 'research'.")
+    ] = "occlusion",
+    target: Annotated[
+        str | None, typer.Option(help="The expression to explain; the most probable ones where not given.")
+    ] = None,
+    face: Annotated[int, typer.Option(help="Which face, the largest is 0.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON, without the maps' values.")
+    ] = False,
+) -> None:
+    """Show where an expression network looks in a face: a tinted picture, and how much lies in which part.
+
+    Example: fleeting explain portrait.jpg --out results
+    """
+    from fleeting.explain.face import explain_face, to_json
+    from fleeting.results import check_writable
+
+    check_writable(out)
+    found = explain_face(picture, network=network, method=method, target=target, face=face, out=out)
+    if as_json:
+        plain = to_json(found)
+        maps = plain["maps"]
+        assert isinstance(maps, list)
+        typer.echo(json.dumps(plain | {"maps": [{k: v for k, v in m.items() if k != "values"} for m in maps]}))
+        return
+    if found.faces > 1:
+        typer.echo(f"{found.faces} faces; face {found.face} is explained (--face chooses, the largest is 0)", err=True)
+    for one in found.maps:
+        typer.echo(f"{one.name} {one.probability:.0%}")
+        for name, part in one.parts.items():
+            typer.echo(f"  {name:10} {part.share:4.0%} of the map, {part.density:.1f} times as dense as on average")
+        if not one.parts:
+            typer.echo("  no part of the face speaks for it")
+    typer.echo(f"  results: {out / f'{picture.stem}.explain.png'}")

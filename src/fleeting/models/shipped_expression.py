@@ -1,0 +1,154 @@
+"""The expression networks as they answer, and the shipped ones as torch modules: ONNX Runtime gives no gradients.
+
+The ONNX files hold what the networks learned, with each normalisation folded into the convolution before it. A network
+is built, its normalisations are removed, and the layers take the weights of the file's in the order in which both are
+run; `shipped_network` then holds the answers of both against each other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from fleeting import weights
+from fleeting.errors import WeightsError
+from fleeting.models.deep_emotion import DeepEmotion, standardise
+from fleeting.models.expression_net import ExpressionNetwork
+
+SIDE = 48
+CLOSE = 1e-3
+"""Largest difference of a probability between the file and the module."""
+
+
+class ExpressionAnswer(nn.Module):
+    """From pictures (n, 48, 48) uint8 to probabilities (n, 7), with standardisation, mirror image and temperature."""
+
+    def __init__(self, network: DeepEmotion | ExpressionNetwork, *, temperature: float, flip: bool) -> None:
+        super().__init__()
+        self.network, self.temperature, self.flip = network, temperature, flip
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Return calibrated probabilities (n, 7) float32 in the order of `labels.SEVEN_CLASSES`."""
+        return self.of_standardised(standardise(faces.unsqueeze(1).float()))
+
+    def of_standardised(self, x: Tensor) -> Tensor:
+        """Return the same for pictures (n, 1, 48, 48) that are standardised already."""
+        logits = self.network(x)
+        if self.flip:
+            logits = (logits + self.network(x.flip(3))) / 2
+        probabilities: Tensor = (logits / self.temperature).softmax(1)
+        return probabilities
+
+
+def shipped_network(name: str = "expression") -> ExpressionAnswer:
+    """Return a shipped expression network as a torch module in evaluation mode.
+
+    Parameters
+    ----------
+    name
+        ``expression`` or ``deep_emotion``.
+
+    Raises
+    ------
+    WeightsError
+        Where the network is missing or damaged, or is another than this version builds.
+    """
+    card, session = weights.card(name), weights.session(name)
+    layers, runs = _layers(weights.folder() / f"{name}.onnx")
+    try:
+        network = DeepEmotion() if name == "deep_emotion" else _network_like(layers)
+        _fold(network)
+        _fill(network, layers)
+    except (ValueError, IndexError) as error:
+        raise WeightsError(f"{name}.onnx of this version", f"other layers ({error})", "Reinstall fleeting.") from error
+    answer = ExpressionAnswer(network.eval(), temperature=float(card["temperature"]), flip=runs == 2).eval()
+    # Coarse blots: fine noise would be averaged away, and whatever the weights, the answers would agree.
+    blots = np.random.default_rng(0).integers(0, 256, (8, 6, 6)).astype(np.uint8)
+    faces = np.kron(blots, np.ones((8, 8), np.uint8))
+    with torch.no_grad():
+        difference = float(
+            np.abs(answer(torch.from_numpy(faces)).numpy() - session.run(None, {"faces": faces})[0]).max()
+        )
+    if not difference <= CLOSE:
+        raise WeightsError(
+            f"the answers of {name}.onnx from its layers", f"a difference of {difference:.4f}", "Reinstall fleeting."
+        )
+    return answer
+
+
+Layer = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+"""Weight and bias."""
+
+
+def _layers(path: Any) -> tuple[list[Layer], int]:
+    """Weights and biases of convolutions and linear layers in the order in which they run, and how often each runs."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(path)).graph
+    stored = {t.name: np.asarray(numpy_helper.to_array(t), np.float32) for t in graph.initializer}
+    origin = {name: name for name in stored}
+    found: dict[str, Layer] = {}
+    used: list[str] = []
+    for node in graph.node:
+        if node.op_type in ("Cast", "Identity") and node.input[0] in origin:
+            origin[node.output[0]] = origin[node.input[0]]
+        elif node.op_type in ("Conv", "Gemm"):
+            weight, bias = (origin[name] for name in node.input[1:3])
+            used.append(weight)
+            found.setdefault(weight, (stored[weight], stored[bias]))
+    return list(found.values()), max((used.count(name) for name in found), default=0)
+
+
+def _network_like(layers: list[Layer]) -> ExpressionNetwork:
+    """Build our own network in the size that the weights have."""
+    wide = [weight.shape[0] for weight, _ in layers if weight.shape[2:] == (3, 3)]
+    stem, *pairs = wide
+    widths = [stem, *(b for a, b in zip(wide, pairs, strict=False) if b > a)]
+    a, b, c = widths
+    return ExpressionNetwork(widths=(a, b, c), blocks=tuple(pairs.count(w) // 2 for w in (a, b, c)))  # type: ignore[arg-type]
+
+
+def _fold(network: nn.Module) -> None:
+    """Give every convolution before a normalisation a bias, and remove the normalisation."""
+    for module in list(network.modules()):
+        if not isinstance(module, nn.Sequential):
+            continue
+        for place in range(len(module) - 1):
+            conv, norm = module[place], module[place + 1]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
+                module[place + 1] = nn.Identity()
+
+
+def _fill(network: nn.Module, layers: list[Layer]) -> None:
+    """Put weights into the layers in the order in which these run.
+
+    Raises
+    ------
+    ValueError
+        Where number or shapes differ.
+    """
+    order: list[nn.Module] = []
+    hooks = [
+        module.register_forward_hook(lambda m, *_: order.append(m) if m not in order else None)
+        for module in network.modules()
+        if isinstance(module, (nn.Conv2d, nn.Linear))
+    ]
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, 1, SIDE, SIDE))
+        for hook in hooks:
+            hook.remove()
+        # The head of the votes teaches only; it is not in the file.
+        answering = [module for module in order if module is not getattr(network, "votes", None)]
+        for module, (weight, bias) in zip(answering, layers, strict=True):
+            assert isinstance(module, (nn.Conv2d, nn.Linear))
+            assert module.bias is not None
+            if module.weight.shape != weight.shape:
+                raise ValueError(f"{tuple(module.weight.shape)} and {weight.shape}")
+            module.weight.copy_(torch.from_numpy(weight.copy()))
+            module.bias.copy_(torch.from_numpy(bias.copy()))
