@@ -17,6 +17,7 @@ import numpy.typing as npt
 from fleeting import weights
 from fleeting.errors import SettingsError
 from fleeting.inference.event_frames import EventView
+from fleeting.inference.flow_svm import FlowSvmSystem
 from fleeting.inference.recognise import Recogniser
 from fleeting.labels import UNSURE
 from fleeting.motion.clip_input import clip_input
@@ -114,6 +115,7 @@ class Entry:
 
 SYSTEMS: dict[str, Entry] = {
     "flow": Entry("recogniser", FlowSystem),
+    "flow-svm": Entry("flow_svm", FlowSvmSystem),
     "dsticnn": Entry("dsticnn", lambda folder: SequenceSystem("dsticnn", folder)),
     "macro-to-micro": Entry("macro_to_micro", lambda folder: SequenceSystem("macro_to_micro", folder)),
 }

@@ -19,8 +19,6 @@ RECOGNISERS: dict[str, tuple[str, str]] = {
     "mdmo-flow-image": ("fleeting.training.mdmo", "FlowImageDirections"),
     "flow-svm": ("fleeting.training.flow_svm", "FlowSvm"),
     "flow-svm-image": ("fleeting.training.flow_svm", "flow_svm_of_images"),
-    "flow-svm": ("fleeting.training.flow_svm", "FlowSvm"),
-    "flow-svm-image": ("fleeting.training.flow_svm", "flow_svm_of_images"),
     "dsticnn": ("fleeting.training.dsticnn", "dsticnn"),
     "dsticnn-none": ("fleeting.training.dsticnn", "without_interaction"),
     "dsticnn-js": ("fleeting.training.dsticnn", "with_js"),
@@ -28,6 +26,8 @@ RECOGNISERS: dict[str, tuple[str, str]] = {
     "dsticnn-flow": ("fleeting.training.dsticnn", "of_flow"),
     "dsticnn-grey-flow": ("fleeting.training.dsticnn", "of_grey_and_flow"),
     "minet": ("fleeting.training.macro_to_micro", "minet"),
+    "deep-emotion": ("fleeting.training.expression_recogniser", "deep_emotion"),
+    "expression": ("fleeting.training.expression_recogniser", "expression"),
     "shipped": ("fleeting.training.shipped", "Shipped"),
 }
 """Module and class (or function) that gives the recogniser when it is called without arguments; imported only when it
