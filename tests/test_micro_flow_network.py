@@ -90,15 +90,24 @@ def test_warping_undoes_a_shift() -> None:
     assert gap < 1.0 < np.abs(first - second)[8:-8, 8:-8].mean() / 5
 
 
+def equations_of(matrix: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+    """A, and the right side that a flow explains."""
+    bare = torch.cat([matrix, torch.zeros_like(flow)], 1)
+    return torch.cat([matrix, -unexplained(bare, flow)], 1)
+
+
 def test_a_step_solves_its_equations() -> None:
     rng = np.random.default_rng(0)
     slopes = torch.from_numpy(rng.normal(size=(1, 2, 50, 4, 4)).astype(np.float32))
     x, y = slopes[:, 0], slopes[:, 1]
     matrix = torch.stack([(x * x).mean(1), (x * y).mean(1), (y * y).mean(1)], 1)
     flow = torch.tensor([0.7, -0.2]).reshape(1, 2, 1, 1).expand(1, 2, 4, 4)
-    right = -unexplained(matrix, torch.zeros(1, 2, 4, 4), flow)
-    np.testing.assert_allclose(step(matrix, right, torch.tensor(1e-6)), flow, atol=1e-4)
-    assert unexplained(matrix, right, flow).abs().max() < 1e-6
+    equations = equations_of(matrix, flow)
+    # By hand: the slopes times what they change by.
+    change = (0.7 * x - 0.2 * y)[0, :, 0, 0]
+    assert float(equations[0, 3, 0, 0]) == pytest.approx(float((x[0, :, 0, 0] * change).mean()), abs=1e-5)
+    np.testing.assert_allclose(step(equations, torch.tensor(1e-6)), flow, atol=1e-4)
+    assert unexplained(equations, flow).abs().max() < 1e-6
 
 
 def test_a_refinement_leaves_alone_what_is_explained() -> None:
@@ -109,9 +118,10 @@ def test_a_refinement_leaves_alone_what_is_explained() -> None:
         refine.mix[1].weight.zero_()
     matrix = torch.rand(1, 3, 6, 6) + torch.tensor([1.0, 0.0, 1.0]).reshape(1, 3, 1, 1)
     flow = torch.full((1, 2, 6, 6), 0.5)
-    right = -unexplained(matrix, torch.zeros(1, 2, 6, 6), flow)
-    again = refine(torch.rand(1, 4, 6, 6), matrix, right, torch.tensor(1e-3), flow)
-    assert (again - flow).abs().max() < 1e-5
+    equations, floor, hidden = equations_of(matrix, flow), torch.full((1, 1, 1, 1), 1e-3), torch.rand(1, 4, 6, 6)
+    assert (refine(hidden, equations, floor, flow) - flow).abs().max() < 1e-5
+    nearer = refine(hidden, equations, floor, torch.zeros_like(flow))
+    assert (nearer - flow).abs().max() < 0.2
 
 
 def test_normalising_takes_gain_and_offset_away() -> None:

@@ -72,29 +72,37 @@ def window(values: Tensor, size: int) -> Tensor:
     return F.avg_pool2d(values, size, 1, size // 2, count_include_pad=False)
 
 
-def step(matrix: Tensor, right: Tensor, floor: Tensor) -> Tensor:
+def step(equations: Tensor, floor: Tensor) -> Tensor:
     """Solve (A + floor I) d = r in every cell.
 
     Parameters
     ----------
-    matrix
-        (n, 3, h, w): A's entries xx, xy, yy.
-    right
-        (n, 2, h, w).
+    equations
+        (..., 5, h, w): A's entries xx, xy, yy, then r.
     floor
         Broadcastable, positive.
+
+    Returns
+    -------
+    (..., 2, h, w), each entry cut off at `MOST_STEP`.
     """
-    xx, xy, yy = matrix[:, 0:1] + floor, matrix[:, 1:2], matrix[:, 2:3] + floor
-    rx, ry = right[:, 0:1], right[:, 1:2]
-    found = torch.cat([yy * rx - xy * ry, xx * ry - xy * rx], 1) / (xx * yy - xy * xy)
+    xx, xy, yy, rx, ry = torch.split(equations, 1, -3)
+    xx, yy = xx + floor, yy + floor
+    found = torch.cat([yy * rx - xy * ry, xx * ry - xy * rx], -3) / (xx * yy - xy * xy)
     return torch.clamp(found, -MOST_STEP, MOST_STEP)
 
 
-def unexplained(matrix: Tensor, right: Tensor, flow: Tensor) -> Tensor:
-    """Right sides r - A flow (n, 2, h, w): what of the change in brightness a flow does not explain."""
-    u, v = flow[:, 0:1], flow[:, 1:2]
-    taken = torch.cat([matrix[:, 0:1] * u + matrix[:, 1:2] * v, matrix[:, 1:2] * u + matrix[:, 2:3] * v], 1)
-    return right - taken
+def unexplained(equations: Tensor, flow: Tensor) -> Tensor:
+    """Right sides r - A flow (n, 2, h, w): what of the change in brightness a flow does not explain.
+
+    Parameters
+    ----------
+    equations
+        (n, 5, h, w), as for `step`.
+    flow
+        (n, 2, h, w).
+    """
+    return equations[:, 3:] - equations[:, 0:2] * flow[:, 0:1] - equations[:, 1:3] * flow[:, 1:2]
 
 
 class Refinement(nn.Module):
@@ -108,18 +116,14 @@ class Refinement(nn.Module):
             torch.as_tensor(last.bias)[: len(windows)] = 1.0 / len(windows)
         self.mix = nn.Sequential(convolution(hidden + 2 * len(windows) + 2, width), last)
 
-    def forward(self, hidden: Tensor, matrix: Tensor, right: Tensor, floor: Tensor, flow: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, equations: Tensor, floor: Tensor, flow: Tensor) -> Tensor:
         """Return the next flow (n, 2, h, w)."""
-        rest = unexplained(matrix, right, flow)
-        both = torch.cat([matrix, rest], 1)
-        steps = []
-        for size in self.windows:
-            mean = window(both, size)
-            steps.append(step(mean[:, :3], mean[:, 3:], floor))
-        mixed = self.mix(torch.cat([hidden, *steps, flow], 1))
+        rest = torch.cat([equations[:, :3], unexplained(equations, flow)], 1)
+        # All windows in one: many small operations take longer than a few large ones.
+        steps = step(torch.stack([window(rest, size) for size in self.windows], 1), floor[:, None])
+        mixed = self.mix(torch.cat([hidden, steps.flatten(1, 2), flow], 1))
         count = len(self.windows)
-        for k, proposed in enumerate(steps):
-            flow = flow + mixed[:, k : k + 1] * proposed
+        flow = flow + (mixed[:, :count, None] * steps).sum(1)
         smooth = window(flow, 3)
         result: Tensor = flow + torch.sigmoid(mixed[:, count : count + 1]) * (smooth - flow) + mixed[:, count + 1 :]
         return result
@@ -134,16 +138,15 @@ class Comparison(NamedTuple):
         (n, 2, h / 4, w / 4).
     hidden
         (n, 32, h / 4, w / 4): what was seen.
-    matrix, right
-        (n, 3, h / 2, w / 2) and (n, 2, h / 2, w / 2): the equations of brightness constancy, A flow = r.
+    equations
+        (n, 5, h / 2, w / 2): brightness constancy, A flow = r, as for `step`.
     floor
         (n, 1, 1, 1), for `step`.
     """
 
     flow: Tensor
     hidden: Tensor
-    matrix: Tensor
-    right: Tensor
+    equations: Tensor
     floor: Tensor
 
 
@@ -193,24 +196,23 @@ class SmallBranch(nn.Module):
         trust = F.softplus(self.trust)[None, None, :, None, None]
         n, _, height, width = products.shape
         together = (products.view(n, 7, self.filters, height, width) * trust).sum(2)
-        matrix, right = together[:, :3], -together[:, 3:5]
-        both = torch.cat([matrix, right], 1)
-        wide = window(both, 9)
+        equations = torch.cat([together[:, :3], -together[:, 3:5]], 1)
+        wide = window(equations, 9)
         energy = wide[:, 0:1] + wide[:, 2:3]
         level = (energy.mean((2, 3), keepdim=True) + 1e-6) * 0.5
         floors = F.softplus(self.floors)
         floor, coarse_floor = floors[0] * level, floors[1] * level
-        guess = step(wide[:, :3], wide[:, 3:], floor)
+        guess = step(wide, floor)
         known = torch.log(torch.cat([energy, together[:, 5:6]], 1) / level + 1e-3)
         fine = self.fine(torch.cat([products / (energy + 0.1 * level), known, guess], 1))
         middle = self.middle(fine)
         coarse = F.interpolate(self.coarse(middle), scale_factor=2.0, mode="nearest")
         hidden = self.joined(torch.cat([middle, coarse], 1))
-        pooled = F.avg_pool2d(both, 2)
+        pooled = F.avg_pool2d(equations, 2)
         flow = torch.zeros_like(pooled[:, :2])
         for refine in self.refine:
-            flow = refine(hidden, pooled[:, :3], pooled[:, 3:], coarse_floor, flow)
-        return Comparison(flow, hidden, matrix, right, floor)
+            flow = refine(hidden, pooled, coarse_floor, flow)
+        return Comparison(flow, hidden, equations, floor)
 
     def _products(self, first: Tensor, second: Tensor) -> Tensor:
         """Means (n, 7 filters, h / 2, w / 2) of the products of derivatives over two by two pixels."""
@@ -311,12 +313,12 @@ class Fusion(nn.Module):
         # The equations of the warped picture speak of what is left after the warp: of flow minus its coarse part.
         passed = larger(ordinary - warped.flow, 2)
         weight = larger(share, 2)
-        matrix = plain.matrix + weight * (warped.matrix - plain.matrix)
-        back = unexplained(warped.matrix, warped.right, -passed)
-        right = plain.right + weight * (back - plain.right)
+        back = torch.cat([warped.equations[:, :3], unexplained(warped.equations, -passed)], 1)
+        equations = plain.equations + weight * (back - plain.equations)
         features = larger(self.down(hidden), 2)
-        half = self.refine(features, matrix, right, plain.floor, larger(quarter, 2))
-        rest = unexplained(matrix, right, half) / (window(matrix[:, 0:1] + matrix[:, 2:3], 9) + plain.floor)
+        half = self.refine(features, equations, plain.floor, larger(quarter, 2))
+        energy = window(equations[:, 0:1] + equations[:, 2:3], 9)
+        rest = unexplained(equations, half) / (energy + plain.floor)
         return quarter, larger(half, 2) + F.pixel_shuffle(self.out(torch.cat([features, half, rest], 1)), 2)
 
 

@@ -72,7 +72,7 @@ class MicroFlowRecipe:
     side: int = 96
     per_person: int = 3
     congress: int = 120
-    steps: int = 4000
+    steps: int = 2600
     batch: int = 8
     learning_rate: float = 1e-3
     warm_steps: int = 150
