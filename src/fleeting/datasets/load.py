@@ -84,7 +84,9 @@ def _of_pictures(
     if classes != len(SEVEN_CLASSES):
         raise DataError("7 classes of FER-2013", str(classes), "Choose --classes 7.")
     faces = fer2013.read(data.path)
-    clip = np.array([f"fer2013/{part}/{name}" for part, name in zip(faces.part, faces.name, strict=True)], np.str_)
+    # Two folders by class may hold pictures of the same name: without a part, the folder's own name tells them apart.
+    parts = [str(part) or data.path.stem for part in faces.part]
+    clip = np.array([f"fer2013/{part}/{name}" for part, name in zip(parts, faces.name, strict=True)], np.str_)
     dataset = np.full(len(faces), "fer2013")
     return Samples(clip, clip, dataset, clip, faces.label, SEVEN_CLASSES, sequence=faces.pictures[:, None])
 

@@ -215,25 +215,30 @@ def logits_of(network: DeepEmotion | ExpressionNetwork, data: Labelled, *, flip:
     return torch.cat(found).numpy().astype(np.float32, copy=False)
 
 
+def one_epoch(trainer: Trainer, train_set: Labelled) -> float:
+    """Train for an epoch and return its mean loss."""
+    # Everything random in an epoch hangs on its number alone, so that a resumed training draws the same.
+    seed = trainer.recipe.seed * 1_000_003 + trainer.epoch
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    rows = batches(len(train_set), trainer.recipe.batch, generator)
+    losses = [trainer.learn(train_set, batch, generator) for batch in rows]
+    trainer.epoch += 1
+    return float(torch.stack(losses).float().mean())
+
+
 def fit(trainer: Trainer, train_set: Labelled, validation: Labelled, *, out: Path, epochs: int | None = None) -> None:
     """Train up to `epochs` (by default the recipe's), and write ``checkpoint.pt`` and a row of history after each."""
     recipe = trainer.recipe
     while trainer.epoch < (recipe.epochs + recipe.plain_epochs if epochs is None else epochs):
         started = time.perf_counter()
-        # Everything random in an epoch hangs on its number alone, so that a resumed training draws the same.
-        seed = recipe.seed * 1_000_003 + trainer.epoch
-        torch.manual_seed(seed)
-        generator = torch.Generator().manual_seed(seed)
-        losses = [
-            trainer.learn(train_set, rows, generator) for rows in batches(len(train_set), recipe.batch, generator)
-        ]
-        trainer.epoch += 1
+        loss = one_epoch(trainer, train_set)
         logits = logits_of(trainer.average, validation, flip=recipe.flip)
         truth = validation.label.cpu().numpy()
         row = {
             "epoch": trainer.epoch,
             "seconds": round(time.perf_counter() - started, 1),
-            "loss": round(float(torch.stack(losses).float().mean()), 4),
+            "loss": round(loss, 4),
             "validation_accuracy": round(float((logits.argmax(1) == truth).mean()), 4),
             "validation_log_loss": round(float(cross_entropy_of(logits, truth)), 4),
         }

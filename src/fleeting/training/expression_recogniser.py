@@ -1,0 +1,124 @@
+"""The expression networks as recognisers of ``fleeting benchmark``: trained anew in every fold.
+
+They read single faces (``fer2013=PATH``: FER-2013 or a folder of one's own pictures by class), which come as sequences
+of one frame. The training is that of ``fleeting train`` without the votes of FER+, which other data does not have;
+nothing is chosen on the way. Where a fold has validation rows, the temperature of the probabilities is fitted on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fleeting.datasets import fer2013
+from fleeting.datasets.samples import Samples
+from fleeting.errors import DataError
+from fleeting.labels import SEVEN_CLASSES
+from fleeting.models.deep_emotion import DeepEmotion
+from fleeting.models.expression_net import ExpressionNetwork
+from fleeting.training.calibration import fit_temperature
+from fleeting.training.expression import Labelled, Trainer, labelled, logits_of, one_epoch, steps_in
+from fleeting.training.expression_recipe import AugmentSettings, ExpressionRecipe, NetworkSettings, choose_device
+
+
+@dataclass(frozen=True)
+class FittedExpression:
+    """A trained network; it always answers."""
+
+    network: DeepEmotion | ExpressionNetwork
+    recipe: ExpressionRecipe
+    temperature: float
+    threshold: float = 0.0
+
+    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
+        """Return (n, 7)."""
+        logits = logits_of(self.network, _rows(samples, self.recipe), flip=self.recipe.flip)
+        return np.asarray(torch.from_numpy(logits / self.temperature).softmax(1).numpy(), np.float32)
+
+
+@dataclass(frozen=True)
+class ExpressionRecogniser:
+    """A kind of expression network with its training.
+
+    Attributes
+    ----------
+    name
+        As ``fleeting benchmark --model`` spells it.
+    recipe
+        Of the training; its seed is that of the benchmark.
+    """
+
+    name: str
+    recipe: ExpressionRecipe
+    needs: Literal["sequence"] = "sequence"
+
+    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedExpression:
+        """Train all epochs of the recipe.
+
+        Raises
+        ------
+        DataError
+            For other samples than single faces of 48 x 48 pixels in seven classes.
+        """
+        recipe = replace(self.recipe, seed=seed)
+        torch.set_num_threads(recipe.threads)
+        device = choose_device(recipe.device)
+        rows = _rows(train, recipe)
+        trainer = Trainer(recipe, device, steps_per_epoch=steps_in(len(rows), recipe.batch))
+        while trainer.epoch < recipe.epochs + recipe.plain_epochs:
+            one_epoch(trainer, rows)
+        temperature = 1.0
+        if validation is not None:
+            logits = logits_of(trainer.average, _rows(validation, recipe), flip=recipe.flip)
+            temperature = fit_temperature(logits, validation.label)
+        return FittedExpression(trainer.average, recipe, temperature)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the recipe."""
+        return {k: v for k, v in asdict(self.recipe).items() if k not in ("task", "data", "seed")}
+
+
+def deep_emotion() -> ExpressionRecogniser:
+    """Return the network of Minaee et al. with the training of ``recipes/deep_emotion.toml``."""
+    recipe = ExpressionRecipe(
+        network="deep_emotion",
+        epochs=120,
+        optimiser="adam",
+        learning_rate=0.004,
+        weight_decay=0.0,
+        smoothing=0.0,
+        penalty=1e-4,
+        model=NetworkSettings(dropout=0.05),
+        augment=AugmentSettings(rotation_deg=6.0, scale=0.06, shift=0.04, erase=0.0, mixup=0.0),
+    )
+    return ExpressionRecogniser("deep-emotion", recipe)
+
+
+def expression() -> ExpressionRecogniser:
+    """Return our own network with the training of ``recipes/expression.toml``, without votes."""
+    recipe = ExpressionRecipe(
+        weight_decay=0.05,
+        small_side=32,
+        small_epochs=20,
+        plain_epochs=8,
+        plain_rate=3e-4,
+        model=NetworkSettings(dropout=0.2),
+    )
+    return ExpressionRecogniser("expression", recipe)
+
+
+def _rows(samples: Samples, recipe: ExpressionRecipe) -> Labelled:
+    pictures = samples.sequence
+    if pictures is None or pictures.shape[1:] != (1, fer2013.SIZE, fer2013.SIZE):
+        shape = "nothing" if pictures is None else " x ".join(map(str, pictures.shape[1:]))
+        raise DataError(
+            "single faces of 48 x 48 pixels", shape, "Give --data fer2013=PATH; a folder by class works too."
+        )
+    if samples.classes != SEVEN_CLASSES:
+        raise DataError("the seven classes of FER-2013", ", ".join(samples.classes), "Choose --classes 7.")
+    faces = fer2013.FacePictures(pictures[:, 0], samples.label, samples.dataset, samples.clip)
+    return labelled(faces, recipe, choose_device(recipe.device))
