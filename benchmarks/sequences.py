@@ -65,7 +65,7 @@ def models(options: argparse.Namespace, guide: Path) -> dict[str, Recogniser]:
     seen = {"length": options.length, "side": options.side}
     made: dict[str, Recogniser] = {FLOOR: recogniser(FLOOR)}
     for name in dsticnn.VARIANTS:
-        made[name] = dsticnn.dsticnn(name, plan=DsticnnSettings(fit=fit, **seen))
+        made[name] = dsticnn.dsticnn(name, plan=DsticnnSettings(kind=options.kind, fit=fit, **seen))
     ours = MiNetSettings(guide=str(guide), fit=replace(fit, optimiser="adamw", learning_rate=1e-3), **seen)
     for name in macro_to_micro.VARIANTS:
         made[name] = macro_to_micro.macro_to_micro(name, plan=ours)
@@ -120,6 +120,8 @@ def fused_against_single(folder: Path, classes: list[str]) -> dict[str, Any]:
 
     table = pd.read_parquet(folder / ANSWERS)
     counts = {name: subject_counts(part, classes)[1] for name, part in table.groupby("answer", sort=False)}
+    if "fused" not in counts:
+        return {}
     fused = counts.pop("fused")
     return {name: permutation_test(fused, other)["uf1"] for name, other in counts.items()}
 
@@ -145,7 +147,8 @@ def markdown(found: dict[str, Any], tested: dict[str, Any], single: dict[str, An
         "# Sequence systems on transferred motion",
         "",
         f"{some['clips']} clips of {some['subjects']} subjects; {about['protocol']}, {about['seeds']} seed(s);"
-        f" {about['epochs']} epochs, {about['length']} frames of {about['side']} x {about['side']} pixels,"
+        f" {about['epochs']} epochs, {about['length']} frames of {about['side']} x {about['side']} pixels"
+        f" ({about['kind']} for DSTICNN where its name does not say),"
         f" {about['precision']} on {about['device']}. Mean over seeds ± standard deviation over seeds; 95 % interval"
         " over bootstrap samples of subjects. The clips show real patterns of motion on other faces"
         " ([how](../../docs/sequences.md)); no figure here says how well a system does on films of people.",
@@ -212,6 +215,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--still-epochs", type=int, default=12)
     parser.add_argument("--faces", type=int, default=0, help="still faces for MaNet; 0 for all")
+    parser.add_argument(
+        "--kind", default="grey", help="input of DSTICNN where the variant does not say: grey, change, flow"
+    )
     parser.add_argument("--optimiser", default="sgd", help="of DSTICNN")
     parser.add_argument("--rate", type=float, default=0.01, help="its learning rate")
     parser.add_argument("--length", type=int, default=64)

@@ -51,5 +51,6 @@ def stored_clips(path: Path, samples: Samples, *, kind: str = "micro", dataset: 
                 type=kind,
             )
         )
-        results.append({"flow": np.full((28, 28, 3), i, np.uint8), "sequence": samples.sequence[i]})
+        flow = np.random.default_rng(i).integers(0, 256, (28, 28, 3)).astype(np.uint8)
+        results.append({"flow": flow, "sequence": samples.sequence[i]})
     return prepared.write(Prepared(tuple(rows), tuple(results)), path, settings={})
