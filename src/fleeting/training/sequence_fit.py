@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from fleeting.errors import SettingsError
+from fleeting.errors import MissingExtraError, SettingsError
 from fleeting.training.checkpoints import read_checkpoint, write_checkpoint
 from fleeting.training.clip_rows import ClipRows, changed, class_weights
 
@@ -274,7 +274,10 @@ class _Journal:
     def __init__(self, out: Path | None, epoch: int) -> None:
         self._out, self._board = out, None
         if out is not None:
-            from torch.utils.tensorboard import SummaryWriter
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise MissingExtraError("research", "loss curves (tensorboard)") from error
 
             out.mkdir(parents=True, exist_ok=True)
             # What a killed training wrote after its last checkpoint is passed over.
