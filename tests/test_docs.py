@@ -42,8 +42,6 @@ SNIPPETS_ELSEWHERE = {
 
 NOT_RUN = {
     "calibrate": "takes a minute, and more than the second that the film lasts; test_calibrate.py",
-    "emotion": "needs the network of whole faces; test_emotion.py",
-    "explain": "needs the network of whole faces; test_explain.py",
     "demo": "films 2,520 frames; scripts/demo",
     "train": "takes long and needs the data; test_recogniser_training.py",
 }

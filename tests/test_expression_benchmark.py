@@ -53,11 +53,12 @@ def test_a_network_learns_a_users_own_folders(faces: Path) -> None:
     found = fitted.probabilities(test)
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
     assert (found.argmax(1) == test.label).mean() > 0.7
-    again = kind.fit(train, None, seed=0).probabilities(test)
-    np.testing.assert_array_equal(found, again)
-    calibrated = kind.fit(train, test, seed=0)
+    brief = replace(kind, recipe=replace(kind.recipe, epochs=1))
+    first, again = (brief.fit(train, None, seed=0).probabilities(test) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    calibrated = brief.fit(train, test, seed=0)
     assert calibrated.temperature != 1
-    assert (calibrated.probabilities(test).argmax(1) == found.argmax(1)).all(), "a temperature changes no answer"
+    assert (calibrated.probabilities(test).argmax(1) == first.argmax(1)).all(), "a temperature changes no answer"
 
 
 def test_the_benchmark_tests_one_folder_after_training_on_the_other(
