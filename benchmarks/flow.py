@@ -159,11 +159,15 @@ def main() -> None:
     """Measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "results")
+    parser.add_argument("--only", choices=METHODS, help="measure this method anew and keep the others' figures")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    results = {name: measure(name) for name in (NOTHING, *METHODS)}
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "flow.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    stored = options.out / "flow.json"
+    kept = json.loads(stored.read_text(encoding="utf-8")) if options.only else {}
+    names = [name for name in (NOTHING, *METHODS) if name not in kept or name == options.only]
+    results = kept | {name: measure(name) for name in names}
+    stored.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     (options.out / "flow.md").write_text(table(results), encoding="utf-8")
     draw(results, options.out / "flow.png")
     print(table(results))

@@ -17,7 +17,7 @@ from fleeting.models.micro_flow import (  # noqa: E402
     warp,
 )
 from fleeting.synthesis.flow_pairs import Pool  # noqa: E402
-from fleeting.training.micro_flow import MicroFlowRecipe, Trainer, batch_of, fit, stage_losses  # noqa: E402
+from fleeting.training.micro_flow import MicroFlowRecipe, Trainer, batch_of, fit, rows_of, stage_losses  # noqa: E402
 from fleeting.training.micro_flow_export import compare, ship  # noqa: E402
 
 
@@ -171,26 +171,29 @@ def test_large_movements_are_not_asked_of_the_small_branch() -> None:
     assert stage_losses((coarse, quarter, quarter * 0, quarter, flow), flow, strain_weight=1.0)["small"] == 0
 
 
-def test_training_learns_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    how = MicroFlowRecipe(steps=6, batch=4, warm_steps=2, save_every=3, check_every=100)
+def test_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    how = MicroFlowRecipe(steps=6, batch=4, pairs=8, warm_steps=2, save_every=3, check_every=100)
     whole = Trainer(how)
     fit(whole, made_up_pool(), {}, out=tmp_path)
-    first = Trainer(MicroFlowRecipe(steps=3, batch=4, warm_steps=2, save_every=3, check_every=100))
-    # The rate of a shorter training falls sooner: only steps before the fall are the same.
-    first.how = how
     part = tmp_path / "part"
     part.mkdir()
-    for _ in range(3):
-        epoch, place = divmod(first.step, 2)
-        order = np.random.default_rng([0, 2, epoch]).permutation(8)
-        rows = order[place * 4 : place * 4 + 4]
-        first.learn(*batch_of(made_up_pool(), rows, np.random.default_rng([0, 3, first.step])))
+    first = Trainer(how)
+    for k in range(3):
+        first.learn(*batch_of(made_up_pool(), rows_of(how, k, 8), np.random.default_rng([0, 3, k])))
     first.save(part / "checkpoint.pt")
     second = Trainer(how)
     second.load(part / "checkpoint.pt")
     fit(second, made_up_pool(), {}, out=part)
     for a, b in zip(whole.network.parameters(), second.network.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_late_pairs_join_late_and_every_pair_comes_once_an_epoch() -> None:
+    how = MicroFlowRecipe(pairs=12, late_pairs=8, late_from=6, batch=4)
+    early = [rows_of(how, k, 20) for k in range(6)]
+    assert sorted(np.concatenate(early[:3])) == sorted(np.concatenate(early[3:])) == list(range(12))
+    assert not np.array_equal(np.concatenate(early[:3]), np.concatenate(early[3:]))
+    assert sorted(np.concatenate([rows_of(how, k, 20) for k in range(6, 11)])) == list(range(20))
 
 
 def test_the_shipped_file_computes_the_same_and_says_what_it_is(tmp_path: Path) -> None:

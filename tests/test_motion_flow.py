@@ -60,7 +60,8 @@ def test_a_zoom_about_the_centre_points_outwards(method: str) -> None:
 def test_equal_images_do_not_move(method: str) -> None:
     image = as_uint8(texture())
     measured = np.abs(flow.dense_flow(image, image, method=method))
-    assert measured.max() < (0.15 if method == "farneback" else 1e-3)  # its expansion is biased near the border
+    # The expansion of Farnebäck is biased near the border, and no network is exactly without a bias.
+    assert measured.max() < {"farneback": 0.15, "learned": 0.01}.get(method, 1e-3)
     assert np.median(measured) < 0.02
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from fleeting.errors import SettingsError
 
-FlowMethod = Literal["dis", "farneback", "tvl1"]
+FlowMethod = Literal["dis", "farneback", "tvl1", "learned"]
 Landmarker = Literal["fleeting", "mediapipe"]
 FLOW_METHODS: tuple[str, ...] = get_args(FlowMethod)
 

@@ -23,7 +23,7 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of metrics.json and the rows behind it.")] = Path(
         "fleeting-output"
     ),
-    method: Annotated[str, typer.Option(help=f"Method of flow: {', '.join(FLOW_METHODS)}.")] = "dis",
+    method: Annotated[str, typer.Option(help=f"Method of flow: {', '.join(FLOW_METHODS)}.")] = "learned",
     pairs: Annotated[int, typer.Option(help="Pairs of pictures of each size and condition, for flow.")] = 4,
     fps: Annotated[float | None, typer.Option(help="Frames per second of image folders, for spotting.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,

@@ -15,7 +15,7 @@ from fleeting.settings import FLOW_METHODS, nearest
 def flow(
     first: Annotated[Path, typer.Argument(help="Picture before the movement.")],
     second: Annotated[Path, typer.Argument(help="Picture after it, of the same size.")],
-    method: Annotated[str, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}.")] = "dis",
+    method: Annotated[str, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}.")] = "learned",
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Array file to write; NAME.flo and NAME.png are written beside it.")
     ] = Path("fleeting-output/flow.npz"),
@@ -23,7 +23,7 @@ def flow(
 ) -> None:
     """Measure the flow from one picture to another, in pixels.
 
-    Example: fleeting flow onset.png apex.png --method tvl1 --out flow.npz
+    Example: fleeting flow onset.png apex.png --method learned --out flow.npz
     """
     import cv2
     import numpy as np

@@ -34,7 +34,7 @@ def prepare(
     ] = None,
     frames: Annotated[int, typer.Option(help="Frames of each sequence; 0 makes flow images alone.")] = 10,
     width: Annotated[int, typer.Option(help="Width of the sequence's crops in pixels.")] = 140,
-    flow: Annotated[str, typer.Option(help="Method of the optical flow: dis, farneback or tvl1.")] = "dis",
+    flow: Annotated[str, typer.Option(help="Method of the optical flow: dis, farneback, tvl1 or learned.")] = "dis",
     engine: Annotated[
         str | None, typer.Option(help="Where the clips are worked on: in-process, processes or ray.")
     ] = None,

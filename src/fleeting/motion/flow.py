@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import InputError, SettingsError
+from fleeting.motion.learned_flow import learned_flow
 from fleeting.settings import FlowMethod
 
 _Grey = npt.NDArray[np.uint8]
@@ -58,7 +59,12 @@ def _tvl1(first: _Grey, second: _Grey) -> _Flow:
     return flow
 
 
-METHODS: dict[str, Callable[[_Grey, _Grey], _Flow]] = {"dis": _dis, "farneback": _farneback, "tvl1": _tvl1}
+METHODS: dict[str, Callable[[_Grey, _Grey], _Flow]] = {
+    "dis": _dis,
+    "farneback": _farneback,
+    "tvl1": _tvl1,
+    "learned": learned_flow,
+}
 """Every method of `dense_flow`, by name."""
 
 
@@ -71,7 +77,7 @@ def dense_flow(first: npt.NDArray[Any], second: npt.NDArray[Any], *, method: Flo
         (h, w) grey images of equal shape, uint8, or float in 0..255 (rounded to whole grey levels, since DIS takes
         no others).
     method
-        ``dis`` (dense inverse search), ``farneback`` or ``tvl1``.
+        ``dis`` (dense inverse search), ``farneback``, ``tvl1`` or ``learned`` (`models.micro_flow`).
 
     Returns
     -------

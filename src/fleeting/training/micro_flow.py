@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,9 @@ class MicroFlowRecipe:
         Of pairs, weights and order.
     pairs, side
         Number of pairs, and their height and width in pixels.
+    late_pairs, late_from
+        Number of pairs, all of them compressed, that join the others from this step on: what H.264 leaves of a small
+        movement is learned last.
     per_person, congress
         Frames of one person of ``landmarks68``, and portraits of the US congress, at most.
     steps, batch, learning_rate, warm_steps, weight_decay
@@ -70,6 +73,8 @@ class MicroFlowRecipe:
     seed: int = 0
     pairs: int = 4000
     side: int = 96
+    late_pairs: int = 2000
+    late_from: int = 1600
     per_person: int = 3
     congress: int = 120
     steps: int = 2600
@@ -108,18 +113,31 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
 
 
 def _pool(how: MicroFlowRecipe, data: Path, out: Path) -> tuple[Pool, list[str]]:
-    """Pairs of training people and their ids, drawn anew where the folder holds none of this recipe."""
-    drawn = {k: getattr(how, k) for k in ("seed", "pairs", "side", "per_person", "congress")}
-    path = out / "pool.npz"
+    """Pairs of training people, the late ones last, and their ids; drawn anew where the folder holds others."""
+    settings = PairSettings(side=how.side)
+    drawn = [
+        _drawn(how, data, out / "pool.npz", settings, count=how.pairs, seed=how.seed),
+        _drawn(
+            how, data, out / "late.npz", replace(settings, compressed=1.0), count=how.late_pairs, seed=how.seed + 1000
+        ),
+    ]
+    pictures = np.concatenate([pool.pictures for pool, _ in drawn])
+    return Pool(pictures, np.concatenate([pool.flow for pool, _ in drawn])), drawn[0][1]
+
+
+def _drawn(
+    how: MicroFlowRecipe, data: Path, path: Path, settings: PairSettings, *, count: int, seed: int
+) -> tuple[Pool, list[str]]:
+    asked = {"seed": seed, "pairs": count, "side": how.side, "per_person": how.per_person, "congress": how.congress}
+    asked |= {"compressed": settings.compressed}
     if path.exists():
         with np.load(path) as stored:
-            if json.loads(str(stored["drawn"])) == drawn:
+            if json.loads(str(stored["drawn"])) == asked:
                 return Pool(stored["pictures"], stored["flow"]), [str(p) for p in stored["people"]]
     portraits = read_portraits(data, "train", seed=how.seed, per_person=how.per_person, congress=how.congress)
     people = sorted({p.person for p in portraits})
-    settings = PairSettings(side=how.side)
-    pool = draw_pool(portraits, real_movements(data, "train"), settings, count=how.pairs, seed=how.seed)
-    np.savez(path, pictures=pool.pictures, flow=pool.flow, drawn=np.array(json.dumps(drawn)), people=np.array(people))
+    pool = draw_pool(portraits, real_movements(data, "train"), settings, count=count, seed=seed)
+    np.savez(path, pictures=pool.pictures, flow=pool.flow, drawn=np.array(json.dumps(asked)), people=np.array(people))
     return pool, people
 
 
@@ -201,7 +219,7 @@ class Trainer:
         SettingsError
             Where it was made with another recipe.
         """
-        state = read_checkpoint(path, self.how, free=("steps", "check_every", "save_every"))
+        state = read_checkpoint(path, self.how, free=("steps", "check_every", "save_every", "late_pairs", "late_from"))
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -266,15 +284,21 @@ _ACROSS = np.array([-1, 1], np.float32)[:, None, None]
 _DOWN = np.array([1, -1], np.float32)[:, None, None]
 
 
+def rows_of(how: MicroFlowRecipe, step: int, count: int) -> npt.NDArray[np.int64]:
+    """Rows of the batch of a step: every pair once before any comes again; the late ones only from their step on."""
+    late = step >= how.late_from
+    count = count if late else min(how.pairs, count)
+    epoch, place = divmod(step - how.late_from if late else step, count // how.batch)
+    order = np.random.default_rng([how.seed, 4 if late else 2, epoch]).permutation(count)
+    return np.asarray(order[place * how.batch : (place + 1) * how.batch])
+
+
 def fit(trainer: Trainer, pool: Pool, checks: Checks, *, out: Path) -> None:
     """Train up to the recipe's number of steps."""
     how = trainer.how
-    per_epoch = len(pool.pictures) // how.batch
     began, losses = time.perf_counter(), []
     while trainer.step < how.steps:
-        epoch, place = divmod(trainer.step, per_epoch)
-        order = np.random.default_rng([how.seed, 2, epoch]).permutation(len(pool.pictures))
-        rows = order[place * how.batch : (place + 1) * how.batch]
+        rows = rows_of(how, trainer.step, len(pool.pictures))
         losses.append(trainer.learn(*batch_of(pool, rows, np.random.default_rng([how.seed, 3, trainer.step]))))
         if trainer.step % how.save_every == 0 or trainer.step == how.steps:
             trainer.save(out / "checkpoint.pt")
