@@ -204,7 +204,7 @@ def figure(maps: dict[str, dict[str, np.ndarray]], face: np.ndarray, path: Path)
             if name in found:
                 axis.imshow(found[name], cmap="inferno", alpha=0.55)
             axis.set(xticks=[], yticks=[], title=name)
-        line[0].set_ylabel(network)
+        line[0].set_ylabel(network.replace(", ", "\n"), fontsize=9)
     plt.tight_layout()
     plt.savefig(path, dpi=80)
 
