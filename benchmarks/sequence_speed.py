@@ -21,6 +21,7 @@ import onnxruntime
 import torch
 from torch import nn
 
+from fleeting.models.clip_channels import CHANNELS
 from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities
 from fleeting.models.macro_to_micro import MiNetProbabilities, TwoStream
 from fleeting.motion.clip_input import clip_input
@@ -34,23 +35,28 @@ HERE = Path(__file__).resolve().parent
 FRAMES = 50  # of an event: a quarter of a second at 200 frames/s
 
 
-def exported(side: int) -> dict[str, tuple[nn.Module, tuple[str, ...]]]:
+def exported(side: int, kind: str) -> dict[str, tuple[nn.Module, tuple[str, ...]]]:
     return {
-        "dsticnn": (DsticnnProbabilities(Dsticnn(3, side=side)).eval(), ("probabilities", "frames_32", "frames_64")),
+        "dsticnn": (
+            DsticnnProbabilities(Dsticnn(3, side=side, kind=kind)).eval(),
+            ("probabilities", "frames_32", "frames_64"),
+        ),
         "macro-to-micro": (MiNetProbabilities(TwoStream(3)).eval(), ("probabilities",)),
     }
 
 
-def tasks(side: int) -> dict[str, Callable[[], Any]]:
+def tasks(side: int, kind: str) -> dict[str, Callable[[], Any]]:
     return {
-        "dsticnn": lambda: DsticnnTask(DsticnnSettings(side=side), classes=3, seed=0),
+        "dsticnn": lambda: DsticnnTask(DsticnnSettings(side=side, kind=kind), classes=3, seed=0),
         "macro-to-micro": lambda: MiNetTask(MiNetSettings(side=side, **ALONE), classes=3, seed=0),
     }
 
 
-def milliseconds(network: nn.Module, outputs: tuple[str, ...], side: int, times: int) -> tuple[float, float]:
+def milliseconds(
+    network: nn.Module, outputs: tuple[str, ...], channels: int, side: int, times: int
+) -> tuple[float, float]:
     """Return the median over single clips, and megabytes of the file."""
-    clips = torch.randint(0, 256, (1, 1, 64, side, side), dtype=torch.uint8)
+    clips = torch.randint(0, 256, (1, channels, 64, side, side), dtype=torch.uint8)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         write_onnx(network, (clips,), path, inputs=("clips",), outputs=outputs)
@@ -72,11 +78,11 @@ def _median(work: Callable[[], object], times: int) -> float:
     return 1000 * float(np.median(taken[2:]))
 
 
-def clips_a_second(task: Any, side: int, fit: FitSettings, steps: int) -> float:
+def clips_a_second(task: Any, channels: int, side: int, fit: FitSettings, steps: int) -> float:
     """Return how many clips are trained on in a second of the clock."""
     trainer = SequenceTrainer(task, fit, classes=3, seed=0)
     count = fit.batch * steps
-    clips = torch.randint(0, 256, (count, 1, 64, side, side), dtype=torch.uint8)
+    clips = torch.randint(0, 256, (count, channels, 64, side, side), dtype=torch.uint8)
     rows = ClipRows(clips, torch.arange(count) % 3).to(trainer.device)
     weight = torch.ones(3, device=trainer.device)
     trainer._pass(rows, weight)
@@ -92,6 +98,7 @@ def clips_a_second(task: Any, side: int, fit: FitSettings, steps: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=112)
+    parser.add_argument("--kind", default="grey", help="what DSTICNN reads")
     parser.add_argument("--times", type=int, default=15)
     parser.add_argument("--steps", type=int, default=1, help="training steps that are timed, after as many others")
     parser.add_argument("--batch", type=int, default=8)
@@ -105,18 +112,23 @@ def main() -> None:
     label = options.label or f"{platform.processor() or platform.machine()}, one core"
     crops = np.random.default_rng(0).integers(0, 256, (FRAMES, 170, 140), dtype=np.uint8)
     rows = {}
-    for name, (network, outputs) in exported(options.side).items():
-        taken, size = milliseconds(network, outputs, options.side, options.times)
+    for name, (network, outputs) in exported(options.side, options.kind).items():
+        kind = options.kind if name == "dsticnn" else "grey"
+        if name != "dsticnn" and options.kind != "grey":
+            continue  # measured with grey pictures, the only ones that it reads
+        channels = len(CHANNELS[kind])
+        taken, size = milliseconds(network, outputs, channels, options.side, options.times)
+        task = tasks(options.side, kind)[name]()
         rows[name] = {
-            "input_ms": _median(lambda: clip_input(crops, kind="grey", length=64, side=options.side), options.times),
+            "input_ms": _median(lambda k=kind: clip_input(crops, kind=k, length=64, side=options.side), options.times),
             "network_ms": taken,
             "megabytes": size,
-            "training_clips_per_s": clips_a_second(tasks(options.side)[name](), options.side, fit, options.steps),
+            "training_clips_per_s": clips_a_second(task, channels, options.side, fit, options.steps),
         }
         print(name, rows[name], flush=True)
     path = options.out / "sequence_speed.json"
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    key = f"{label}, {options.side} px, {options.precision}"
+    key = f"{label}, {options.kind}, {options.side} px, {options.precision}"
     found[key] = {n: {k: round(v, 2) for k, v in r.items()} for n, r in rows.items()}
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     lines = [

@@ -77,14 +77,14 @@ def test_people_of_the_test_are_in_no_other_part_and_the_card_names_the_others(t
     assert not people["test"] & (people["train"] | people["validation"])
     card = weights.card("dsticnn", folder=trained / "out")
     assert set(card["subjects"]) == people["train"] | people["validation"]
-    assert "9 clips" in card["scores"]["fused"]["protocol"]
+    assert "9 clips" in card["scores"]["protocol"]
     network = weights.session("dsticnn", folder=trained / "out")
     system = SequenceSystem("dsticnn", trained / "out")
     crops = parts["test"].sequence
     assert crops is not None
     views = [EventView(np.zeros((28, 28, 3), np.uint8), c, 3, 100.0) for c in crops]
     answer = system.probabilities(views)
-    assert scores(answer, parts["test"])["uf1"] == pytest.approx(card["scores"]["fused"]["uf1"], abs=0.01)
+    assert scores(answer, parts["test"])["uf1"] == pytest.approx(card["scores"]["uf1"], abs=0.01)
     assert answer.shape == (9, 3)
     assert network.get_inputs()[0].name == "clips"
     assert system.probabilities([]).shape == (0, 3)

@@ -11,7 +11,7 @@ from fleeting import settings
 from fleeting.files import make_folder
 from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.dsticnn import DsticnnSettings, DsticnnTask, FittedSequence
+from fleeting.training.dsticnn import FUSED, DsticnnSettings, DsticnnTask, FittedSequence
 from fleeting.training.sequence_fit import SequenceTrainer, log_probabilities
 from fleeting.training.sequence_recipe import (
     TRANSFERRED_DATA,
@@ -73,10 +73,8 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=wanted)
     fused = next(iter(log_probabilities(task, validation).values())).numpy()
     temperature = fit_temperature(np.asarray(fused, np.float32), parts["validation"].label)
-    measured = {
-        name: scores(rows, parts["test"]) | {"protocol": protocol_of(parts["test"].subject)}
-        for name, rows in fitted.by_answer(parts["test"]).items()
-    }
+    by_answer = {name: scores(rows, parts["test"]) for name, rows in fitted.by_answer(parts["test"]).items()}
+    measured = by_answer.pop(FUSED) | {"protocol": protocol_of(parts["test"].subject)} | by_answer
     network = task.network.cpu()
     assert isinstance(network, Dsticnn)
     example = fitted.rows(parts["test"].select(np.arange(1))).clips

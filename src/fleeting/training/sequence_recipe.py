@@ -238,7 +238,8 @@ def ship(what: Shipment, example: Tensor, *, recipe: Any, file: Path, out: Path)
         "architecture": what.architecture,
         "data": what.data,
         "subjects": list(what.subjects),
-        "recipe": plain(recipe),
+        "recipe": f"recipes/{file.name}",
+        "settings": plain(recipe),
         "command": f"fleeting train recipes/{file.name} --data DATA --out OUT",
         "preprocessing": (
             "canonical crops from onset to offset, the head held still by flow; fleeting.motion.clip_input makes them"
