@@ -1,4 +1,4 @@
-"""Train macro-to-micro after a recipe: MaNet, its guide, MiNet; measure on people held out; write MiNet and its card."""
+"""Train macro-to-micro by a recipe: MaNet, its guide, MiNet; measure on people held out; write MiNet and its card."""
 
 from __future__ import annotations
 
