@@ -109,6 +109,7 @@ def test_made_up_clips_have_no_duplicates_and_stillness_is_none(data: BenchmarkD
     flow = data.samples.flow.copy()
     flow[[1, 20]] = 7
     assert len(near_duplicates(replace(data.samples, flow=flow))) == 0
+    assert len(near_duplicates(replace(data.samples, flow=np.full_like(flow, 7)))) == 0
     assert len(near_duplicates(replace(data.samples, flow=None))) == 0
 
 

@@ -77,7 +77,7 @@ def perceptual_hash(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
             plane = cv2.resize(plane, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
             low = cv2.dct(plane)[:_LOW, :_LOW].ravel()[1:]
             bits[row, channel] = low > np.median(low)
-    return bits.reshape(len(images), -1)
+    return bits.reshape(len(images), bits.shape[1] * bits.shape[2])
 
 
 def movement_pictures(sequence: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
