@@ -74,6 +74,13 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def write(results: dict[str, Any], folder: Path) -> None:
+    """Write what is known so far, in the order of the variants."""
+    results["variants"] = {name: results["variants"][name] for name in variants() if name in results["variants"]}
+    (folder / "flow_svm.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    (folder / "flow_svm.md").write_text(table(results), encoding="utf-8")
+
+
 def main() -> None:
     """Draw, measure, write."""
     here = Path(__file__).resolve().parent
@@ -94,9 +101,7 @@ def main() -> None:
         if options.only is None or options.only in name:
             results["variants"][name] = measure(samples, settings)
             print(name, results["variants"][name], flush=True)
-    results["variants"] = {name: results["variants"][name] for name in variants() if name in results["variants"]}
-    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    (options.out / "flow_svm.md").write_text(table(results), encoding="utf-8")
+            write(results, options.out)
     print(table(results))
 
 

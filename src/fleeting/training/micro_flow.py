@@ -128,7 +128,13 @@ def _pool(how: MicroFlowRecipe, data: Path, out: Path) -> tuple[Pool, list[str]]
 def _drawn(
     how: MicroFlowRecipe, data: Path, path: Path, settings: PairSettings, *, count: int, seed: int
 ) -> tuple[Pool, list[str]]:
-    asked = {"seed": seed, "pairs": count, "side": how.side, "per_person": how.per_person, "congress": how.congress}
+    asked: dict[str, float] = {
+        "seed": seed,
+        "pairs": count,
+        "side": how.side,
+        "per_person": how.per_person,
+        "congress": how.congress,
+    }
     asked |= {"compressed": settings.compressed}
     if path.exists():
         with np.load(path) as stored:
