@@ -37,7 +37,6 @@ def has(name: str, *, folder: Path | None = None) -> bool:
     return all((place / f"{name}.{suffix}").is_file() for suffix in ("onnx", "json"))
 
 
-@lru_cache
 def card(name: str, *, folder: Path | None = None) -> dict[str, Any]:
     """Return the card of a shipped network, or of one in a folder.
 
@@ -46,6 +45,11 @@ def card(name: str, *, folder: Path | None = None) -> dict[str, Any]:
     WeightsError
         Where there is no such network, or its card is no JSON.
     """
+    return _card(name, folder)
+
+
+@lru_cache
+def _card(name: str, folder: Path | None) -> dict[str, Any]:
     path = (folder or _shipped()) / f"{name}.json"
     if not path.exists():
         if folder is not None:
