@@ -160,9 +160,9 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{name}.json").write_text(json.dumps(card))
     monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     monkeypatch.setattr(weights, "_shipped", lambda: tmp_path)
-    weights.card.cache_clear()
+    weights._card.cache_clear()
     yield tmp_path
-    weights.card.cache_clear()
+    weights._card.cache_clear()
 
 
 @pytest.mark.torch
@@ -192,12 +192,12 @@ def test_a_network_of_another_version_is_refused(shipped: Path) -> None:
         (shipped / f"deep_emotion.{suffix}").write_bytes((shipped / f"expression.{suffix}").read_bytes())
     from fleeting import weights
 
-    weights.card.cache_clear()
+    weights._card.cache_clear()
     with pytest.raises(WeightsError, match="other layers"):
         shipped_network("deep_emotion")
     card = json.loads((shipped / "expression.json").read_text())
     (shipped / "expression.json").write_text(json.dumps(card | {"temperature": 0.4}))
-    weights.card.cache_clear()
+    weights._card.cache_clear()
     with pytest.raises(WeightsError, match="a difference of"):
         shipped_network("expression")
 
