@@ -19,7 +19,9 @@ from fleeting.motion.mdmo import region_weights
 from fleeting.motion.revised_flow import clip_flow, grid_weights, region_vectors, towards_apex, without_head
 from fleeting.motion.rigid_motion import dense_basis
 from fleeting.training import flow_svm as module
+from fleeting.training import kernel_svm
 from fleeting.training.flow_svm import FittedFlowSvm, FlowSvm, FlowSvmSettings, flow_svm_of, flow_svm_of_images
+from fleeting.training.inner_folds import InnerFold
 from fleeting.training.revised_flow import ClipFlow, RegionVectors, TowardsApex, WithoutHead
 
 WIDTH = 70
@@ -70,14 +72,14 @@ def test_choices_are_made_on_whole_subjects_held_out(monkeypatch: pytest.MonkeyP
     rng = np.random.default_rng(0)
     subject, label = np.repeat(np.arange(9), 6), np.tile([0, 1, 2], 18)
     rows = (rng.normal(size=(54, 5)) + 2 * np.eye(5)[label]).astype(np.float32)
-    real, seen = module.subject_folds, []
+    real, seen = kernel_svm.subject_folds, []
 
-    def spy(subjects: np.ndarray, *, folds: int, seed: int) -> tuple[module.Any, ...]:
+    def spy(subjects: np.ndarray, *, folds: int, seed: int) -> tuple[InnerFold, ...]:
         dealt = real(subjects, folds=folds, seed=seed)
         seen.extend((set(subjects[f.train]), set(subjects[f.validation])) for f in dealt)
         return dealt
 
-    monkeypatch.setattr(module, "subject_folds", spy)
+    monkeypatch.setattr(kernel_svm, "subject_folds", spy)
     chosen, temperature = module._choose(rows, label, subject, 3, QUICK, 0)
     assert len(seen) == 3
     assert all(not a & b for a, b in seen)

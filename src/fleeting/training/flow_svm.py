@@ -18,9 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.metrics import recall_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -30,10 +28,9 @@ from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError
 from fleeting.motion.revised_flow import FRAMES, Layout
 from fleeting.settings import FlowMethod
-from fleeting.training.calibration import fit_temperature
 from fleeting.training.clip_svm import of_each, sequences
-from fleeting.training.inner_folds import subject_folds
-from fleeting.training.kernel_svm import Rows
+from fleeting.training.inner_folds import InnerFold
+from fleeting.training.kernel_svm import Rows, choose, placed, teaching_folds
 from fleeting.training.linear_recogniser import softmax
 from fleeting.training.revised_flow import (
     ApexFlow,
@@ -44,8 +41,6 @@ from fleeting.training.revised_flow import (
     TowardsApex,
     WithoutHead,
 )
-
-_NEVER = -1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +219,7 @@ def _margins(tail: Pipeline, rows: Rows, known: npt.NDArray[np.int64], classes: 
     found = np.asarray(tail.decision_function(rows), np.float64)
     if found.ndim == 1:  # of two classes the machine gives one margin, for the second
         found = np.stack([-found, found], 1)
-    margins = np.full((len(rows), classes), _NEVER)
-    margins[:, known] = found
-    return margins
+    return placed(found, known, classes=classes)
 
 
 def _choose(
@@ -237,25 +230,13 @@ def _choose(
     how: FlowSvmSettings,
     seed: int,
 ) -> tuple[dict[str, float], float]:
-    """Choices with the highest mean recall over all inner folds together, the first of equals; and the temperature."""
+    """Choices with the highest mean recall over all inner folds together, and the temperature."""
     grid = [
         {"variance": v, "strength": c, "width": w} for v in how.variances for c in how.strengths for w in how.widths
     ]
-    folds = min(how.inner_folds, len(np.unique(subject)))
-    dealt = subject_folds(subject, folds=folds, seed=seed) if folds >= 2 else ()
-    dealt = tuple(f for f in dealt if len(np.unique(label[f.train])) > 1)
-    if not dealt:
-        return grid[0], 1.0
-    held = np.concatenate([f.validation for f in dealt])
-    best, top, kept = grid[0], -1.0, np.zeros((0, classes))
-    for choice in grid:
-        found = []
-        for fold in dealt:
-            tail = clone(_tail(**choice)).fit(rows[fold.train], label[fold.train])
-            found.append(_margins(tail, rows[fold.validation], np.unique(label[fold.train]), classes))
-        margins = np.concatenate(found)
-        score = recall_score(label[held], margins.argmax(1), average="macro", labels=np.unique(label[held]))
-        if score > top + 1e-9:
-            best, top, kept = choice, score, margins
-    size = max(float(kept[kept > _NEVER].std()), 1e-12)
-    return best, size * fit_temperature(kept / size, label[held])
+
+    def margins(choice: dict[str, float], fold: InnerFold) -> npt.NDArray[np.float64]:
+        tail = _tail(**choice).fit(rows[fold.train], label[fold.train])
+        return _margins(tail, rows[fold.validation], np.unique(label[fold.train]), classes)
+
+    return choose(grid, margins, label, teaching_folds(label, subject, folds=how.inner_folds, seed=seed))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,14 @@ from sklearn.svm import SVC
 
 from fleeting.errors import DataError
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.inner_folds import subject_folds
+from fleeting.training.inner_folds import InnerFold, subject_folds
 from fleeting.training.linear_recogniser import softmax
 
 Rows = npt.NDArray[np.float32]
-_NEVER = -1e3
+NEVER = -1e3
+"""Margin of a class that no training row had."""
+
+Choice = TypeVar("Choice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,7 @@ class FittedKernelSvm:
         found = self.machine.decision_function(self.scaler.transform(features))
         if found.ndim == 1:  # two classes: one margin, for the second
             found = np.stack([-found, found], 1) / 2
-        margins = np.full((len(features), self.classes), _NEVER)
-        margins[:, self.machine.classes_] = found
-        return margins
+        return placed(found, self.machine.classes_, classes=self.classes)
 
     def probabilities(self, features: Rows) -> npt.NDArray[np.float32]:
         """Return (n, classes), rows summing to 1."""
@@ -110,29 +112,74 @@ def fit_svm(
     if len(np.unique(label)) < 2:
         raise DataError("training rows of at least 2 classes", "rows of one class", "Use more data.")
     pairs = [(d, c) for d in (settings.degrees if settings.kernel == "poly" else (1,)) for c in settings.strengths]
-    folds = min(settings.inner_folds, len(np.unique(subject)))
-    best, margins = pairs[0], None
-    if folds >= 2:
-        # A fold whose training rows hold one class teaches nothing.
-        dealt = [f for f in subject_folds(subject, folds=folds, seed=seed) if len(np.unique(label[f.train])) > 1]
-        held = np.concatenate([f.validation for f in dealt]) if dealt else np.array([], np.int64)
-        top = -1.0
-        for pair in pairs if len(held) else ():
-            found = np.concatenate(
-                [
-                    _fit(features[f.train], label[f.train], pair, classes, settings).margins(features[f.validation])
-                    for f in dealt
-                ]
-            )
-            score = recall_score(label[held], found.argmax(1), average="macro", labels=np.unique(label[held]))
-            if score > top + 1e-9:
-                top, best, margins = score, pair, found
-    fitted = _fit(features, label, best, classes, settings)
-    if margins is None:
-        return fitted
+
+    def margins(pair: tuple[int, float], fold: InnerFold) -> npt.NDArray[np.float64]:
+        machine = _fit(features[fold.train], label[fold.train], pair, classes, settings)
+        return machine.margins(features[fold.validation])
+
+    dealt = teaching_folds(label, subject, folds=settings.inner_folds, seed=seed)
+    best, temperature = choose(pairs, margins, label, dealt)
+    return replace(_fit(features, label, best, classes, settings), temperature=temperature)
+
+
+def placed(margins: npt.NDArray[Any], known: npt.NDArray[np.int64], *, classes: int) -> npt.NDArray[np.float64]:
+    """Return margins (n, known classes) as (n, classes), minus 1e3 for a class without training rows."""
+    found = np.full((len(margins), classes), NEVER)
+    found[:, known] = margins
+    return found
+
+
+def teaching_folds(
+    label: npt.NDArray[np.int64], subject: npt.NDArray[Any], *, folds: int, seed: int
+) -> tuple[InnerFold, ...]:
+    """Deal subjects to inner folds, one per subject where there are fewer; none of which trains on a single class.
+
+    Parameters
+    ----------
+    label, subject
+        (n,) class indices and names.
+    folds
+        At most; fewer than 2 subjects give none.
+    seed
+        Deals the subjects.
+    """
+    folds = min(folds, len(np.unique(subject)))
+    dealt = subject_folds(subject, folds=folds, seed=seed) if folds >= 2 else ()
+    return tuple(f for f in dealt if len(np.unique(label[f.train])) > 1)
+
+
+def choose(
+    candidates: Sequence[Choice],
+    margins: Callable[[Choice, InnerFold], npt.NDArray[np.float64]],
+    label: npt.NDArray[np.int64],
+    folds: Sequence[InnerFold],
+) -> tuple[Choice, float]:
+    """Return the candidate with the highest mean recall over all inner folds together, and its temperature.
+
+    Parameters
+    ----------
+    candidates
+        The first of equals is taken, and the first one where there are no folds; then the temperature is 1.
+    margins
+        Trains with a candidate on a fold; returns (m, classes) of its validation rows, as `placed`.
+    label
+        (n,) class indices.
+    folds
+        Of `teaching_folds`.
+    """
+    best, top, kept = candidates[0], -1.0, None
+    if not folds:
+        return best, 1.0
+    held = np.concatenate([f.validation for f in folds])
+    for candidate in candidates:
+        found = np.concatenate([margins(candidate, fold) for fold in folds])
+        score = recall_score(label[held], found.argmax(1), average="macro", labels=np.unique(label[held]))
+        if score > top + 1e-9:
+            best, top, kept = candidate, score, found
+    assert kept is not None
     # Temperatures are searched between 0.05 and 20, and margins of a weak machine can be of any size below.
-    size = max(float(margins[margins > _NEVER].std()), 1e-12)
-    return FittedKernelSvm(fitted.scaler, fitted.machine, classes, size * fit_temperature(margins / size, label[held]))
+    size = max(float(kept[kept > NEVER].std()), 1e-12)
+    return best, size * fit_temperature(kept / size, label[held])
 
 
 def _fit(
