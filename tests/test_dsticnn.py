@@ -19,6 +19,7 @@ from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities, Stream, featu
 from fleeting.motion.clip_input import clip_input  # noqa: E402
 from fleeting.training import sequence_fit  # noqa: E402
 from fleeting.training.clip_rows import ClipRows, changed, class_weights, clip_rows  # noqa: E402
+from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.dsticnn import (  # noqa: E402
     VARIANTS,
     DsticnnRecogniser,
@@ -270,7 +271,7 @@ def test_what_cannot_be_trained_is_refused() -> None:
         FitSettings(shift=0.5)
     if not torch.cuda.is_available():
         with pytest.raises(SettingsError, match="a CUDA device"):
-            sequence_fit.choose_device("cuda")
+            choose_device("cuda")
     assert set(VARIANTS) >= {"dsticnn", "dsticnn-none", "dsticnn-js", "dsticnn-mse"}
     assert "device" not in dsticnn().settings()["fit"]
 

@@ -21,6 +21,7 @@ from fleeting.models.deep_emotion import DeepEmotion, standardise  # noqa: E402
 from fleeting.models.expression_net import ExpressionNetwork  # noqa: E402
 from fleeting.models.shipped_expression import ExpressionAnswer  # noqa: E402
 from fleeting.training import expression  # noqa: E402
+from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
 from fleeting.training.expression_export import export as write_onnx  # noqa: E402
 from fleeting.training.expression_recipe import (  # noqa: E402
@@ -28,7 +29,6 @@ from fleeting.training.expression_recipe import (  # noqa: E402
     ExpressionRecipe,
     NetworkSettings,
     check,
-    choose_device,
 )
 from fleeting.training.run import train  # noqa: E402
 

@@ -28,9 +28,10 @@ from fleeting.models.deep_emotion import CLASSES, DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
+from fleeting.training.devices import choose_device
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp
 from fleeting.training.expression_export import Measured, ship
-from fleeting.training.expression_recipe import ExpressionRecipe, check, choose_device
+from fleeting.training.expression_recipe import ExpressionRecipe, check
 
 log = logging.getLogger(__name__)
 

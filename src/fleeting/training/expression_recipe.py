@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
-
 from fleeting.errors import SettingsError
 from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
+from fleeting.training.devices import Device
 
 Network = Literal["deep_emotion", "expression"]
 Optimiser = Literal["adam", "adamw", "sgd"]
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +156,3 @@ def check(recipe: ExpressionRecipe) -> None:
         )
     if recipe.network == "expression" and recipe.penalty:
         raise SettingsError("no penalty for expression", str(recipe.penalty), "Use weight_decay.")
-
-
-def choose_device(name: Device) -> torch.device:
-    """Return the device to train on.
-
-    Raises
-    ------
-    SettingsError
-        Where CUDA was asked for and there is none: a training does not fall back on its own.
-    """
-    found = torch.cuda.is_available()
-    if name == "cuda" and not found:
-        raise SettingsError(
-            "a CUDA device, as the recipe asks", "none that torch can use", "Set device = 'auto' to train on the CPU."
-        )
-    return torch.device("cuda" if name != "cpu" and found else "cpu")

@@ -21,8 +21,9 @@ from fleeting.labels import SEVEN_CLASSES
 from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.calibration import fit_temperature
+from fleeting.training.devices import choose_device
 from fleeting.training.expression import Labelled, Trainer, labelled, logits_of, one_epoch, steps_in
-from fleeting.training.expression_recipe import AugmentSettings, ExpressionRecipe, NetworkSettings, choose_device
+from fleeting.training.expression_recipe import AugmentSettings, ExpressionRecipe, NetworkSettings
 
 
 @dataclass(frozen=True)

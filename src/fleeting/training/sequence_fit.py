@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from fleeting.errors import MissingExtraError, SettingsError
 from fleeting.training.checkpoints import read_checkpoint, write_checkpoint
 from fleeting.training.clip_rows import ClipRows, changed, class_weights
+from fleeting.training.devices import Device, choose_device
 
 log = logging.getLogger(__name__)
 
-Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 CHECKPOINT, HISTORY, BOARD = "checkpoint.pt", "history.jsonl", "tensorboard"
 
@@ -109,20 +109,6 @@ class Task(Protocol):
     def start_epoch(self, epoch: int) -> None:
         """Hear of a new epoch, counted from 0."""
         ...
-
-
-def choose_device(name: Device) -> torch.device:
-    """Return the device to train on.
-
-    Raises
-    ------
-    SettingsError
-        Where CUDA was asked for and there is none.
-    """
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise SettingsError("a CUDA device, as asked", "none that torch can use", "Set device = 'auto'.")
-    return torch.device("cuda" if name != "cpu" and there else "cpu")
 
 
 class SequenceTrainer:
