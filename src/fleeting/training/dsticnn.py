@@ -9,11 +9,9 @@ inside the training clips by their weights in the cross-entropy.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
@@ -21,8 +19,8 @@ from torch import Tensor
 from fleeting.datasets.samples import Samples
 from fleeting.models.clip_channels import InputKind
 from fleeting.models.dsticnn import SCALES, Answer, Dsticnn
-from fleeting.training.clip_rows import ClipRows, clip_rows
-from fleeting.training.sequence_fit import FitSettings, SequenceTrainer, Task, probabilities
+from fleeting.training.fitted_sequence import FittedSequence, fit_sequence, plain_settings
+from fleeting.training.sequence_fit import FitSettings
 
 FUSED = "fused"
 STREAMS: tuple[str, str] = (f"{SCALES[0]} frames", f"{SCALES[1]} frames")
@@ -133,29 +131,6 @@ class DsticnnTask:
 
 
 @dataclass(frozen=True)
-class FittedSequence:
-    """A trained network of sequences; it always answers, and its probabilities are not calibrated."""
-
-    task: Task
-    kind: str
-    length: int
-    side: int
-    threshold: float = 0.0
-
-    def rows(self, samples: Samples) -> ClipRows:
-        """Return samples as the network reads them."""
-        return clip_rows(samples, kind=self.kind, length=self.length, side=self.side)
-
-    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
-        """Return (n, classes), rows summing to 1."""
-        return next(iter(probabilities(self.task, self.rows(samples)).values()))
-
-    def by_answer(self, samples: Samples) -> dict[str, npt.NDArray[np.float32]]:
-        """Return what each part of the network says, the network's own answer first."""
-        return probabilities(self.task, self.rows(samples))
-
-
-@dataclass(frozen=True)
 class DsticnnRecogniser:
     """DSTICNN before its training.
 
@@ -173,17 +148,13 @@ class DsticnnRecogniser:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as plain values; device and threads, which change no result, are left out."""
-        found: dict[str, Any] = {"name": self.name, **asdict(self.plan)}
-        found["fit"] = {k: v for k, v in found["fit"].items() if k not in ("device", "threads")}
-        return found
+        return plain_settings(self.name, self.plan)
 
     def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedSequence:
         """Train; the best epoch by the validation clips is kept where there are any, else the last one."""
         task = DsticnnTask(self.plan, classes=len(train.classes), seed=seed)
         fitted = FittedSequence(task, self.plan.kind, self.plan.length, self.plan.side)
-        trainer = SequenceTrainer(task, self.plan.fit, classes=len(train.classes), seed=seed)
-        trainer.fit(fitted.rows(train), None if validation is None else fitted.rows(validation))
-        return fitted
+        return fit_sequence(fitted, self.plan.fit, train, validation, seed=seed)
 
 
 VARIANTS: dict[str, dict[str, Any]] = {

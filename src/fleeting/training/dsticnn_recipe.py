@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +10,18 @@ import numpy as np
 from fleeting import settings
 from fleeting.files import make_folder
 from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities
-from fleeting.training.calibration import fit_temperature
-from fleeting.training.dsticnn import FUSED, DsticnnSettings, DsticnnTask, FittedSequence
-from fleeting.training.sequence_fit import SequenceTrainer, log_probabilities
+from fleeting.training.dsticnn import FUSED, DsticnnSettings, DsticnnTask
+from fleeting.training.fitted_sequence import FittedSequence
 from fleeting.training.sequence_recipe import (
     TRANSFERRED_DATA,
     TRANSFERRED_LIMITS,
     ClipSource,
     Shipment,
+    learn,
     protocol_of,
     read_micro,
     scores,
+    seen_people,
     ship,
     split_people,
 )
@@ -68,11 +69,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     plan = wanted.network
     task = DsticnnTask(plan, classes=len(samples.classes), seed=wanted.seed)
     fitted = FittedSequence(task, plan.kind, plan.length, plan.side)
-    trainer = SequenceTrainer(task, plan.fit, classes=len(samples.classes), seed=wanted.seed)
-    validation = fitted.rows(parts["validation"])
-    trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=wanted)
-    fused = next(iter(log_probabilities(task, validation).values())).numpy()
-    temperature = fit_temperature(np.asarray(fused, np.float32), parts["validation"].label)
+    chosen = learn(fitted, plan.fit, parts, recipe=wanted, out=out)
     by_answer = {name: scores(rows, parts["test"]) for name, rows in fitted.by_answer(parts["test"]).items()}
     measured = by_answer.pop(FUSED) | {"protocol": protocol_of(parts["test"].subject)} | by_answer
     network = task.network.cpu()
@@ -84,14 +81,14 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
             task="recognise the emotion of a micro-expression from its frames",
             architecture="DSTICNN (Zhu and Chen 2022): two 3-D CNNs at 32 and 64 frames that taught each other",
             data=TRANSFERRED_DATA if drawn else ", ".join(wanted.source.sets),
-            network=DsticnnProbabilities(network, temperature=temperature),
+            network=DsticnnProbabilities(network, temperature=chosen.temperature),
             outputs=("probabilities", "frames_32", "frames_64"),
             clip_shape=(example.shape[1], plan.length, plan.side, plan.side),
             kind=plan.kind,
             labels=samples.classes,
-            subjects=tuple(sorted({*map(str, parts["train"].subject), *map(str, parts["validation"].subject)})),
+            subjects=seen_people(parts),
             scores=measured,
-            chosen={"epoch": trainer.best_epoch, "temperature": temperature},
+            chosen=asdict(chosen),
             limits=TRANSFERRED_LIMITS if drawn else TRANSFERRED_LIMITS[1:],
         ),
         example,

@@ -17,7 +17,7 @@ with MaNet's weights.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,9 +37,9 @@ from fleeting.models.macro_to_micro import (
     reverse_gradient,
     sampled,
 )
-from fleeting.training.dsticnn import FittedSequence
+from fleeting.training.fitted_sequence import FittedSequence, fit_sequence, plain_settings
 from fleeting.training.macro_guide import MacroGuide, middle, read_guide
-from fleeting.training.sequence_fit import FitSettings, SequenceTrainer
+from fleeting.training.sequence_fit import FitSettings
 
 KIND = "grey"
 
@@ -238,8 +238,7 @@ class MacroToMicro:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as plain values; the guide by its content, without device and threads."""
-        found: dict[str, Any] = {"name": self.name, **asdict(self.plan)}
-        found["fit"] = {k: v for k, v in found["fit"].items() if k not in ("device", "threads")}
+        found = plain_settings(self.name, self.plan)
         guide = Path(self.plan.guide)
         found["guide"] = hashlib.sha256(guide.read_bytes()).hexdigest() if self.plan.guided and guide.is_file() else ""
         return found
@@ -248,9 +247,7 @@ class MacroToMicro:
         """Train; the best epoch by the validation clips is kept where there are any, else the last one."""
         task = MiNetTask(self.plan, classes=len(train.classes), seed=seed)
         fitted = FittedSequence(task, KIND, self.plan.length, self.plan.side)
-        trainer = SequenceTrainer(task, self.plan.fit, classes=len(train.classes), seed=seed)
-        trainer.fit(fitted.rows(train), None if validation is None else fitted.rows(validation))
-        return fitted
+        return fit_sequence(fitted, self.plan.fit, train, validation, seed=seed)
 
 
 ALONE: dict[str, Any] = {"adversarial": 0.0, "relation": 0.0, "contrastive": 0.0}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,9 @@ from fleeting.errors import DataError
 from fleeting.files import make_folder
 from fleeting.labels import THREE
 from fleeting.models.macro_to_micro import MiNetProbabilities
-from fleeting.training.calibration import fit_temperature
-from fleeting.training.dsticnn import FittedSequence
+from fleeting.training.fitted_sequence import FittedSequence
 from fleeting.training.macro_guide import GUIDE, MacroSettings, still_faces, train_manet, write_guide
 from fleeting.training.macro_to_micro import KIND, MiNetSettings, MiNetTask
-from fleeting.training.sequence_fit import SequenceTrainer, log_probabilities
 from fleeting.training.sequence_recipe import (
     TRANSFERRED_DATA,
     TRANSFERRED_LIMITS,
@@ -28,9 +26,11 @@ from fleeting.training.sequence_recipe import (
     Shipment,
     absolute,
     joined,
+    learn,
     protocol_of,
     read_micro,
     scores,
+    seen_people,
     ship,
     split_people,
 )
@@ -93,11 +93,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         plan = replace(plan, guide=str(out / GUIDE))
     task = MiNetTask(plan, classes=len(samples.classes), seed=wanted.seed)
     fitted = FittedSequence(task, KIND, plan.length, plan.side)
-    trainer = SequenceTrainer(task, plan.fit, classes=len(samples.classes), seed=wanted.seed)
-    validation = fitted.rows(parts["validation"])
-    trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=wanted)
-    said = next(iter(log_probabilities(task, validation).values())).numpy()
-    temperature = fit_temperature(np.asarray(said, np.float32), parts["validation"].label)
+    chosen = learn(fitted, plan.fit, parts, recipe=wanted, out=out)
     measured = scores(fitted.probabilities(parts["test"]), parts["test"]) | {
         "protocol": protocol_of(parts["test"].subject)
     }
@@ -110,14 +106,14 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
             + (", guided while training by a frozen MaNet" if plan.guided else ""),
             data=(TRANSFERRED_DATA if drawn else ", ".join(wanted.source.sets))
             + ("; guided by FER-2013 faces and macro-expressions" if plan.guided else ""),
-            network=MiNetProbabilities(task.minet.cpu(), temperature=temperature),
+            network=MiNetProbabilities(task.minet.cpu(), temperature=chosen.temperature),
             outputs=("probabilities",),
             clip_shape=(1, plan.length, plan.side, plan.side),
             kind=KIND,
             labels=samples.classes,
-            subjects=tuple(sorted({*map(str, parts["train"].subject), *map(str, parts["validation"].subject)})),
+            subjects=seen_people(parts),
             scores=measured,
-            chosen={"epoch": trainer.best_epoch, "temperature": temperature},
+            chosen=asdict(chosen),
             limits=TRANSFERRED_LIMITS if drawn else TRANSFERRED_LIMITS[1:],
         ),
         example,

@@ -19,7 +19,10 @@ from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, SettingsError
 from fleeting.files import write_text
 from fleeting.labels import UNSURE
+from fleeting.training.calibration import fit_temperature
+from fleeting.training.fitted_sequence import FittedSequence
 from fleeting.training.network_files import store_in_half, write_onnx
+from fleeting.training.sequence_fit import FitSettings, SequenceTrainer, log_probabilities
 from fleeting.training.sequence_sets import SequenceSettings, SetName, make_sets
 
 log = logging.getLogger(__name__)
@@ -132,6 +135,42 @@ def split_people(samples: Samples, source: ClipSource) -> Parts:
                 "Change the seed or the shares in the recipe.",
             )
     return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was chosen on the validation people."""
+
+    epoch: int
+    temperature: float
+
+
+def learn(fitted: FittedSequence, how: FitSettings, parts: Parts, *, recipe: Any, out: Path) -> Chosen:
+    """Train on the people of ``train``, going on where a stopped training ended; choose on those of ``validation``.
+
+    Parameters
+    ----------
+    fitted
+        Around the task that is to be trained.
+    how
+        How it is trained.
+    parts
+        Of `split_people`.
+    recipe
+        Its ``seed`` is that of what is drawn; a checkpoint of another recipe is refused.
+    out
+        Folder of the checkpoint and the curves.
+    """
+    trainer = SequenceTrainer(fitted.task, how, classes=len(parts["train"].classes), seed=recipe.seed)
+    validation = fitted.rows(parts["validation"])
+    trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=recipe)
+    said = next(iter(log_probabilities(fitted.task, validation).values())).numpy()
+    return Chosen(trainer.best_epoch, fit_temperature(np.asarray(said, np.float32), parts["validation"].label))
+
+
+def seen_people(parts: Parts) -> tuple[str, ...]:
+    """Return the people who were trained or chosen on, sorted."""
+    return tuple(sorted({str(s) for name in ("train", "validation") for s in parts[name].subject}))
 
 
 def scores(
