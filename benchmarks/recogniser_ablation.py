@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from fleeting import metrics
 from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
 from fleeting.datasets.samples import from_flow_images
-from fleeting.evaluation import metrics
 from fleeting.training.calibration import log_loss
 from fleeting.training.contract import TrainingRows
 from fleeting.training.fleeting_recogniser import FittedFleeting, Fleeting, FleetingSettings

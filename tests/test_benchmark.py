@@ -13,9 +13,10 @@ import pytest
 from command import Command
 from flow_clips import Centroids, Learning, Nearest, data_of, features, made_up, stored
 
+from fleeting import metrics
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, FleetingWarning, JobsError, SettingsError
-from fleeting.evaluation import fold_jobs, metrics
+from fleeting.evaluation import fold_jobs
 from fleeting.evaluation import run_benchmark as module
 from fleeting.evaluation.benchmark import settings_for
 from fleeting.evaluation.benchmark_data import BenchmarkData, benchmark_data

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fleeting import metrics
 from fleeting.errors import InputError, LeakageError
-from fleeting.evaluation import metrics
 from fleeting.evaluation.bootstrap import subject_interval
 from fleeting.evaluation.leakage import overlap, require_disjoint
 from fleeting.evaluation.splits import leave_one_subject_out

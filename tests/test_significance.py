@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fleeting import metrics
 from fleeting.errors import InputError
-from fleeting.evaluation import metrics
 from fleeting.evaluation.calibration_curves import area_under_risk, calibration, reliability, risk_coverage
 from fleeting.evaluation.significance import mcnemar, permutation_test
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.evaluation import metrics
+from fleeting import metrics
 from fleeting.evaluation.calibration_curves import calibration
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _summary(table: pd.DataFrame, classes: Sequence[str], *, draws: int) -> dict
     subjects, counts = subject_counts(table, classes)
     seeds = [str(s) for s in sorted(table["seed"].unique())]
     exact = metrics.scores_of_counts(counts.sum(1))
-    drawn = _drawn(counts, draws) if draws and len(subjects) > 1 else None
+    drawn = metrics.bootstrap_scores(counts, draws=draws) if draws and len(subjects) > 1 else None
     found: dict[str, dict[str, Any]] = {}
     for name in SCORES:
         values = exact[name]
@@ -111,15 +111,6 @@ def _summary(table: pd.DataFrame, classes: Sequence[str], *, draws: int) -> dict
 
 def _interval(drawn: npt.NDArray[np.float64]) -> list[float]:
     return [float(q) for q in np.quantile(drawn, (0.025, 0.975))]
-
-
-def _drawn(counts: npt.NDArray[np.int64], draws: int, seed: int = 0) -> dict[str, npt.NDArray[np.float64]]:
-    """Return each score of each bootstrap sample and seed: (draws, seeds)."""
-    subjects = counts.shape[1]
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
-    summed = np.einsum("ds,ksij->dkij", weights, counts, optimize=True)
-    return metrics.scores_of_counts(summed)
 
 
 def _plain(values: npt.NDArray[np.float64]) -> list[float | None]:

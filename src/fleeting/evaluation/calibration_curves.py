@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.evaluation import metrics
+from fleeting import metrics
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,7 @@
 Task: a grey picture of 48 x 48, cropped to the face, gets one of seven classes.
 
 Conventions: the most probable class counts. Accuracy is the share of right answers over all scored pictures, as is
-usual for FER-2013; UF1, UAR and calibration error as in `evaluation.metrics`; the log loss is the mean of minus the
+usual for FER-2013; UF1, UAR and calibration error as in `metrics`; the log loss is the mean of minus the
 natural logarithm of the true class's probability. Where a file holds test parts beside its Training part, Training is
 left out: the networks were trained on it. Pictures are not checked for being near copies of training pictures.
 """
@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleeting import weights
+from fleeting import metrics, weights
 from fleeting.datasets import fer2013
 from fleeting.errors import FleetingWarning
-from fleeting.evaluation import metrics
 from fleeting.evaluation.calibration_curves import reliability
 from fleeting.files import write_text
 from fleeting.labels import SEVEN_CLASSES

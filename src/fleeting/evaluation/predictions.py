@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fleeting import metrics
 from fleeting.datasets.composite import FlowImages
-from fleeting.evaluation import metrics
 from fleeting.evaluation.bootstrap import subject_interval
 from fleeting.evaluation.leakage import require_disjoint
 from fleeting.evaluation.splits import leave_one_subject_out

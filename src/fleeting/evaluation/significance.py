@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fleeting import metrics
 from fleeting.errors import InputError
-from fleeting.evaluation import metrics
 
 Counts = npt.NDArray[np.int64]
 

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from sklearn.metrics import f1_score, recall_score
 
+from fleeting import metrics, weights
 from fleeting import settings as recipes
-from fleeting import weights
 from fleeting.datasets import composite
 from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.files import make_folder, write_bytes, write_text
@@ -84,8 +83,8 @@ def held_out_scores(samples: Samples, *, seed: int) -> dict[str, Any]:
     said, sure = found.argmax(1), found.max(1) >= ABSTAIN
     return {
         "protocol": "leave one subject out, pooled; all choices on inner folds over the other subjects",
-        "uf1": round(float(f1_score(samples.label, said, average="macro")), 4),
-        "uar": round(float(recall_score(samples.label, said, average="macro")), 4),
+        "uf1": round(metrics.uf1(samples.label, said, classes=len(samples.classes)), 4),
+        "uar": round(metrics.uar(samples.label, said, classes=len(samples.classes)), 4),
         "answered": round(float(sure.mean()), 4),
         "right_of_answered": round(float((said == samples.label)[sure].mean()), 4),
     }

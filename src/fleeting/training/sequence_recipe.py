@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from fleeting import weights
+from fleeting import metrics, weights
 from fleeting.datasets.load import load_samples
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, SettingsError
@@ -191,23 +191,13 @@ def scores(
     people, place = np.unique(samples.subject, return_inverse=True)
     counts = np.zeros((len(people), classes, classes), np.int64)
     np.add.at(counts, (place, samples.label, probabilities.argmax(1)), 1)
-    drawn = np.random.default_rng(seed).multinomial(len(people), np.full(len(people), 1 / len(people)), size=draws)
-    exact, spread = _uf1_uar(counts.sum(0)[None]), _uf1_uar(np.einsum("ds,sij->dij", drawn, counts))
+    exact = metrics.scores_of_counts(counts.sum(0))
+    drawn = metrics.bootstrap_scores(counts[None], draws=draws, seed=seed)
     found: dict[str, Any] = {}
     for name in ("uf1", "uar"):
-        found[name] = round(float(exact[name][0]), 4)
-        found[f"{name}_interval"] = [round(float(q), 4) for q in np.nanquantile(spread[name], (0.025, 0.975))]
+        found[name] = round(float(exact[name]), 4)
+        found[f"{name}_interval"] = [round(float(q), 4) for q in np.quantile(drawn[name], (0.025, 0.975))]
     return found
-
-
-def _uf1_uar(counts: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float64]]:
-    """Mean over classes of F1 and of recall, (k,) of confusions (k, truth, answer); absent classes count nothing."""
-    hits = np.einsum("kii->ki", counts).astype(np.float64)
-    truth, said = counts.sum(2).astype(np.float64), counts.sum(1).astype(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        f1 = np.where(truth + said > 0, 2 * hits / (truth + said), 0.0)
-        recall = np.where(truth > 0, hits / truth, np.nan)
-    return {"uf1": f1.mean(1), "uar": np.nanmean(recall, axis=1)}
 
 
 def protocol_of(subjects: npt.NDArray[np.str_]) -> str:

@@ -98,6 +98,28 @@ def scores_of_counts(counts: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.
     }
 
 
+def bootstrap_scores(
+    counts: npt.NDArray[np.int64], *, draws: int = 2000, seed: int = 0
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the `SCORES` of bootstrap samples of subjects, drawn whole because clips of one person are alike.
+
+    Parameters
+    ----------
+    counts
+        (k, subjects, classes, classes): k runs, subject, truth, prediction.
+    draws, seed
+        Number of samples, and what they hang on.
+
+    Returns
+    -------
+    dict
+        (draws, k) float64 by name.
+    """
+    subjects = counts.shape[1]
+    weights = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+    return scores_of_counts(np.einsum("ds,ksij->dkij", weights, counts, optimize=True))
+
+
 def calibration_error(probabilities: npt.NDArray[Any], truth: Classes, *, bins: int = 10) -> float:
     """Return the expected calibration error of the predicted class, 0..1.
 
