@@ -95,6 +95,21 @@ def test_times_of_each_picture(tmp_path: Path) -> None:
     assert decode(tmp_path / "a.mp4")[0] == pytest.approx(given, abs=1e-4)
 
 
+def test_the_same_pictures_give_the_same_file(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    scene = cv2.GaussianBlur(draw.integers(0, 255, (178, 146, 3), dtype=np.uint8), (0, 0), 3)
+    noise = draw.integers(-5, 5, (16, 128, 96, 3))
+    crops = [scene[i : i + 128, i % 10 : i % 10 + 96] for i in range(16)]
+    pictures = [np.clip(c + n, 0, 255).astype(np.uint8) for c, n in zip(crops, noise, strict=True)]
+    files = set()
+    for _ in range(60):
+        with VideoWriter(tmp_path / "a.mp4", fps=5, size=(96, 128), crf=21.5, preset="veryfast") as video:
+            for picture in pictures:
+                video.write(picture)
+        files.add((tmp_path / "a.mp4").read_bytes())
+    assert len(files) == 1
+
+
 def write_times(path: Path, times: list[float | None]) -> None:
     with VideoWriter(path, fps=25, size=(48, 32)) as writer:
         for t in times:

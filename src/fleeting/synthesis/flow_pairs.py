@@ -34,6 +34,7 @@ from fleeting.synthesis.flow_scene import (
     sampled,
     turned,
 )
+from fleeting.video.writer import repeatable_x264
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +183,7 @@ def compressed(pictures: Sequence[Grey], *, crf: float) -> list[Grey]:
     encoder: Any = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.thread_count = Fraction(1, 100), 1
-    encoder.options = {"crf": f"{crf:.1f}", "preset": "veryfast"}
+    encoder.options = {"crf": f"{crf:.1f}", "preset": "veryfast"} | repeatable_x264()
     packets = []
     for index, picture in enumerate(pictures):
         # The grey plane goes in and comes out as it is, without a conversion of colours.
