@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,8 @@ def test_another_recipe_does_not_go_on_and_another_machine_does(trained: Path, d
         ({"epochs": 0}, "at least 1 epoch"),
         ({"network": "deep_emotion"}, "one head"),
         ({"penalty": 0.1}, "Use weight_decay"),
+        ({"rounds": 2}, "1 of again_epochs"),
+        ({"taught": 1.5}, "taught from 0 to 1"),
         ({"model": NetworkSettings(widths=[8, 8])}, "three widths"),
     ],
 )
@@ -296,11 +299,68 @@ def test_the_last_epochs_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AssertionError, match="erased"):
         trainer.learn(faces, torch.arange(8), torch.Generator())
     trainer.epoch, trainer.step = recipe.epochs, 5 * recipe.epochs
-    assert trainer.learning_rate() == pytest.approx(1e-4)
+    assert rate(trainer) == pytest.approx(1e-4)
     monkeypatch.setattr(expression, "mixing", lambda settings, _: 1.0 if settings.mixup == 0 else 0.5)
     trainer.learn(faces, torch.arange(8), torch.Generator())
     trainer.step = 5 * (recipe.epochs + 1)
-    assert trainer.learning_rate() == pytest.approx(1e-6)
+    assert rate(trainer) == pytest.approx(1e-6)
+
+
+def rate(trainer: expression.Trainer) -> float:
+    return trainer.phase.learning_rate(trainer.step, steps_per_epoch=trainer.steps_per_epoch)
+
+
+def test_later_rounds_begin_and_end_with_their_own_rates() -> None:
+    trainer = expression.Trainer(small(rounds=2, again_epochs=4, again_rate=5e-4), CPU, steps_per_epoch=5)
+    first, plain, again, last = trainer.phases
+    assert [(p.first, p.epochs, p.plain, p.round) for p in (first, plain, again, last)] == [
+        (0, 3, False, 0), (3, 1, True, 0), (4, 4, False, 1), (8, 1, True, 1),
+    ]  # fmt: skip
+    assert trainer.ends_at == 9
+    seen = []
+    for trainer.step in range(45):
+        trainer.epoch = trainer.step // 5
+        seen.append(rate(trainer))
+    assert max(seen[20:40]) == seen[24] == pytest.approx(5e-4)  # after one epoch that rises
+    assert seen[20] == pytest.approx(1e-4)
+    assert seen[20:25] == sorted(seen[20:25])
+    assert seen[24:40] == sorted(seen[24:40], reverse=True)
+    assert seen[39] < 0.1 * 5e-4
+
+
+def test_a_later_round_is_taught_what_the_former_said(data: Path) -> None:
+    faces = fer2013.read(data / "fer2013_training_publictest.npz").select(np.arange(40))
+    recipe = small(rounds=2, again_epochs=1, taught=1.0, epochs=1, plain_epochs=0, average=0.0)
+    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=2)
+    rows = expression.labelled(faces, recipe, CPU)
+    trainer.ask(rows)
+    assert trainer.answers is None
+    trainer.epoch = 1
+    said = torch.from_numpy(expression.logits_of(trainer.average, rows, flip=True)).softmax(1)
+    trainer.ask(rows)
+    assert trainer.answers is not None
+    torch.testing.assert_close(trainer.answers, said)
+    # With nothing but these answers for labels, the set's own labels do not matter.
+    steps = []
+    for changed in (rows, replace(rows, targets=rows.targets.flip(0))):
+        trainer = expression.Trainer(recipe, CPU, steps_per_epoch=2)
+        trainer.answers = said
+        steps.append(float(trainer.learn(changed, torch.arange(20), torch.Generator().manual_seed(0))))
+    assert steps[0] == steps[1]
+
+
+def test_more_rounds_follow_a_training_that_has_ended(trained: Path, data: Path, tmp_path: Path) -> None:
+    further = small(rounds=2, again_epochs=2, taught=0.5)
+    train(write_recipe(tmp_path / "expression.toml", further), data=data, out=tmp_path / "at_once")
+    shutil.copytree(trained, tmp_path / "after")
+    train(write_recipe(tmp_path / "expression.toml", further), data=data, out=tmp_path / "after")
+    assert len(history(tmp_path / "after")) == 7
+    one, two = (
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["average"] for name in ("at_once", "after")
+    )
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    with pytest.raises(SettingsError, match="another value of taught"):
+        train(write_recipe(tmp_path / "b.toml", replace(further, taught=0.1)), data=data, out=tmp_path / "after")
 
 
 def test_batches_hold_every_row_at_most_once() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -31,12 +30,15 @@ from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpo
 from fleeting.training.devices import choose_device
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp
 from fleeting.training.expression_export import Measured, ship
-from fleeting.training.expression_recipe import ExpressionRecipe, check
+from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
 
 log = logging.getLogger(__name__)
 
-MACHINE = ("threads", "device")
-"""Settings that may change between a stopped training and its resumption."""
+MACHINE = ("threads", "device", "rounds")
+"""Settings that may change between a stopped training and its resumption: more rounds only follow those before."""
+
+LATER = ("again_epochs", "again_rate", "taught")
+"""Settings of later rounds, which may change as long as none has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Trainer:
         self.average.eval()
         self.optimiser = self._optimiser()
         self.steps_per_epoch, self.step, self.epoch = steps_per_epoch, 0, 0
+        self.phases = recipe.phases()
+        self.answers: Tensor | None = None
 
     def _optimiser(self) -> torch.optim.Optimizer:
         recipe = self.recipe
@@ -107,31 +111,37 @@ class Trainer:
         kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
         return kind(groups, lr=recipe.learning_rate)
 
-    def learning_rate(self) -> float:
-        """Cosine from the recipe's rate to a hundredth of it, after a linear warm-up; another one for plain epochs."""
-        recipe, warm = self.recipe, self.recipe.warm_epochs * self.steps_per_epoch
-        total = recipe.epochs * self.steps_per_epoch
-        if self.step < warm:
-            return recipe.learning_rate * (self.step + 1) / warm
-        if self.step >= total and recipe.plain_epochs:
-            rate, way = recipe.plain_rate, (self.step - total) / (recipe.plain_epochs * self.steps_per_epoch)
-        else:
-            rate, way = recipe.learning_rate, (self.step - warm) / max(total - warm, 1)
-        return rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(way, 1.0))) / 2)
+    @property
+    def phase(self) -> Phase:
+        """The phase of the present epoch."""
+        return next(p for p in reversed(self.phases) if p.first <= self.epoch)
+
+    @property
+    def ends_at(self) -> int:
+        """Number of epochs of the whole training."""
+        return self.phases[-1].first + self.phases[-1].epochs
+
+    def ask(self, data: Labelled) -> None:
+        """Keep what the averaged network says of unchanged pictures, where a later round that is taught it begins."""
+        begins = self.phase.first == self.epoch and not self.phase.plain
+        if self.recipe.taught and begins and self.phase.round:
+            self.answers = torch.from_numpy(logits_of(self.average, data, flip=True)).softmax(1).to(self.device)
 
     def learn(self, data: Labelled, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Take one optimiser step on changed copies of the given rows, and return the loss, on the device."""
-        recipe = self.recipe
+        recipe, phase = self.recipe, self.phase
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = phase.learning_rate(self.step, steps_per_epoch=self.steps_per_epoch)
         side = recipe.small_side if self.epoch < recipe.small_epochs else fer2013.SIZE
-        augment = recipe.augment if self.epoch < recipe.epochs else replace(recipe.augment, erase=0.0, mixup=0.0)
+        augment = replace(recipe.augment, erase=0.0, mixup=0.0) if phase.plain else recipe.augment
         rows = rows.to(self.device)
         maps = affine_maps(len(rows), augment, generator).to(self.device)
         faces = standardise(warp(data.pictures[rows].float(), maps, side=side))
         if augment.erase > 0:
             faces = erase(faces, augment.erase, generator)
         targets, votes = data.targets[rows], data.votes[rows]
+        if self.answers is not None:
+            targets = targets.lerp(self.answers[rows], recipe.taught)
         share = mixing(augment, generator)
         if share < 1:
             faces, targets, votes = (share * t + (1 - share) * t.flip(0) for t in (faces, targets, votes))
@@ -168,6 +178,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "epoch": self.epoch,
+            "answers": self.answers,
             "recipe": asdict(self.recipe),
         }
         write_checkpoint(path, state)
@@ -180,11 +191,14 @@ class Trainer:
         SettingsError
             Where it was made with another recipe.
         """
-        state = read_checkpoint(path, self.recipe, free=MACHINE, device=self.device)
+        state = read_checkpoint(path, self.recipe, free=(*MACHINE, *LATER), device=self.device)
+        if state["epoch"] > self.recipe.epochs + self.recipe.plain_epochs:
+            state = read_checkpoint(path, self.recipe, free=MACHINE, device=self.device)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.epoch = state["step"], state["epoch"]
+        self.answers = state.get("answers")
 
 
 def batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -218,6 +232,7 @@ def logits_of(network: DeepEmotion | ExpressionNetwork, data: Labelled, *, flip:
 
 def one_epoch(trainer: Trainer, train_set: Labelled) -> float:
     """Train for an epoch and return its mean loss."""
+    trainer.ask(train_set)
     # Everything random in an epoch hangs on its number alone, so that a resumed training draws the same.
     seed = trainer.recipe.seed * 1_000_003 + trainer.epoch
     torch.manual_seed(seed)
@@ -231,7 +246,7 @@ def one_epoch(trainer: Trainer, train_set: Labelled) -> float:
 def fit(trainer: Trainer, train_set: Labelled, validation: Labelled, *, out: Path, epochs: int | None = None) -> None:
     """Train up to `epochs` (by default the recipe's), and write ``checkpoint.pt`` and a row of history after each."""
     recipe = trainer.recipe
-    while trainer.epoch < (recipe.epochs + recipe.plain_epochs if epochs is None else epochs):
+    while trainer.epoch < (trainer.ends_at if epochs is None else epochs):
         started = time.perf_counter()
         loss = one_epoch(trainer, train_set)
         logits = logits_of(trainer.average, validation, flip=recipe.flip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,6 +55,41 @@ class AugmentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """Epochs in which the learning rate falls once, from `rate` to a hundredth of it by a cosine.
+
+    Attributes
+    ----------
+    first, epochs
+        Number of its first epoch, from 0, and how many there are.
+    rate
+        Learning rate after `warm_epochs`.
+    warm_epochs
+        Epochs in which the rate first rises in a line.
+    plain
+        Nothing is mixed or erased.
+    round
+        Which round it belongs to, from 0.
+    """
+
+    first: int
+    epochs: int
+    rate: float
+    warm_epochs: float
+    plain: bool
+    round: int
+
+    def learning_rate(self, step: int, *, steps_per_epoch: int) -> float:
+        """Return the rate of a step of the whole training, counted from 0."""
+        warm, total = self.warm_epochs * steps_per_epoch, self.epochs * steps_per_epoch
+        step -= self.first * steps_per_epoch
+        if step < warm:
+            return self.rate * (step + 1) / warm
+        way = (step - warm) / max(total - warm, 1)
+        return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(way, 1.0))) / 2)
+
+
+@dataclass(frozen=True, slots=True)
 class ExpressionRecipe:
     """What a training of an expression network depends on.
 
@@ -83,6 +119,15 @@ class ExpressionRecipe:
         The first epochs see pictures of this side in pixels, which takes less time; 48 for none.
     plain_epochs, plain_rate
         Epochs after the others, in which nothing is mixed or erased, and the learning rate from which they fall.
+    rounds
+        How often all is gone through; the first round as said above, later ones go on with the weights of the former.
+        A training that has ended goes on where a recipe asks for more.
+    again_epochs, again_rate
+        Epochs of a later round before its plain ones, and their learning rate.
+    taught
+        Share of the former round's answers in the labels of a later round: what the averaged network said of the
+        unchanged training pictures. They disagree with the set's labels where those are doubtful (Furlanello et al.,
+        "Born-again neural networks", ICML 2018).
     flip
         Whether the exported network averages a picture and its mirror image.
     bfloat16, threads
@@ -110,11 +155,27 @@ class ExpressionRecipe:
     small_epochs: int = 0
     plain_epochs: int = 0
     plain_rate: float = 2e-4
+    rounds: int = 1
+    again_epochs: int = 0
+    again_rate: float = 1e-3
+    taught: float = 0.0
     flip: bool = True
     bfloat16: bool = True
     threads: int = 1
     model: NetworkSettings = field(default_factory=NetworkSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+
+    def phases(self) -> list[Phase]:
+        """Return the phases in their order."""
+        found, first = [], 0
+        for number in range(self.rounds):
+            mixed = (self.again_epochs, self.again_rate) if number else (self.epochs, self.learning_rate)
+            for (epochs, rate), plain in ((mixed, False), ((self.plain_epochs, self.plain_rate), True)):
+                warm = 0.0 if plain else self.warm_epochs
+                if epochs:
+                    found.append(Phase(first, epochs, rate, warm, plain, number))
+                first += epochs
+        return found
 
     def build(self) -> DeepEmotion | ExpressionNetwork:
         """Make the network with random weights."""
@@ -146,6 +207,12 @@ def check(recipe: ExpressionRecipe) -> None:
         raise SettingsError(
             "at least 1 epoch, 0 plain_epochs and batches of 2",
             f"{recipe.epochs}, {recipe.plain_epochs} and {recipe.batch}",
+            "Correct the recipe.",
+        )
+    if recipe.rounds < 1 or not 0 <= recipe.taught <= 1 or (recipe.rounds > 1 and recipe.again_epochs < 1):
+        raise SettingsError(
+            "at least 1 round, 1 of again_epochs where there are more, and taught from 0 to 1",
+            f"{recipe.rounds}, {recipe.again_epochs} and {recipe.taught}",
             "Correct the recipe.",
         )
     if recipe.network == "deep_emotion" and (recipe.vote_weight or recipe.small_epochs):
