@@ -445,7 +445,8 @@ def test_options_reach_the_analysis(fleeting: Command, three: list[Path], tmp_pa
     assert fleeting("analyse", three[0], "--out", tmp_path / "out", *words, *CSV).status == 0
     (used,) = known.settings
     assert used is not None
-    assert (used.faces.min_iod_px, used.faces.all_faces, used.motion.flow) == (30.0, True, "tvl1")
+    assert (used.faces.min_iod_px, used.faces.all_faces) == (30.0, True)
+    assert (used.motion.flow, used.motion.event_flow) == ("tvl1", "tvl1")
 
 
 def test_two_faces(clip: Path, tmp_path: Path) -> None:

@@ -364,6 +364,8 @@ def test_the_default_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     assert room.default_cache() == Path("/x/fleeting/prepared")
     with pytest.raises(SettingsError, match="a flow method"):
         PrepareSettings(flow="none")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="a flow method"):
+        PrepareSettings(event_flow="none")  # type: ignore[arg-type]
 
 
 def test_missing_images_are_noted(folder: Path) -> None:

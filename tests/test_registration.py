@@ -89,6 +89,13 @@ def test_registration_holds_the_head_still_and_keeps_the_expression() -> None:
     assert found.flow[..., 1].min() == pytest.approx(plain[..., 1].min(), abs=0.2)
     still = found.flow[30:90, 20:120]
     assert np.linalg.norm(still, axis=2).mean() < 0.15
+    # Measured by another method: on the same crop, the head's motion removed as well.
+    assert Registration(reference).measured_by("dis", found) is found
+    again = Registration(reference).measured_by("learned", found)
+    assert again.crop is found.crop
+    assert not np.array_equal(again.whole_flow, found.whole_flow)
+    assert again.flow[..., 1].min() == pytest.approx(-2.0, abs=0.4)  # of which DIS sees half
+    assert np.linalg.norm(again.flow[30:90, 20:120], axis=2).mean() < 0.15
 
 
 def test_no_attempt_is_refused() -> None:

@@ -19,6 +19,8 @@ FlowMethod = Literal["dis", "farneback", "tvl1", "learned"]
 Landmarker = Literal["fleeting", "mediapipe"]
 FLOW_METHODS: tuple[str, ...] = get_args(FlowMethod)
 
+FLOW_DEFAULT = "dis between frames, learned from onset to apex"
+
 
 @dataclass(frozen=True, slots=True)
 class FaceSettings:
@@ -53,12 +55,16 @@ class MotionSettings:
     Attributes
     ----------
     flow
-        Method of `motion.flow.dense_flow`.
+        Method of `motion.flow.dense_flow` in every frame.
+    event_flow
+        Method from onset to apex of an event, for its flow image, its size and the report: once an event, so that it
+        may take longer.
     crop_width
         Width of the canonical crop in pixels; its height is 170/140 of it.
     """
 
     flow: FlowMethod = "dis"
+    event_flow: FlowMethod = "learned"
     crop_width: int = 140
 
 

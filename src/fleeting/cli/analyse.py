@@ -10,7 +10,7 @@ import typer
 
 from fleeting.cli.frame_progress import FrameProgress
 from fleeting.errors import InputError
-from fleeting.settings import FLOW_METHODS, AnalyseSettings
+from fleeting.settings import FLOW_DEFAULT, FLOW_METHODS, AnalyseSettings
 
 if TYPE_CHECKING:
     from fleeting.batch import Outcome
@@ -33,7 +33,9 @@ def analyse(
         typer.Option(help="Frames per second of image folders, or of a camera that stores a slower rate."),
     ] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Analyse every face, not the largest alone.")] = False,
-    flow: Annotated[str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}.")] = None,
+    flow: Annotated[
+        str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Unasked: {FLOW_DEFAULT}.")
+    ] = None,
     system: Annotated[
         str | None,
         typer.Option(help="System that names the events; 'all' shows every one that has a network side by side."),
@@ -103,7 +105,7 @@ def _settings(
     if all_faces:
         values["faces"]["all_faces"] = True
     if flow is not None:
-        values["motion"]["flow"] = flow
+        values["motion"] |= {"flow": flow, "event_flow": flow}
     if system is not None:
         values["recognition"]["system"] = system
     if folder is not None:

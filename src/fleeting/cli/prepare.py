@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 
 from fleeting.cli.frame_progress import CLEAR
 from fleeting.errors import FleetingError
+from fleeting.settings import FLOW_DEFAULT, FLOW_METHODS
 
 if TYPE_CHECKING:
     from fleeting.datasets.prepare import Prepared
@@ -34,7 +36,9 @@ def prepare(
     ] = None,
     frames: Annotated[int, typer.Option(help="Frames of each sequence; 0 makes flow images alone.")] = 10,
     width: Annotated[int, typer.Option(help="Width of the sequence's crops in pixels.")] = 140,
-    flow: Annotated[str, typer.Option(help="Method of the optical flow: dis, farneback, tvl1 or learned.")] = "dis",
+    flow: Annotated[
+        str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Unasked: {FLOW_DEFAULT}.")
+    ] = None,
     engine: Annotated[
         str | None, typer.Option(help="Where the clips are worked on: in-process, processes or ray.")
     ] = None,
@@ -56,7 +60,9 @@ def prepare(
     from fleeting.scale.engines import make_engine
     from fleeting.settings import to_dict
 
-    settings = room.PrepareSettings(flow=flow, frames=frames, width=width)  # type: ignore[arg-type]
+    settings = room.PrepareSettings(frames=frames, width=width)
+    if flow is not None:
+        settings = replace(settings, flow=flow, event_flow=flow)  # type: ignore[arg-type]
     where = make_engine(engine, workers=jobs, address=address)
     if out is not None and out.suffix.lower() != ".npz":
         raise SettingsError("a file .npz for --out", f"'{out.name}'", "Name it for example casme2.npz.")

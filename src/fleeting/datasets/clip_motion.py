@@ -82,6 +82,7 @@ def clip_motion(
     length: int = 0,
     width: int = CANONICAL_WIDTH,
     method: FlowMethod = "dis",
+    apex_method: FlowMethod = "learned",
 ) -> ClipMotion:
     """Measure a clip.
 
@@ -98,7 +99,9 @@ def clip_motion(
     width
         Of the sequence's crops in pixels.
     method
-        Of the flow, as `motion.flow.dense_flow`.
+        Of the flow that holds the head still and finds the apex, as `motion.flow.dense_flow`.
+    apex_method
+        Of the flow from onset to apex, which becomes the flow image.
 
     Raises
     ------
@@ -129,7 +132,7 @@ def clip_motion(
         apex = kept[strongest(np.array(moved), fps=fps * len(kept) / len(frames))]
         notes.append("The apex is the frame of the largest movement.")
     # From the onset's place at once, as `inference.event_media` does for the events of a video.
-    flow = flow_image(registration.step(frames[apex], transform).flow)
+    flow = flow_image(registration.measured_by(apex_method, registration.step(frames[apex], transform)).flow)
     sequence = _sequence([frames[p] for p in kept], placed, length, width) if length else None
     return ClipMotion(flow, sequence, apex, tuple(notes))
 

@@ -49,7 +49,9 @@ class PrepareSettings:
     Attributes
     ----------
     flow
-        Method of the optical flow.
+        Method of the optical flow that holds the head still and finds an apex that is not labelled.
+    event_flow
+        Method of the optical flow from onset to apex, which becomes the flow image.
     frames
         Frames of each sequence; 0 makes flow images alone.
     width
@@ -57,12 +59,14 @@ class PrepareSettings:
     """
 
     flow: FlowMethod = "dis"
+    event_flow: FlowMethod = "learned"
     frames: int = 10
     width: int = 140
 
     def __post_init__(self) -> None:
-        if self.flow not in FLOW_METHODS:
-            raise SettingsError(f"a flow method ({', '.join(FLOW_METHODS)})", f"'{self.flow}'", "Choose one of them.")
+        for flow in (self.flow, self.event_flow):
+            if flow not in FLOW_METHODS:
+                raise SettingsError(f"a flow method ({', '.join(FLOW_METHODS)})", f"'{flow}'", "Choose one of them.")
         if self.frames < 0 or self.frames == 1 or self.width < 28:
             raise SettingsError(
                 "2 or more frames (or 0 for none) at a width of at least 28",
@@ -215,6 +219,7 @@ def prepare_job(job: Job, shared: Mapping[str, Any]) -> Result:
         length=how["frames"],
         width=how["width"],
         method=how["flow"],
+        apex_method=how["event_flow"],
     )
     notes = [note for note in (place.note, *made.notes) if note]
     result: Result = {"flow": made.flow, "apex": made.apex, "notes": notes}
@@ -258,7 +263,7 @@ def _jobs(
 ) -> tuple[dict[str, Job], dict[str, Located], dict[str, str]]:
     """Job by clip id, where it is by job id, and why a clip cannot be found by clip id."""
     code = source_fingerprint(ROOMS)
-    networks = [weights.card(name)["sha256"] for name in ("face_finder", "landmarks")]
+    networks = [weights.card(name)["sha256"] for name in ("face_finder", "landmarks", "micro_flow")]
     contents = Contents(cache / _INDEX)
     jobs: dict[str, Job] = {}
     places: dict[str, Located] = {}

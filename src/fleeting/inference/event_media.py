@@ -84,7 +84,7 @@ def picture_event(
     transforms
         (n, 2, 3) from frame to crop, for every frame of the video; NaN where the face was not seen.
     settings
-        Flow method.
+        Flow methods.
     loop
         Whether to make the media.
     """
@@ -101,7 +101,7 @@ def picture_event(
         transform = rescaled(transform, CANONICAL_WIDTH / settings.crop_width)
     registration = Registration(align(onset_grey, transform), method=settings.flow)
     # From the onset's place at once, whether or not the frames between are looked at: the class is the same.
-    apex = registration.step(frames[event.apex_frame][0], transform)
+    apex = registration.measured_by(settings.event_flow, registration.step(frames[event.apex_frame][0], transform))
     flow = apex.flow
     image, peak = flow_image(flow), peak_percent_iod(flow, event.regions)
     grey, rgb = frames[event.apex_frame]

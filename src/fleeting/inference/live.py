@@ -252,7 +252,8 @@ class LiveAnalysis:
         crops: dict[int, Any] = dict(self._crops.get(event.face, ()))
         if event.onset_frame not in crops or event.apex_frame not in crops:
             return event
-        flow, _ = expression_flow(crops[event.onset_frame], crops[event.apex_frame], method=self.settings.motion.flow)
+        method = self.settings.motion.event_flow
+        flow, _ = expression_flow(crops[event.onset_frame], crops[event.apex_frame], method=method)
         recogniser = self._recogniser = self._recogniser or Recogniser()
         row = recogniser(flow_image(flow)[None])[0]
         label, probability = recogniser.name(row)

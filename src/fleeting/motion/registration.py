@@ -6,7 +6,7 @@ where to look; the crop's position is then corrected until the flow from the ref
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -117,3 +117,10 @@ class Registration:
                 return Registered(corrected, crop, flow, rigid)
             transform = corrected
         raise ValueError(f"Expected attempts >= 1; got {attempts}.")
+
+    def measured_by(self, method: FlowMethod, found: Registered) -> Registered:
+        """Return a registered frame with its flow measured by another method."""
+        if method == self.method:
+            return found
+        flow = dense_flow(self.reference, found.crop, method=method)
+        return replace(found, whole_flow=flow, rigid=estimate_rigid(flow))
