@@ -24,7 +24,7 @@ from torch import nn
 from fleeting.models.clip_channels import CHANNELS
 from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities
 from fleeting.models.macro_to_micro import MiNetProbabilities, TwoStream
-from fleeting.motion.clip_input import clip_input
+from fleeting.motion.clip_input import CROP_WIDTH, clip_input
 from fleeting.training.clip_rows import ClipRows
 from fleeting.training.dsticnn import DsticnnSettings, DsticnnTask
 from fleeting.training.macro_to_micro import ALONE, MiNetSettings, MiNetTask
@@ -99,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=112)
     parser.add_argument("--kind", default="grey", help="what DSTICNN reads")
+    parser.add_argument("--width", type=int, default=CROP_WIDTH, help="of the crops that the input is made of")
     parser.add_argument("--times", type=int, default=15)
     parser.add_argument("--steps", type=int, default=1, help="training steps that are timed, after as many others")
     parser.add_argument("--batch", type=int, default=8)
@@ -111,6 +112,7 @@ def main() -> None:
     fit = FitSettings(batch=options.batch, device=options.device, precision=options.precision)
     label = options.label or f"{platform.processor() or platform.machine()}, one core"
     crops = np.random.default_rng(0).integers(0, 256, (FRAMES, 170, 140), dtype=np.uint8)
+    made = {"length": 64, "side": options.side, "width": options.width}
     rows = {}
     for name, (network, outputs) in exported(options.side, options.kind).items():
         kind = options.kind if name == "dsticnn" else "grey"
@@ -120,7 +122,7 @@ def main() -> None:
         taken, size = milliseconds(network, outputs, channels, options.side, options.times)
         task = tasks(options.side, kind)[name]()
         rows[name] = {
-            "input_ms": _median(lambda k=kind: clip_input(crops, kind=k, length=64, side=options.side), options.times),
+            "input_ms": _median(lambda h=made | {"kind": kind}: clip_input(crops, **h), options.times),
             "network_ms": taken,
             "megabytes": size,
             "training_clips_per_s": clips_a_second(task, channels, options.side, fit, options.steps),
@@ -128,7 +130,7 @@ def main() -> None:
         print(name, rows[name], flush=True)
     path = options.out / "sequence_speed.json"
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    key = f"{label}, {options.kind}, {options.side} px, {options.precision}"
+    key = f"{label}, {options.kind}, {options.side} px of crops of {options.width}, {options.precision}"
     found[key] = {n: {k: round(v, 2) for k, v in r.items()} for n, r in rows.items()}
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     lines = [

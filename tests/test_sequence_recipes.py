@@ -60,6 +60,7 @@ def test_the_file_is_small_takes_any_number_of_clips_and_answers_as_the_card_say
     card = weights.card("dsticnn", folder=out)
     assert (out / "dsticnn.onnx").stat().st_size < 5e6
     assert card["inputs"]["clips"]["shape"] == ["n", 1, 8, 32, 32]
+    assert card["inputs"]["clips"]["width"] == load_samples(f"prepared={trained / 'clips.npz'}").sequence.shape[3]
     network = weights.session("dsticnn", folder=out)
     for count in (1, 3):
         found = network.run(None, {"clips": np.zeros((count, 1, 8, 32, 32), np.uint8)})

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from command import Command
@@ -14,10 +15,11 @@ from command import Command
 from fleeting import weights
 from fleeting.errors import SettingsError, WeightsError
 from fleeting.export.timeline_json import from_json, to_json
+from fleeting.faces.align import crop_size
 from fleeting.inference import systems
 from fleeting.inference.analyse import Analysis, analyse_video
 from fleeting.inference.event_frames import EventView, bare, with_frames
-from fleeting.inference.systems import ALL, SYSTEMS, Entry, answers, available, open_systems
+from fleeting.inference.systems import ALL, SYSTEMS, Entry, SequenceSystem, answers, available, open_systems
 from fleeting.labels import UNSURE
 from fleeting.records import Event
 from fleeting.settings import AnalyseSettings, MotionSettings, RecognitionSettings
@@ -171,3 +173,20 @@ def _with_two(analysis: Analysis):  # type: ignore[no-untyped-def]
         e if e.kind == "blink" else replace(e, systems=answers(both, view)) for e in analysis.timeline.events
     )
     return replace(analysis.timeline, events=events)
+
+
+@pytest.mark.parametrize("name", ["dsticnn", "macro_to_micro"])
+def test_a_network_of_sequences_is_given_crops_of_the_width_that_it_was_trained_on(name: str) -> None:
+    system = SequenceSystem(name)
+    width = system.card["inputs"]["clips"]["width"]
+    draw = np.random.default_rng(0)
+    still = cv2.GaussianBlur(draw.integers(0, 256, (170, 140), dtype=np.uint8), (0, 0), 2)
+    grid = np.stack(np.meshgrid(np.arange(140), np.arange(170)), -1).astype(np.float32)
+    wave = np.sin(np.linspace(0, np.pi, 12))
+    crops = np.stack([cv2.remap(still, grid + np.float32([2.0 * w, 0]), None, cv2.INTER_LINEAR) for w in wave])
+    small = np.stack([cv2.resize(c, crop_size(width)[::-1], interpolation=cv2.INTER_AREA) for c in crops])
+    view = bare(np.zeros((28, 28, 3), np.uint8))
+    wide, narrow = (system.probabilities([replace(view, crops=c, apex=6)]) for c in (crops, small))
+    np.testing.assert_array_equal(wide, narrow)
+    system.card = system.card | {"inputs": {"clips": system.card["inputs"]["clips"] | {"width": 112}}}
+    assert np.abs(system.probabilities([replace(view, crops=crops, apex=6)]) - wide).max() > 1e-4

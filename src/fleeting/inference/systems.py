@@ -20,7 +20,7 @@ from fleeting.inference.event_frames import EventView
 from fleeting.inference.flow_svm import FlowSvmSystem
 from fleeting.inference.recognise import Recogniser
 from fleeting.labels import UNSURE
-from fleeting.motion.clip_input import clip_input
+from fleeting.motion.clip_input import CROP_WIDTH, clip_input
 from fleeting.records import SystemAnswer
 from fleeting.settings import RecognitionSettings, nearest
 
@@ -92,7 +92,8 @@ class SequenceSystem:
             return np.zeros((0, len(self.labels)), np.float32)
         clips = self.card["inputs"]["clips"]
         _, _, length, side, _ = clips["shape"]
-        made = np.stack([clip_input(e.crops, kind=clips["kind"], length=length, side=side) for e in events])
+        how = {"kind": clips["kind"], "length": length, "side": side, "width": clips.get("width", CROP_WIDTH)}
+        made = np.stack([clip_input(e.crops, **how) for e in events])
         answer: npt.NDArray[np.float32] = self._session.run(["probabilities"], {"clips": made})[0]
         return answer
 

@@ -18,12 +18,18 @@ from fleeting.settings import FlowMethod
 KINDS: tuple[str, ...] = ("grey", "change", "flow", "grey+flow")
 """``change`` is stored as ``grey`` is: the network takes the difference."""
 
-FLOW_WIDTH = 112
-"""Width of the crops between which flow is measured, unless they are smaller."""
+CROP_WIDTH = 112
+"""Largest width of the crops that a clip is made of."""
 
 
 def clip_input(
-    crops: npt.NDArray[np.uint8], *, kind: str, length: int, side: int, method: FlowMethod = "dis"
+    crops: npt.NDArray[np.uint8],
+    *,
+    kind: str,
+    length: int,
+    side: int,
+    width: int = CROP_WIDTH,
+    method: FlowMethod = "dis",
 ) -> npt.NDArray[np.uint8]:
     """Return a clip as networks of sequences read it.
 
@@ -37,6 +43,9 @@ def clip_input(
         Frames wanted, by temporal interpolation.
     side
         Height and width of the pictures; the crop of 170 x 140 is squeezed to a square.
+    width
+        Wider crops are reduced to this, also before flow is measured: a network must be given crops of the width that
+        it was trained on, for small crops show less of a small movement.
     method
         Of the flow from the onset to each frame.
 
@@ -61,8 +70,8 @@ def clip_input(
             f"{crops.dtype} {crops.shape}",
             "Cut them with faces.align.align.",
         )
-    if crops.shape[2] > FLOW_WIDTH:
-        size = crop_size(FLOW_WIDTH)[::-1]
+    if crops.shape[2] > width:
+        size = crop_size(width)[::-1]
         crops = np.stack([cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in crops]).astype(np.uint8)
     frames = np.clip(np.rint(interpolate(crops, length)), 0, 255).astype(np.uint8)
     channels = [_square(frames, side)] if kind != "flow" else []

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fleeting.datasets.samples import Samples
-from fleeting.motion.clip_input import clip_input
+from fleeting.motion.clip_input import CROP_WIDTH, clip_input
 from fleeting.training.clip_svm import of_each, sequences
 
 
@@ -62,6 +62,11 @@ def clip_rows(samples: Samples, *, kind: str, length: int, side: int) -> ClipRow
     )
     axis = {"flow": 0, "grey+flow": 1}.get(kind)
     return ClipRows(torch.from_numpy(np.asarray(made, np.uint8)), torch.from_numpy(samples.label), axis)
+
+
+def crop_width(samples: Samples) -> int:
+    """Width in pixels of the crops that `motion.clip_input.clip_input` makes the clips of."""
+    return min(sequences(samples).shape[3], CROP_WIDTH)
 
 
 def class_weights(label: Tensor, classes: int) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 from fleeting import settings
 from fleeting.files import make_folder
 from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities
+from fleeting.training.clip_rows import crop_width
 from fleeting.training.dsticnn import FUSED, DsticnnSettings, DsticnnTask
 from fleeting.training.fitted_sequence import FittedSequence
 from fleeting.training.sequence_recipe import (
@@ -84,6 +85,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
             network=DsticnnProbabilities(network, temperature=chosen.temperature),
             outputs=("probabilities", "frames_32", "frames_64"),
             clip_shape=(example.shape[1], plan.length, plan.side, plan.side),
+            crop_width=crop_width(parts["test"]),
             kind=plan.kind,
             labels=samples.classes,
             subjects=seen_people(parts),

@@ -16,6 +16,7 @@ from fleeting.errors import DataError
 from fleeting.files import make_folder
 from fleeting.labels import THREE
 from fleeting.models.macro_to_micro import MiNetProbabilities
+from fleeting.training.clip_rows import crop_width
 from fleeting.training.fitted_sequence import FittedSequence
 from fleeting.training.macro_guide import GUIDE, MacroSettings, still_faces, train_manet, write_guide
 from fleeting.training.macro_to_micro import KIND, MiNetSettings, MiNetTask
@@ -109,6 +110,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
             network=MiNetProbabilities(task.minet.cpu(), temperature=chosen.temperature),
             outputs=("probabilities",),
             clip_shape=(1, plan.length, plan.side, plan.side),
+            crop_width=crop_width(parts["test"]),
             kind=KIND,
             labels=samples.classes,
             subjects=seen_people(parts),

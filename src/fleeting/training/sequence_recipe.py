@@ -220,6 +220,8 @@ class Shipment:
         Names of these.
     clip_shape
         Channels, frames, side, side of a clip.
+    crop_width
+        Of the crops that clips were made of, pixels.
     kind
         What clips hold, see `models.clip_channels`.
     labels, threshold, subjects, scores, chosen, limits
@@ -233,6 +235,7 @@ class Shipment:
     network: nn.Module
     outputs: tuple[str, ...]
     clip_shape: tuple[int, int, int, int]
+    crop_width: int
     kind: str
     labels: tuple[str, ...]
     subjects: tuple[str, ...]
@@ -272,9 +275,10 @@ def ship(what: Shipment, example: Tensor, *, recipe: Any, file: Path, out: Path)
         "command": f"fleeting train recipes/{file.name} --data DATA --out OUT",
         "preprocessing": (
             "canonical crops from onset to offset, the head held still by flow; fleeting.motion.clip_input makes them"
-            f" {what.clip_shape[1]} square pictures of {what.clip_shape[2]} pixels; standardised inside the network"
+            f" {what.clip_shape[1]} square pictures of {what.clip_shape[2]} pixels from crops {what.crop_width} pixels"
+            " wide; standardised inside the network"
         ),
-        "inputs": {"clips": {"shape": shape, "dtype": "uint8", "kind": what.kind}},
+        "inputs": {"clips": {"shape": shape, "dtype": "uint8", "kind": what.kind, "width": what.crop_width}},
         "outputs": {name: {"shape": ["n", len(what.labels)], "dtype": "float32"} for name in what.outputs},
         "labels": list(what.labels),
         "unsure": {"label": UNSURE, "threshold": what.threshold},
