@@ -67,7 +67,7 @@ class FlowSvmSettings:
         Of the training subjects; one per subject where there are fewer.
     """
 
-    method: FlowMethod = "dis"
+    method: FlowMethod = "learned"
     layout: Layout = "regions"
     revised: bool = True
     frames: int = FRAMES
