@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pympi import Eaf
 from timelines import make_timeline
 
+from fleeting.export.expression_spans import expression_spans
 from fleeting.export.formats import write
-from fleeting.records import Event, Timeline
+from fleeting.labels import SEVEN_CLASSES
+from fleeting.records import Event, ExpressionCurve, Timeline
 
 
 def opened(timeline: Timeline, folder: Path) -> Eaf:
@@ -35,7 +38,7 @@ def test_every_event_is_an_annotation_of_its_tier(tmp_path: Path) -> None:
 
 
 def test_tiers_without_events_exist_and_the_empty_default_does_not(tmp_path: Path) -> None:
-    eaf = opened(replace(make_timeline(), events=()), tmp_path)
+    eaf = opened(replace(make_timeline(), events=(), expressions=()), tmp_path)
     assert sorted(t for t in eaf.get_tier_names() if "_" not in t.removeprefix("face0_")) == [
         "face0_blink", "face0_macro", "face0_micro",
     ]  # fmt: skip
@@ -84,3 +87,35 @@ def test_the_frame_rate_need_not_be_known(tmp_path: Path, fps: float) -> None:
     eaf = opened(replace(timeline, video=replace(timeline.video, fps=fps)), tmp_path)
     start, end, _ = eaf.get_annotation_data_for_tier("face0_micro_apex")[0]
     assert end - start == (33 if fps else 1)
+
+
+def curve(
+    classes: str, *, probability: float = 0.8, step: float = 0.1, gap_after: int | None = None
+) -> ExpressionCurve:
+    """Readings of h(appy), s(ad) and n(eutral), a tenth of a second apart, with an absence of a second after one of them."""
+    chosen = [SEVEN_CLASSES.index({"h": "happy", "s": "sad", "n": "neutral"}[c]) for c in classes]
+    probabilities = np.full((len(chosen), 7), (1 - probability) / 6, np.float32)
+    probabilities[np.arange(len(chosen)), chosen] = probability
+    time = np.arange(len(chosen)) * 0.1
+    if gap_after is not None:
+        time[gap_after + 1 :] += 1.0
+    return ExpressionCurve(0, np.arange(len(chosen), dtype=np.int32), time, probabilities)
+
+
+def spans(readings: ExpressionCurve) -> list[tuple[float, float, str]]:
+    return [(round(s.start_s, 3), round(s.end_s, 3), s.expression) for s in expression_spans(readings)]
+
+
+def test_stretches_of_one_expression() -> None:
+    assert spans(curve("nnnnhhhnnn")) == [(0.0, 0.35, "neutral"), (0.35, 0.65, "happy"), (0.65, 0.95, "neutral")]
+    # One reading of another class is flicker; what lies on both sides of an absence is not one stretch.
+    assert spans(curve("nnnnsnnn")) == [(0.0, 0.35, "neutral"), (0.45, 0.75, "neutral")]
+    assert spans(curve("hhhhhh", gap_after=2)) == [(0.0, 0.25, "happy"), (1.25, 1.55, "happy")]
+    assert spans(curve("hhhhhh", probability=0.45)) == []
+    assert spans(curve("hh")) == []
+
+
+def test_expressions_are_a_tier(tmp_path: Path) -> None:
+    eaf = opened(replace(make_timeline(), expressions=(curve("nnnnhhhhss"),)), tmp_path)
+    found = eaf.get_annotation_data_for_tier("face0_expression")
+    assert found == [(0, 350, "neutral"), (350, 750, "happy")]

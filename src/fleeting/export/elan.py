@@ -1,8 +1,9 @@
 """``events.eaf`` for ELAN, by pympi-ling.
 
 One tier per face and kind of event (``face0_micro``), whose annotations carry the emotion (or the kind, where no
-emotion was recognised); below it one tier with the regions that moved, and beside it one with the apex. ELAN counts in
-whole milliseconds. The video is linked both by its full path and relative to the file.
+emotion was recognised); below it one tier with the regions that moved, and beside it one with the apex. Where the
+whole face was read, ``face0_expression`` holds the stretches of one expression. ELAN counts in whole milliseconds.
+The video is linked both by its full path and relative to the file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from fleeting.export.expression_spans import expression_spans
 from fleeting.export.lanes import lanes
 from fleeting.files import atomic_path
 from fleeting.records import EVENT_KINDS, Event, Timeline, VideoInfo
@@ -41,6 +43,11 @@ def write_elan(timeline: Timeline, folder: Path) -> list[Path]:
         for kind in EVENT_KINDS:
             events = [e for e in timeline.events if e.face == face and e.kind == kind]
             _tiers(eaf, f"face{face}_{kind}", f"face{face}", events, frame_ms)
+    for curve in timeline.expressions:
+        tier = f"face{curve.face}_expression"
+        eaf.add_tier(tier, ling=TIME_ALIGNED, part=f"face{curve.face}")
+        for span in expression_spans(curve):
+            eaf.add_annotation(tier, *_span(span.start_s, span.end_s), span.expression)
     path = folder / "events.eaf"
     with atomic_path(path) as temporary:
         eaf.to_file(str(temporary))
