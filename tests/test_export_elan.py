@@ -89,10 +89,8 @@ def test_the_frame_rate_need_not_be_known(tmp_path: Path, fps: float) -> None:
     assert end - start == (33 if fps else 1)
 
 
-def curve(
-    classes: str, *, probability: float = 0.8, step: float = 0.1, gap_after: int | None = None
-) -> ExpressionCurve:
-    """Readings of h(appy), s(ad) and n(eutral), a tenth of a second apart, with an absence of a second after one of them."""
+def curve(classes: str, *, probability: float = 0.8, gap_after: int | None = None) -> ExpressionCurve:
+    """Readings of h(appy), s(ad) and n(eutral), a tenth of a second apart, with an absence of a second after one."""
     chosen = [SEVEN_CLASSES.index({"h": "happy", "s": "sad", "n": "neutral"}[c]) for c in classes]
     probabilities = np.full((len(chosen), 7), (1 - probability) / 6, np.float32)
     probabilities[np.arange(len(chosen)), chosen] = probability

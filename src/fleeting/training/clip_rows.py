@@ -66,7 +66,7 @@ def clip_rows(samples: Samples, *, kind: str, length: int, side: int) -> ClipRow
 
 def crop_width(samples: Samples) -> int:
     """Width in pixels of the crops that `motion.clip_input.clip_input` makes the clips of."""
-    return min(sequences(samples).shape[3], CROP_WIDTH)
+    return min(int(sequences(samples).shape[3]), CROP_WIDTH)
 
 
 def class_weights(label: Tensor, classes: int) -> Tensor:
