@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,6 +18,8 @@ from sequence_clips import moving_clips, stored_clips  # noqa: E402
 
 from fleeting import weights  # noqa: E402
 from fleeting.errors import DataError, SettingsError, WeightsError  # noqa: E402
+from fleeting.faces.align import align, canonical_points, crop_transform  # noqa: E402
+from fleeting.faces.expression import expression_crop  # noqa: E402
 from fleeting.labels import THREE, THREE_CLASSES  # noqa: E402
 from fleeting.models.macro_to_micro import (  # noqa: E402
     FRAMES,
@@ -31,7 +34,7 @@ from fleeting.models.macro_to_micro import (  # noqa: E402
 )
 from fleeting.training import macro_guide  # noqa: E402
 from fleeting.training.clip_rows import ClipRows, clip_rows  # noqa: E402
-from fleeting.training.macro_guide import MacroSettings, read_guide, still_faces, train_manet  # noqa: E402
+from fleeting.training.macro_guide import MacroSettings, framed, read_guide, still_faces, train_manet  # noqa: E402
 from fleeting.training.macro_to_micro import (  # noqa: E402
     VARIANTS,
     MiNetSettings,
@@ -237,8 +240,6 @@ def test_still_faces_have_the_classes_of_micro_expressions(tmp_path: Path) -> No
     for place, word in enumerate(("angry", "happy", "surprise", "neutral") * 16):
         folder = tmp_path / "train" / word
         folder.mkdir(parents=True, exist_ok=True)
-        import cv2
-
         cv2.imwrite(str(folder / f"{place}.png"), rng.integers(0, 256, (48, 48), dtype=np.uint8))
     training, validation = still_faces(tmp_path, THREE, most=12, seed=0)
     assert training.clips.shape == (12, 1, 1, 48, 48)
@@ -246,6 +247,23 @@ def test_still_faces_have_the_classes_of_micro_expressions(tmp_path: Path) -> No
     assert 0 < len(validation) <= 3
     with pytest.raises(DataError):
         still_faces(tmp_path / "none", THREE, most=0, seed=0)
+
+
+def test_still_faces_are_framed_as_the_crops_of_clips() -> None:
+    picture = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (400, 400), dtype=np.uint8), (0, 0), 6)
+    picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    points = canonical_points(140) + [120.0, 110.0]
+    as_fer2013 = expression_crop(picture, points)
+    crop = align(picture, crop_transform(points))
+    wanted = cv2.resize(crop, (48, 48), interpolation=cv2.INTER_AREA).astype(float)
+    (found,) = framed(as_fer2013[None])
+    assert found.shape == (48, 48)
+    likeness = [np.corrcoef(p.ravel(), wanted.ravel())[0, 1] for p in (found.astype(float), as_fer2013.astype(float))]
+    assert likeness[0] > 0.97 > 0.6 > likeness[1]
+    # A shift by one pixel is worse: the middle is where it should be.
+    shifted = [np.corrcoef(np.roll(found, s, a)[4:-4, 4:-4].ravel(), wanted[4:-4, 4:-4].ravel())[0, 1]
+               for s in (-1, 1) for a in (0, 1)]  # fmt: skip
+    assert max(shifted) < np.corrcoef(found[4:-4, 4:-4].ravel(), wanted[4:-4, 4:-4].ravel())[0, 1]
 
 
 RECIPE = """

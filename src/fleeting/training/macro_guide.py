@@ -11,7 +11,9 @@ import logging
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
@@ -19,6 +21,8 @@ from torch import Tensor, nn
 from fleeting.datasets import fer2013
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, WeightsError
+from fleeting.faces.align import crop_size
+from fleeting.faces.expression import SIZE, expression_transform
 from fleeting.labels import SEVEN_CLASSES, Scheme
 from fleeting.models.macro_to_micro import STRIDES, TwoStream, sampled
 from fleeting.training.clip_rows import ClipRows, clip_rows
@@ -159,8 +163,22 @@ def middle(length: int, stride: int) -> int:
     return max((length - 1 - 15 * stride) // 2, 0)
 
 
+def framed(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return pictures of FER-2013 (n, 48, 48), which show more of the head, as canonical crops made square."""
+    height, width = crop_size()
+    whole = expression_transform(np.eye(2, 3))  # from the canonical crop to the picture
+    square = np.array([[width / SIZE, 0, (width / SIZE - 1) / 2], [0, height / SIZE, (height / SIZE - 1) / 2]])
+    matrix = np.column_stack([whole[:, :2] @ square[:, :2], whole[:, :2] @ square[:, 2] + whole[:, 2]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    made = [cv2.warpAffine(p, matrix, (SIZE, SIZE), flags=how, borderMode=cv2.BORDER_REPLICATE) for p in pictures]
+    return np.stack(made).astype(np.uint8)
+
+
 def still_faces(path: Path, scheme: Scheme, *, most: int, seed: int) -> tuple[ClipRows, ClipRows]:
     """Return the faces of FER-2013 whose class a scheme has, to train on and to validate on, as clips of one frame.
+
+    They are cut to what a canonical crop shows, squeezed to a square as clips are: else the discriminator tells faces
+    from crops by how much of the head there is.
 
     Parameters
     ----------
@@ -188,7 +206,7 @@ def still_faces(path: Path, scheme: Scheme, *, most: int, seed: int) -> tuple[Cl
         chosen = chosen[:limit] if most else chosen
         if not len(chosen):
             raise DataError(f"faces of {', '.join(scheme.classes)}", f"none in {path}", "Use FER-2013.")
-        pictures = torch.from_numpy(faces.pictures[chosen])[:, None, None]
+        pictures = torch.from_numpy(framed(faces.pictures[chosen]))[:, None, None]
         found.append(ClipRows(pictures, torch.from_numpy(mapped[faces.label[chosen]].astype(np.int64))))
     return found[0], found[1]
 
