@@ -155,8 +155,9 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                     module.bias.normal_(0, 0.2)
                     module.running_mean.normal_(0, 0.3)
                     module.running_var.uniform_(0.5, 2)
-        export(ExpressionAnswer(network, temperature=1.7, flip=name == "expression"), tmp_path / f"{name}.onnx")
-        card = {"name": name, "temperature": 1.7, "sha256": weights.checksum(tmp_path / f"{name}.onnx")}
+        seen: dict[str, Any] = {"flip": name == "expression", "tilt_deg": 8.0 if name == "expression" else 0.0}
+        export(ExpressionAnswer(network, temperature=1.7, **seen), tmp_path / f"{name}.onnx")
+        card = {"name": name, "temperature": 1.7, "views": seen, "sha256": weights.checksum(tmp_path / f"{name}.onnx")}
         (tmp_path / f"{name}.json").write_text(json.dumps(card))
     monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     monkeypatch.setattr(weights, "_shipped", lambda: tmp_path)
@@ -174,7 +175,7 @@ def test_a_shipped_network_answers_the_same_as_a_torch_module(shipped: Path, nam
     from fleeting.models.shipped_expression import shipped_network
 
     module = shipped_network(name)
-    assert module.flip == (name == "expression")
+    assert (module.flip, module.tilt_deg) == ((True, 8.0) if name == "expression" else (False, 0.0))
     blots = np.random.default_rng(5).integers(0, 256, (12, 8, 8)).astype(np.uint8)
     faces = np.kron(blots, np.ones((6, 6), np.uint8))
     theirs = weights.session(name).run(None, {"faces": faces})[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from fleeting.datasets import fer2013  # noqa: E402
 from fleeting.errors import SettingsError  # noqa: E402
 from fleeting.models.deep_emotion import DeepEmotion, standardise  # noqa: E402
 from fleeting.models.expression_net import ExpressionNetwork  # noqa: E402
-from fleeting.models.shipped_expression import ExpressionAnswer  # noqa: E402
+from fleeting.models.shipped_expression import TILT_ZOOM, ExpressionAnswer, views  # noqa: E402
 from fleeting.training import expression  # noqa: E402
 from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
@@ -375,14 +376,16 @@ def test_batches_hold_every_row_at_most_once() -> None:
 
 
 @pytest.mark.parametrize("network", ["deep_emotion", "expression"])
-@pytest.mark.parametrize("flip", [False, True])
-def test_the_exported_file_says_what_the_network_says(network: str, flip: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("flip", "tilt_deg"), [(False, 0.0), (True, 0.0), (True, 8.0)])
+def test_the_exported_file_says_what_the_network_says(
+    network: str, flip: bool, tilt_deg: float, tmp_path: Path
+) -> None:
     torch.manual_seed(3)
     recipe = small(network=network, small_epochs=0, vote_weight=0.0)
     net = recipe.build().eval()
     if isinstance(net, DeepEmotion):
         fixed(net, 1.1, 0.1, 0.05, -0.1, 0.9, 0.02)
-    wrapped = ExpressionAnswer(net, temperature=0.5, flip=flip)
+    wrapped = ExpressionAnswer(net, temperature=0.5, flip=flip, tilt_deg=tilt_deg)
     assert write_onnx(wrapped, tmp_path / "net.onnx") < 0.02
     session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
     pictures, _ = drawn(9, seed=4)
@@ -392,3 +395,26 @@ def test_the_exported_file_says_what_the_network_says(network: str, flip: bool, 
         np.testing.assert_allclose(found, wrapped(torch.from_numpy(pictures)).numpy(), atol=0.005)
     mirrored = session.run(None, {"faces": np.ascontiguousarray(pictures[:, :, ::-1])})[0]
     assert np.allclose(found, mirrored, atol=1e-5) == flip
+
+
+def test_tilted_views_are_turned_about_the_middle_to_both_sides() -> None:
+    x = torch.zeros(1, 1, 48, 48)
+    x[0, 0, 22:26, 40:42] = 1.0  # a bar to the right of the middle
+    seen = views(standardise(x), flip=False, tilt_deg=10.0)
+    assert len(seen) == 2
+    centres = []
+    for view in seen:
+        torch.testing.assert_close(view.mean(), torch.tensor(0.0), atol=1e-4, rtol=0)
+        weight = (view[0, 0] - view.min()).double()
+        row = torch.arange(48, dtype=torch.float64)
+        centres.append([float((weight.sum(a) * row).sum() / weight.sum()) - 23.5 for a in (0, 1)])
+    (x1, y1), (x2, y2) = centres
+    distance = 17.0 / TILT_ZOOM
+    assert x1 == pytest.approx(distance * math.cos(math.radians(10)), abs=0.3)
+    assert x2 == pytest.approx(x1, abs=0.1)
+    assert y1 == pytest.approx(-y2, abs=0.1)
+    assert abs(y1) == pytest.approx(distance * math.sin(math.radians(10)), abs=0.3)
+    assert len(views(x, flip=True, tilt_deg=10.0)) == 4
+    assert len(views(x, flip=True, tilt_deg=0.0)) == 2
+    (same,) = views(x, flip=False, tilt_deg=0.0)
+    assert same is x

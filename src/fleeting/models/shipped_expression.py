@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from fleeting import weights
@@ -24,12 +25,45 @@ CLOSE = 1e-3
 """Largest difference of a probability between the file and the module."""
 
 
-class ExpressionAnswer(nn.Module):
-    """From pictures (n, 48, 48) uint8 to probabilities (n, 7), with standardisation, mirror image and temperature."""
+TILT_ZOOM = 0.97
+"""Share of a tilted picture's sides that is seen, so that less of what lies beyond its corners is made up."""
 
-    def __init__(self, network: DeepEmotion | ExpressionNetwork, *, temperature: float, flip: bool) -> None:
+
+def views(faces: Tensor, *, flip: bool, tilt_deg: float) -> list[Tensor]:
+    """Return what a network sees of standardised pictures (n, 1, h, w).
+
+    Themselves, or where `tilt_deg` is above 0 both tilted copies instead; with `flip` the mirror image of each too.
+    """
+    seen = [faces]
+    if tilt_deg > 0:
+        seen = [standardise(_tilted(faces, sign * tilt_deg)) for sign in (1, -1)]
+    return [x for face in seen for x in ([face, face.flip(3)] if flip else [face])]
+
+
+def mean_logits(network: nn.Module, faces: Tensor, *, flip: bool, tilt_deg: float) -> Tensor:
+    """Return the logits (n, 7) of standardised pictures (n, 1, h, w), the mean over their `views`."""
+    logits = [network(view) for view in views(faces, flip=flip, tilt_deg=tilt_deg)]
+    mean: Tensor = torch.stack(logits).mean(0) if len(logits) > 1 else logits[0]
+    return mean
+
+
+def _tilted(faces: Tensor, degrees: float) -> Tensor:
+    turn = TILT_ZOOM * np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+    theta = torch.tensor([[[turn[0], -turn[1], 0.0], [turn[1], turn[0], 0.0]]], dtype=torch.float32)
+    height, width = (int(side) for side in faces.shape[2:])
+    grid = functional.affine_grid(theta, [1, 1, height, width], align_corners=False).to(faces)
+    grid = grid.expand(faces.shape[0], height, width, 2)
+    return functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+
+
+class ExpressionAnswer(nn.Module):
+    """From pictures (n, 48, 48) uint8 to probabilities (n, 7), with standardisation, `views` and temperature."""
+
+    def __init__(
+        self, network: DeepEmotion | ExpressionNetwork, *, temperature: float, flip: bool, tilt_deg: float = 0.0
+    ) -> None:
         super().__init__()
-        self.network, self.temperature, self.flip = network, temperature, flip
+        self.network, self.temperature, self.flip, self.tilt_deg = network, temperature, flip, tilt_deg
 
     def forward(self, faces: Tensor) -> Tensor:
         """Return calibrated probabilities (n, 7) float32 in the order of `labels.SEVEN_CLASSES`."""
@@ -37,9 +71,7 @@ class ExpressionAnswer(nn.Module):
 
     def of_standardised(self, x: Tensor) -> Tensor:
         """Return the same for pictures (n, 1, 48, 48) that are standardised already."""
-        logits = self.network(x)
-        if self.flip:
-            logits = (logits + self.network(x.flip(3))) / 2
+        logits = mean_logits(self.network, x, flip=self.flip, tilt_deg=self.tilt_deg)
         probabilities: Tensor = (logits / self.temperature).softmax(1)
         return probabilities
 
@@ -58,14 +90,14 @@ def shipped_network(name: str = "expression") -> ExpressionAnswer:
         Where the network is missing or damaged, or is another than this version builds.
     """
     card, session = weights.card(name), weights.session(name)
-    layers, runs = _layers(weights.folder() / f"{name}.onnx")
+    layers = _layers(weights.folder() / f"{name}.onnx")
     try:
         network = DeepEmotion() if name == "deep_emotion" else _network_like(layers)
         _fold(network)
         _fill(network, layers)
     except (ValueError, IndexError) as error:
         raise WeightsError(f"{name}.onnx of this version", f"other layers ({error})", "Reinstall fleeting.") from error
-    answer = ExpressionAnswer(network.eval(), temperature=float(card["temperature"]), flip=runs == 2).eval()
+    answer = ExpressionAnswer(network.eval(), temperature=float(card["temperature"]), **card["views"]).eval()
     # Coarse blots: fine noise would be averaged away, and whatever the weights, the answers would agree.
     blots = np.random.default_rng(0).integers(0, 256, (8, 6, 6)).astype(np.uint8)
     faces = np.kron(blots, np.ones((8, 8), np.uint8))
@@ -84,8 +116,8 @@ Layer = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 """Weight and bias."""
 
 
-def _layers(path: Any) -> tuple[list[Layer], int]:
-    """Weights and biases of convolutions and linear layers in the order in which they run, and how often each runs."""
+def _layers(path: Any) -> list[Layer]:
+    """Weights and biases of convolutions and linear layers in the order in which they run."""
     import onnx
     from onnx import numpy_helper
 
@@ -93,15 +125,13 @@ def _layers(path: Any) -> tuple[list[Layer], int]:
     stored = {t.name: np.asarray(numpy_helper.to_array(t), np.float32) for t in graph.initializer}
     origin = {name: name for name in stored}
     found: dict[str, Layer] = {}
-    used: list[str] = []
     for node in graph.node:
         if node.op_type in ("Cast", "Identity") and node.input[0] in origin:
             origin[node.output[0]] = origin[node.input[0]]
         elif node.op_type in ("Conv", "Gemm"):
             weight, bias = (origin[name] for name in node.input[1:3])
-            used.append(weight)
             found.setdefault(weight, (stored[weight], stored[bias]))
-    return list(found.values()), max((used.count(name) for name in found), default=0)
+    return list(found.values())
 
 
 def _network_like(layers: list[Layer]) -> ExpressionNetwork:

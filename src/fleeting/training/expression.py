@@ -25,6 +25,7 @@ from fleeting import settings
 from fleeting.datasets import fer2013
 from fleeting.models.deep_emotion import CLASSES, DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
+from fleeting.models.shipped_expression import mean_logits
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from fleeting.training.devices import choose_device
@@ -34,8 +35,9 @@ from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
 
 log = logging.getLogger(__name__)
 
-MACHINE = ("threads", "device", "rounds")
-"""Settings that may change between a stopped training and its resumption: more rounds only follow those before."""
+MACHINE = ("threads", "device", "rounds", "tilt_deg")
+"""Settings that may change between a stopped training and its resumption: more rounds only follow those before, and
+tilted copies are seen when all has been learned."""
 
 LATER = ("again_epochs", "again_rate", "taught")
 """Settings of later rounds, which may change as long as none has begun."""
@@ -217,16 +219,15 @@ def steps_in(count: int, size: int) -> int:
 
 
 @torch.no_grad()
-def logits_of(network: DeepEmotion | ExpressionNetwork, data: Labelled, *, flip: bool) -> npt.NDArray[np.float32]:
-    """Return logits (n, 7) of unchanged pictures, averaged with those of their mirror images where `flip`."""
+def logits_of(
+    network: DeepEmotion | ExpressionNetwork, data: Labelled, *, flip: bool, tilt_deg: float = 0.0
+) -> npt.NDArray[np.float32]:
+    """Return logits (n, 7) of pictures, the mean over their `models.shipped_expression.views`."""
     network.eval()
     found = []
     for begin in range(0, len(data), 256):
         faces = standardise(data.pictures[begin : begin + 256].float())
-        logits = network(faces)
-        if flip:
-            logits = (logits + network(faces.flip(3))) / 2
-        found.append(logits.float().cpu())
+        found.append(mean_logits(network, faces, flip=flip, tilt_deg=tilt_deg).float().cpu())
     return torch.cat(found).numpy().astype(np.float32, copy=False)
 
 
@@ -295,6 +296,6 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         trainer.load(out / "checkpoint.pt")
         log.info("going on after epoch %d", trainer.epoch)
     fit(trainer, sets["train"], sets["validation"], out=out)
-    logits = logits_of(trainer.average, sets["validation"], flip=chosen.flip)
+    logits = logits_of(trainer.average, sets["validation"], flip=chosen.flip, tilt_deg=chosen.tilt_deg)
     temperature = fit_temperature(logits, sets["validation"].label.cpu().numpy())
     ship(trainer.average.cpu(), chosen, Measured(faces, split, logits, temperature), out=out, trained_from=recipe)

@@ -118,7 +118,8 @@ def ship(
     """
     name = recipe.network
     path = out / f"{name}.onnx"
-    difference = export(ExpressionAnswer(network, temperature=measured.temperature, flip=recipe.flip), path)
+    wrapped = ExpressionAnswer(network, temperature=measured.temperature, flip=recipe.flip, tilt_deg=recipe.tilt_deg)
+    difference = export(wrapped, path)
     faces, split = measured.faces, measured.split
     parts = {"validation": split.validation, "public_test": np.flatnonzero(faces.part == fer2013.PUBLIC_TEST)}
     found = {
@@ -142,8 +143,11 @@ def ship(
         },
         "recipe": f"recipes/{trained_from.name}",
         "command": f"fleeting train recipes/{trained_from.name} --data ../shared/data --out runs/{trained_from.stem}",
+        "views": {"flip": recipe.flip, "tilt_deg": recipe.tilt_deg},
         "preprocessing": "grey picture of 48 x 48, cropped tightly to the face, 0..255; all else is inside the "
-        "network: mean 0 and deviation 1" + (", average with the mirror image" if recipe.flip else ""),
+        "network: mean 0 and deviation 1"
+        + (f", average of copies tilted by {recipe.tilt_deg:g} degrees either way" if recipe.tilt_deg else "")
+        + (", average with the mirror image" if recipe.flip else ""),
         "inputs": {"faces": "(n, 48, 48) uint8"},
         "outputs": {"probabilities": "(n, 7) float32"},
         "labels": list(SEVEN_CLASSES),

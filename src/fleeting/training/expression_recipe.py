@@ -128,8 +128,9 @@ class ExpressionRecipe:
         Share of the former round's answers in the labels of a later round: what the averaged network said of the
         unchanged training pictures. They disagree with the set's labels where those are doubtful (Furlanello et al.,
         "Born-again neural networks", ICML 2018).
-    flip
-        Whether the exported network averages a picture and its mirror image.
+    flip, tilt_deg
+        Whether the exported network averages a picture and its mirror image, and whether it sees two copies tilted by
+        so many degrees instead of the picture itself (`models.shipped_expression.views`).
     bfloat16, threads
         Arithmetic and threads on the CPU.
     """
@@ -160,6 +161,7 @@ class ExpressionRecipe:
     again_rate: float = 1e-3
     taught: float = 0.0
     flip: bool = True
+    tilt_deg: float = 0.0
     bfloat16: bool = True
     threads: int = 1
     model: NetworkSettings = field(default_factory=NetworkSettings)

@@ -37,7 +37,9 @@ class FittedExpression:
 
     def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
         """Return (n, 7)."""
-        logits = logits_of(self.network, _rows(samples, self.recipe), flip=self.recipe.flip)
+        recipe = self.recipe
+        rows = _rows(samples, recipe)
+        logits = logits_of(self.network, rows, flip=recipe.flip, tilt_deg=recipe.tilt_deg)
         return np.asarray(torch.from_numpy(logits / self.temperature).softmax(1).numpy(), np.float32)
 
 
@@ -70,11 +72,12 @@ class ExpressionRecogniser:
         device = choose_device(recipe.device)
         rows = _rows(train, recipe)
         trainer = Trainer(recipe, device, steps_per_epoch=steps_in(len(rows), recipe.batch))
-        while trainer.epoch < recipe.epochs + recipe.plain_epochs:
+        while trainer.epoch < trainer.ends_at:
             one_epoch(trainer, rows)
         temperature = 1.0
         if validation is not None:
-            logits = logits_of(trainer.average, _rows(validation, recipe), flip=recipe.flip)
+            held = _rows(validation, recipe)
+            logits = logits_of(trainer.average, held, flip=recipe.flip, tilt_deg=recipe.tilt_deg)
             temperature = fit_temperature(logits, validation.label)
         return FittedExpression(trainer.average, recipe, temperature)
 
@@ -107,6 +110,11 @@ def expression() -> ExpressionRecogniser:
         small_epochs=20,
         plain_epochs=8,
         plain_rate=3e-4,
+        rounds=2,
+        again_epochs=52,
+        again_rate=1.5e-3,
+        taught=0.4,
+        tilt_deg=8.0,
         model=NetworkSettings(dropout=0.2),
     )
     return ExpressionRecogniser("expression", recipe)
