@@ -290,6 +290,10 @@ class Signals:
                 raise ValueError(f"Expected {name} of shape {shape}; got {getattr(self, name).shape}.")
 
 
+ABSENT_STEPS = 2.5
+"""Readings of an expression further apart than so many usual steps have an absence between them."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExpressionCurve:
     """The expression of one face, read from some of the frames.
@@ -314,6 +318,16 @@ class ExpressionCurve:
         for name, shape in {"frame": (m,), "time_s": (m,), "probabilities": (m, 7)}.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"Expected {name} of shape {shape}; got {getattr(self, name).shape}.")
+
+    @property
+    def step_s(self) -> float:
+        """Usual time between two readings in seconds; there must be two."""
+        return float(np.median(np.diff(self.time_s)))
+
+    @property
+    def absences(self) -> npt.NDArray[np.bool_]:
+        """(m - 1,) whether the face was away between a reading and the next: for longer than `ABSENT_STEPS` of them."""
+        return np.asarray(np.diff(self.time_s) > ABSENT_STEPS * self.step_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,14 @@ LEAST_PROBABILITY = 0.5
 LEAST_READINGS = 3
 """A class that is most probable in fewer consecutive readings is flicker, not an expression."""
 
-GAP = 2.5
-"""Readings further apart than so many usual steps have an absence between them."""
-
 
 @dataclass(frozen=True, slots=True)
 class ExpressionSpan:
-    """One expression from `start_s` to `end_s` (seconds), by its most probable class; its mean probability there."""
+    """One expression, the most probable class, from `start_s` to `end_s` in seconds."""
 
     start_s: float
     end_s: float
     expression: str
-    probability: float
 
 
 def expression_spans(curve: ExpressionCurve) -> list[ExpressionSpan]:
@@ -37,15 +33,14 @@ def expression_spans(curve: ExpressionCurve) -> list[ExpressionSpan]:
     """
     if len(curve.frame) < LEAST_READINGS:
         return []
-    steps = np.diff(curve.time_s)
-    step = float(np.median(steps))
+    step = curve.step_s
     best = curve.probabilities.argmax(1)
-    breaks = np.flatnonzero((best[1:] != best[:-1]) | (steps > GAP * step)) + 1
+    breaks = np.flatnonzero((best[1:] != best[:-1]) | curve.absences) + 1
     spans = []
     for rows in np.split(np.arange(len(best)), breaks):
         name = int(best[rows[0]])
         probability = float(curve.probabilities[rows, name].mean())
         if len(rows) >= LEAST_READINGS and probability >= LEAST_PROBABILITY:
             first, last = (float(curve.time_s[i]) for i in (rows[0], rows[-1]))
-            spans.append(ExpressionSpan(max(first - step / 2, 0.0), last + step / 2, SEVEN_CLASSES[name], probability))
+            spans.append(ExpressionSpan(max(first - step / 2, 0.0), last + step / 2, SEVEN_CLASSES[name]))
     return spans

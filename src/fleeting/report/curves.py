@@ -41,9 +41,6 @@ ROWS: dict[str, tuple[str, ...]] = {
 EXPRESSION_ROWS = ("disgust", "fear", "angry", "sad", "neutral", "surprise", "happy")
 """From the lowest row to the highest: what is pleasant at the top."""
 
-GAP_STEPS = 2.5
-"""Readings further apart than so many usual steps have a gap between them."""
-
 
 def pack_face(signals: Signals, timeline: Timeline) -> dict[str, Any]:
     """Return one face's curves as a dictionary for JSON.
@@ -82,12 +79,12 @@ def pack_expressions(curve: ExpressionCurve) -> dict[str, Any] | None:
     """
     if len(curve.time_s) < 2:
         return None
-    step = float(np.median(np.diff(curve.time_s)))
+    step, away = curve.step_s, [False, *curve.absences.tolist()]
     time: list[float] = []
     columns: list[list[int] | None] = []
     order = [SEVEN_CLASSES.index(name) for name in EXPRESSION_ROWS]
-    for at, row in zip(curve.time_s.tolist(), curve.probabilities[:, order], strict=True):
-        if time and at - time[-1] > GAP_STEPS * step:
+    for at, row, absent in zip(curve.time_s.tolist(), curve.probabilities[:, order], away, strict=True):
+        if absent:
             time += [time[-1] + step, at - step]
             columns += [None, None]
         time.append(at)
