@@ -28,7 +28,7 @@ from fleeting.motion.interpolation import interpolate
 from fleeting.motion.regions import signal_map
 from fleeting.motion.registration import Registration, compose
 from fleeting.records import FaceBox
-from fleeting.settings import FlowMethod
+from fleeting.settings import MotionSettings
 
 Grey = npt.NDArray[np.uint8]
 
@@ -81,8 +81,7 @@ def clip_motion(
     apex: int | None = None,
     length: int = 0,
     width: int = CANONICAL_WIDTH,
-    method: FlowMethod = "dis",
-    apex_method: FlowMethod = "learned",
+    motion: MotionSettings | None = None,
 ) -> ClipMotion:
     """Measure a clip.
 
@@ -98,10 +97,8 @@ def clip_motion(
         Frames of the sequence (temporal interpolation); 0 makes none.
     width
         Of the sequence's crops in pixels.
-    method
-        Of the flow that holds the head still and finds the apex, as `motion.flow.dense_flow`.
-    apex_method
-        Of the flow from onset to apex, which becomes the flow image.
+    motion
+        Methods of flow, as in an analysis; its crops have a width of their own.
 
     Raises
     ------
@@ -110,12 +107,13 @@ def clip_motion(
     NoFaceError
         Where no frame shows a face.
     """
+    motion = motion or MotionSettings()
     if len(frames) < 2 or (apex is not None and not 0 < apex < len(frames)):
         raise InputError(
             "at least 2 frames, and an apex after the onset", f"{len(frames)} frames, apex {apex}", "Correct the table."
         )
     transform, notes = face_transform(frames)
-    registration = Registration(align(frames[0], transform), method=method)
+    registration = Registration(align(frames[0], transform), method=motion.flow)
     kept = thinned(len(frames), apex)
     if len(kept) < len(frames):
         notes.append(f"Thinned out from {len(frames)} to {len(kept)} frames.")
@@ -132,7 +130,7 @@ def clip_motion(
         apex = kept[strongest(np.array(moved), fps=fps * len(kept) / len(frames))]
         notes.append("The apex is the frame of the largest movement.")
     # From the onset's place at once, as `inference.event_media` does for the events of a video.
-    flow = flow_image(registration.measured_by(apex_method, registration.step(frames[apex], transform)).flow)
+    flow = flow_image(registration.measured_by(motion.event_flow, registration.step(frames[apex], transform)).flow)
     sequence = _sequence([frames[p] for p in kept], placed, length, width) if length else None
     return ClipMotion(flow, sequence, apex, tuple(notes))
 

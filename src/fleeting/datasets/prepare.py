@@ -28,7 +28,7 @@ from fleeting.files import write_text
 from fleeting.scale.executor import Engine, Outcome, run
 from fleeting.scale.job import Job, Result, source_fingerprint
 from fleeting.scale.store import ResultStore
-from fleeting.settings import FLOW_METHODS, FlowMethod
+from fleeting.settings import FLOW_METHODS, FlowMethod, MotionSettings
 from fleeting.video.folder import StoredPicture
 from fleeting.video.reader import open_video
 
@@ -218,8 +218,7 @@ def prepare_job(job: Job, shared: Mapping[str, Any]) -> Result:
         apex=None if place.apex is None else place.apex - place.onset,
         length=how["frames"],
         width=how["width"],
-        method=how["flow"],
-        apex_method=how["event_flow"],
+        motion=MotionSettings(flow=how["flow"], event_flow=how["event_flow"]),
     )
     notes = [note for note in (place.note, *made.notes) if note]
     result: Result = {"flow": made.flow, "apex": made.apex, "notes": notes}

@@ -25,6 +25,7 @@ from fleeting.faces.align import crop_size
 from fleeting.faces.expression import SIZE, expression_transform
 from fleeting.labels import SEVEN_CLASSES, Scheme
 from fleeting.models.macro_to_micro import STRIDES, TwoStream, sampled
+from fleeting.motion.registration import compose
 from fleeting.training.clip_rows import ClipRows, clip_rows
 from fleeting.training.sequence_fit import FitSettings, SequenceTrainer
 
@@ -168,7 +169,7 @@ def framed(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     height, width = crop_size()
     whole = expression_transform(np.eye(2, 3))  # from the canonical crop to the picture
     square = np.array([[width / SIZE, 0, (width / SIZE - 1) / 2], [0, height / SIZE, (height / SIZE - 1) / 2]])
-    matrix = np.column_stack([whole[:, :2] @ square[:, :2], whole[:, :2] @ square[:, 2] + whole[:, 2]])
+    matrix = compose(whole, square)
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     made = [cv2.warpAffine(p, matrix, (SIZE, SIZE), flags=how, borderMode=cv2.BORDER_REPLICATE) for p in pictures]
     return np.stack(made).astype(np.uint8)
