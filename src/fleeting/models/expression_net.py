@@ -16,6 +16,7 @@ Deviations and readings
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -110,6 +111,7 @@ class ExpressionNetwork(nn.Module):
         drop_block: float = 0.1,
     ) -> None:
         super().__init__()
+        self.widths, self.blocks, self.drop_block = widths, blocks, drop_block
         self.stem = nn.Sequential(nn.PixelUnshuffle(2), *_conv(4, widths[0]), nn.ReLU(inplace=True))
         trunk: list[nn.Module] = []
         inputs, total = widths[0], sum(blocks)
@@ -136,3 +138,29 @@ class ExpressionNetwork(nn.Module):
     def forward(self, faces: Tensor) -> Tensor:
         """Return logits (n, 7) of the set's own labels."""
         return self.answer(faces).logits
+
+    def deepened(self, blocks: tuple[int, int, int]) -> ExpressionNetwork:
+        """Return a network of more `blocks` that answers the same in evaluation: those added begin as the identity.
+
+        Chen et al., "Net2Net: accelerating learning via knowledge transfer", ICLR 2016, section 2.3.
+
+        Raises
+        ------
+        ValueError
+            For fewer blocks at a scale than there are.
+        """
+        if any(new < old for new, old in zip(blocks, self.blocks, strict=True)):
+            raise ValueError(f"Expected at least {self.blocks} blocks, got {blocks}.")
+        deep = ExpressionNetwork(widths=self.widths, blocks=blocks, dropout=self.dropout.p, drop_block=self.drop_block)
+        mine, own = deep.state_dict(), self.state_dict()
+        places, first = {}, [0, 0]
+        for new, old in zip(blocks, self.blocks, strict=True):
+            places |= {f"trunk.{first[0] + i}.": f"trunk.{first[1] + i}." for i in range(old)}
+            first = [first[0] + new, first[1] + old]
+        for name, value in mine.items():
+            block = re.match(r"trunk\.\d+\.", name)
+            if block is None:
+                value.copy_(own[name])
+            elif block[0] in places:
+                value.copy_(own[places[block[0]] + name[block.end() :]])
+        return deep

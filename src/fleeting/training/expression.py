@@ -42,6 +42,9 @@ tilted copies are seen when all has been learned."""
 LATER = ("again_epochs", "again_rate", "taught")
 """Settings of later rounds, which may change as long as none has begun."""
 
+LAST = ("last_epochs", "last_blocks")
+"""Settings of the last round, which may change as long as it has not begun."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
@@ -93,15 +96,20 @@ class Trainer:
     def __init__(self, recipe: ExpressionRecipe, device: torch.device, *, steps_per_epoch: int) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.device = recipe, device
-        self.net, self.average = recipe.build().to(device), recipe.build().to(device)
-        for network in (self.net, self.average):  # three times as fast on the CPU as the default layout
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._place(recipe.build(), recipe.build())
         self.average.load_state_dict(self.net.state_dict())
-        self.average.eval()
-        self.optimiser = self._optimiser()
         self.steps_per_epoch, self.step, self.epoch = steps_per_epoch, 0, 0
         self.phases = recipe.phases()
         self.answers: Tensor | None = None
+
+    def _place(self, net: DeepEmotion | ExpressionNetwork, average: DeepEmotion | ExpressionNetwork) -> None:
+        # Three times as fast on the CPU as the default layout.
+        self.net, self.average = (
+            network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for network in (net, average)
+        )
+        self.average.eval()
+        self.optimiser = self._optimiser()
 
     def _optimiser(self) -> torch.optim.Optimizer:
         recipe = self.recipe
@@ -128,6 +136,25 @@ class Trainer:
         begins = self.phase.first == self.epoch and not self.phase.plain
         if self.recipe.taught and begins and self.phase.round:
             self.answers = torch.from_numpy(logits_of(self.average, data, flip=True)).softmax(1).to(self.device)
+
+    def deepen(self) -> None:
+        """Go on with a deeper network that answers the same, where a last round of such a network begins."""
+        begins = self.phase.first == self.epoch and not self.phase.plain
+        if begins and self._deep(self.epoch):
+            assert isinstance(self.net, ExpressionNetwork)
+            assert isinstance(self.average, ExpressionNetwork)
+            a, b, c = self.recipe.last_blocks
+            random = torch.get_rng_state()
+            net = self.net.deepened((a, b, c))
+            torch.set_rng_state(random)  # the average begins with the same new blocks
+            self._place(net, self.average.deepened((a, b, c)))
+
+    def _deep(self, epoch: int) -> bool:
+        return bool(self.recipe.last_blocks) and epoch >= self._last
+
+    @property
+    def _last(self) -> int:
+        return next(p.first for p in self.phases if p.round == self.phases[-1].round)
 
     def learn(self, data: Labelled, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Take one optimiser step on changed copies of the given rows, and return the loss, on the device."""
@@ -193,9 +220,18 @@ class Trainer:
         SettingsError
             Where it was made with another recipe.
         """
-        state = read_checkpoint(path, self.recipe, free=(*MACHINE, *LATER), device=self.device)
-        if state["epoch"] > self.recipe.epochs + self.recipe.plain_epochs:
-            state = read_checkpoint(path, self.recipe, free=MACHINE, device=self.device)
+        state = read_checkpoint(path, self.recipe, free=(*MACHINE, *LATER, *LAST), device=self.device)
+        begun, later = state["epoch"], self.phases[-1].round > 0
+        free = {*MACHINE, *LATER, *LAST}
+        if begun > self.recipe.epochs + self.recipe.plain_epochs:
+            free -= {*LATER}
+        if later and begun > self._last:
+            free -= {*LAST}
+        if state["recipe"].get("last_blocks"):
+            free -= {"rounds"}
+        read_checkpoint(path, self.recipe, free=free, device=self.device)
+        if self._deep(begun - 1):
+            self._place(self.recipe.build(deep=True), self.recipe.build(deep=True))
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -237,6 +273,7 @@ def one_epoch(trainer: Trainer, train_set: Labelled) -> float:
     # Everything random in an epoch hangs on its number alone, so that a resumed training draws the same.
     seed = trainer.recipe.seed * 1_000_003 + trainer.epoch
     torch.manual_seed(seed)
+    trainer.deepen()
     generator = torch.Generator().manual_seed(seed)
     rows = batches(len(train_set), trainer.recipe.batch, generator)
     losses = [trainer.learn(train_set, batch, generator) for batch in rows]

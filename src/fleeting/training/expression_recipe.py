@@ -124,6 +124,9 @@ class ExpressionRecipe:
         A training that has ended goes on where a recipe asks for more.
     again_epochs, again_rate
         Epochs of a later round before its plain ones, and their learning rate.
+    last_epochs, last_blocks
+        Epochs of the last of several rounds before its plain ones, where these are not `again_epochs`; and the blocks
+        of the network in it, where it shall be deeper (`models.expression_net.ExpressionNetwork.deepened`).
     taught
         Share of the former round's answers in the labels of a later round: what the averaged network said of the
         unchanged training pictures. They disagree with the set's labels where those are doubtful (Furlanello et al.,
@@ -159,6 +162,8 @@ class ExpressionRecipe:
     rounds: int = 1
     again_epochs: int = 0
     again_rate: float = 1e-3
+    last_epochs: int = 0
+    last_blocks: list[int] = field(default_factory=list)
     taught: float = 0.0
     flip: bool = True
     tilt_deg: float = 0.0
@@ -172,6 +177,8 @@ class ExpressionRecipe:
         found, first = [], 0
         for number in range(self.rounds):
             mixed = (self.again_epochs, self.again_rate) if number else (self.epochs, self.learning_rate)
+            if number and number == self.rounds - 1 and self.last_epochs:
+                mixed = (self.last_epochs, self.again_rate)
             for (epochs, rate), plain in ((mixed, False), ((self.plain_epochs, self.plain_rate), True)):
                 warm = 0.0 if plain else self.warm_epochs
                 if epochs:
@@ -179,11 +186,11 @@ class ExpressionRecipe:
                 first += epochs
         return found
 
-    def build(self) -> DeepEmotion | ExpressionNetwork:
-        """Make the network with random weights."""
+    def build(self, *, deep: bool = False) -> DeepEmotion | ExpressionNetwork:
+        """Make the network with random weights; `deep` for that of a last round with blocks of its own."""
         if self.network == "deep_emotion":
             return DeepEmotion(dropout=self.model.dropout)
-        (a, b, c), (d, e, f) = self.model.widths, self.model.blocks
+        (a, b, c), (d, e, f) = self.model.widths, self.last_blocks if deep else self.model.blocks
         return ExpressionNetwork(
             widths=(a, b, c), blocks=(d, e, f), dropout=self.model.dropout, drop_block=self.model.drop_block
         )
@@ -202,6 +209,23 @@ def check(recipe: ExpressionRecipe) -> None:
             "three widths and three numbers of blocks",
             f"{recipe.model.widths}, {recipe.model.blocks}",
             "One per scale.",
+        )
+    if recipe.last_epochs < 0 or (recipe.rounds < 2 and (recipe.last_epochs or recipe.last_blocks)):
+        raise SettingsError(
+            "last_epochs and last_blocks only where there are several rounds",
+            f"{recipe.rounds} round, {recipe.last_epochs} and {recipe.last_blocks}",
+            "Give rounds = 2 or more, or leave them out.",
+        )
+    blocks = recipe.model.blocks
+    if recipe.last_blocks and (
+        recipe.network == "deep_emotion"
+        or len(recipe.last_blocks) != len(blocks)
+        or any(new < old for new, old in zip(recipe.last_blocks, blocks, strict=True))
+    ):
+        raise SettingsError(
+            f"last_blocks for expression, one per scale and none below {blocks}",
+            f"{recipe.last_blocks} for {recipe.network}",
+            "A network can only be made deeper.",
         )
     if recipe.small_side % 8 or not 24 <= recipe.small_side <= 48:
         raise SettingsError("a small_side of 24, 32, 40 or 48", str(recipe.small_side), "8 must divide it.")
