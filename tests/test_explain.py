@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,13 @@ def test_maps_without_a_place_and_points_that_are_none_are_refused() -> None:
 # ---------------------------------------------------------------- gradients
 
 
+VIEWS: dict[str, dict[str, Any]] = {
+    "deep_emotion": {"flip": False, "tilt_deg": 0.0},
+    "expression": {"flip": True, "tilt_deg": 8.0, "zoom": 0.97},
+}
+"""As cards state them; a card that says nothing of zoom has none."""
+
+
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of shipped networks: both expression networks with random weights, as trainings export them."""
@@ -137,7 +145,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from fleeting import weights
     from fleeting.models.deep_emotion import DeepEmotion
     from fleeting.models.expression_net import ExpressionNetwork
-    from fleeting.models.shipped_expression import ExpressionAnswer
+    from fleeting.models.shipped_expression import ExpressionAnswer, Views
     from fleeting.training.expression_export import export
 
     for file in (*weights.folder().glob("landmarks.*"), *weights.folder().glob("face_finder.*")):
@@ -155,8 +163,8 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                     module.bias.normal_(0, 0.2)
                     module.running_mean.normal_(0, 0.3)
                     module.running_var.uniform_(0.5, 2)
-        seen: dict[str, Any] = {"flip": name == "expression", "tilt_deg": 8.0 if name == "expression" else 0.0}
-        export(ExpressionAnswer(network, temperature=1.7, **seen), tmp_path / f"{name}.onnx")
+        seen = VIEWS[name]
+        export(ExpressionAnswer(network, temperature=1.7, views=Views(**seen)), tmp_path / f"{name}.onnx")
         card = {"name": name, "temperature": 1.7, "views": seen, "sha256": weights.checksum(tmp_path / f"{name}.onnx")}
         (tmp_path / f"{name}.json").write_text(json.dumps(card))
     monkeypatch.setattr(weights, "folder", lambda: tmp_path)
@@ -175,7 +183,7 @@ def test_a_shipped_network_answers_the_same_as_a_torch_module(shipped: Path, nam
     from fleeting.models.shipped_expression import shipped_network
 
     module = shipped_network(name)
-    assert (module.flip, module.tilt_deg) == ((True, 8.0) if name == "expression" else (False, 0.0))
+    assert asdict(module.views) == {"zoom": 1.0} | VIEWS[name]
     blots = np.random.default_rng(5).integers(0, 256, (12, 8, 8)).astype(np.uint8)
     faces = np.kron(blots, np.ones((6, 6), np.uint8))
     theirs = weights.session(name).run(None, {"faces": faces})[0]

@@ -20,8 +20,8 @@ from fleeting import settings  # noqa: E402
 from fleeting.datasets import fer2013  # noqa: E402
 from fleeting.errors import SettingsError  # noqa: E402
 from fleeting.models.deep_emotion import DeepEmotion, standardise  # noqa: E402
-from fleeting.models.expression_net import ExpressionNetwork  # noqa: E402
-from fleeting.models.shipped_expression import TILT_ZOOM, ExpressionAnswer, views  # noqa: E402
+from fleeting.models.expression_net import AttentiveBlock, ExpressionNetwork  # noqa: E402
+from fleeting.models.shipped_expression import ExpressionAnswer, Views  # noqa: E402
 from fleeting.training import expression  # noqa: E402
 from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
@@ -254,6 +254,9 @@ def test_another_recipe_does_not_go_on_and_another_machine_does(trained: Path, d
         ({"network": "deep_emotion"}, "one head"),
         ({"penalty": 0.1}, "Use weight_decay"),
         ({"rounds": 2}, "1 of again_epochs"),
+        ({"last_blocks": [1, 2, 3]}, "several rounds"),
+        ({"rounds": 2, "again_epochs": 1, "last_blocks": [1, 1, 0]}, "none below"),
+        ({"rounds": 2, "again_epochs": 1, "last_blocks": [2, 2]}, "one per scale"),
         ({"taught": 1.5}, "taught from 0 to 1"),
         ({"model": NetworkSettings(widths=[8, 8])}, "three widths"),
     ],
@@ -337,7 +340,7 @@ def test_a_later_round_is_taught_what_the_former_said(data: Path) -> None:
     trainer.ask(rows)
     assert trainer.answers is None
     trainer.epoch = 1
-    said = torch.from_numpy(expression.logits_of(trainer.average, rows, flip=True)).softmax(1)
+    said = torch.from_numpy(expression.logits_of(trainer.average, rows, Views())).softmax(1)
     trainer.ask(rows)
     assert trainer.answers is not None
     torch.testing.assert_close(trainer.answers, said)
@@ -364,6 +367,58 @@ def test_more_rounds_follow_a_training_that_has_ended(trained: Path, data: Path,
         train(write_recipe(tmp_path / "b.toml", replace(further, taught=0.1)), data=data, out=tmp_path / "after")
 
 
+DEEPER = {"rounds": 2, "again_epochs": 2, "last_blocks": [2, 1, 3], "taught": 0.5}
+
+
+def test_a_deeper_network_begins_by_answering_the_same() -> None:
+    torch.manual_seed(1)
+    network = small().build()
+    assert isinstance(network, ExpressionNetwork)
+    with torch.no_grad():
+        for parameter in network.parameters():  # also what begins at zero
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    deep = network.deepened((2, 1, 3)).eval()
+    assert sum(isinstance(m, AttentiveBlock) for m in deep.modules()) == 6
+    x = standardise(torch.from_numpy(drawn(6, seed=2)[0]).unsqueeze(1).float())
+    with torch.no_grad():
+        said = network.eval()(x)
+        assert said.std() > 0.01
+        torch.testing.assert_close(deep(x), said)
+    with pytest.raises(ValueError, match="at least"):
+        deep.deepened((1, 1, 1))
+
+
+def test_the_last_round_may_train_a_deeper_network(trained: Path, data: Path, tmp_path: Path) -> None:
+    recipe = small(**DEEPER)
+    path = write_recipe(tmp_path / "expression.toml", recipe)
+    train(path, data=data, out=tmp_path / "at_once")
+    shutil.copytree(trained, tmp_path / "stopped")
+    # Stopped at the border of the rounds and in the middle of the last one.
+    faces = fer2013.read(data / recipe.data)
+    split = fer2013.training_rows(faces, validation_percent=recipe.validation_percent)
+    rows = expression.labelled(faces.select(split.train), recipe, CPU)
+    steps = expression.steps_in(len(split.train), recipe.batch)
+    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=steps)
+    trainer.load(tmp_path / "stopped" / "checkpoint.pt")
+    before = expression.logits_of(trainer.average, rows, Views())
+    trainer.deepen()
+    np.testing.assert_allclose(expression.logits_of(trainer.average, rows, Views()), before, atol=1e-5)
+    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=steps)
+    trainer.load(tmp_path / "stopped" / "checkpoint.pt")
+    expression.fit(trainer, rows, rows, out=tmp_path / "stopped", epochs=5)
+    train(path, data=data, out=tmp_path / "stopped")
+    one, two = (
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["average"] for name in ("at_once", "stopped")
+    )
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert any(float(v.abs().max()) > 0 for k, v in one.items() if k == "trunk.1.second.1.weight"), "it learns"
+    session = onnxruntime.InferenceSession(tmp_path / "at_once" / "expression.onnx")
+    assert session.get_inputs()[0].name == "faces"
+    for wrong in ({"last_blocks": [2, 2, 3]}, {"rounds": 3}):
+        with pytest.raises(SettingsError, match=f"another value of {next(iter(wrong))}"):
+            train(write_recipe(tmp_path / "b.toml", small(**DEEPER | wrong)), data=data, out=tmp_path / "at_once")
+
+
 def test_batches_hold_every_row_at_most_once() -> None:
     for count, size, expected in ((50, 20, 3), (49, 20, 2), (7, 20, 1), (40, 20, 2)):
         found = list(expression.batches(count, size, torch.Generator().manual_seed(0)))
@@ -376,16 +431,16 @@ def test_batches_hold_every_row_at_most_once() -> None:
 
 
 @pytest.mark.parametrize("network", ["deep_emotion", "expression"])
-@pytest.mark.parametrize(("flip", "tilt_deg"), [(False, 0.0), (True, 0.0), (True, 8.0)])
-def test_the_exported_file_says_what_the_network_says(
-    network: str, flip: bool, tilt_deg: float, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(
+    "views", [Views(flip=False), Views(), Views(tilt_deg=8.0), Views(zoom=0.97), Views(tilt_deg=8.0, zoom=0.9)], ids=str
+)
+def test_the_exported_file_says_what_the_network_says(network: str, views: Views, tmp_path: Path) -> None:
     torch.manual_seed(3)
     recipe = small(network=network, small_epochs=0, vote_weight=0.0)
     net = recipe.build().eval()
     if isinstance(net, DeepEmotion):
         fixed(net, 1.1, 0.1, 0.05, -0.1, 0.9, 0.02)
-    wrapped = ExpressionAnswer(net, temperature=0.5, flip=flip, tilt_deg=tilt_deg)
+    wrapped = ExpressionAnswer(net, temperature=0.5, views=views)
     assert write_onnx(wrapped, tmp_path / "net.onnx") < 0.02
     session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
     pictures, _ = drawn(9, seed=4)
@@ -394,13 +449,13 @@ def test_the_exported_file_says_what_the_network_says(
     with torch.no_grad():
         np.testing.assert_allclose(found, wrapped(torch.from_numpy(pictures)).numpy(), atol=0.005)
     mirrored = session.run(None, {"faces": np.ascontiguousarray(pictures[:, :, ::-1])})[0]
-    assert np.allclose(found, mirrored, atol=1e-5) == flip
+    assert np.allclose(found, mirrored, atol=1e-5) == views.flip
 
 
 def test_tilted_views_are_turned_about_the_middle_to_both_sides() -> None:
     x = torch.zeros(1, 1, 48, 48)
     x[0, 0, 22:26, 40:42] = 1.0  # a bar to the right of the middle
-    seen = views(standardise(x), flip=False, tilt_deg=10.0)
+    seen = Views(flip=False, tilt_deg=10.0, zoom=0.9).of(standardise(x))
     assert len(seen) == 2
     centres = []
     for view in seen:
@@ -409,12 +464,23 @@ def test_tilted_views_are_turned_about_the_middle_to_both_sides() -> None:
         row = torch.arange(48, dtype=torch.float64)
         centres.append([float((weight.sum(a) * row).sum() / weight.sum()) - 23.5 for a in (0, 1)])
     (x1, y1), (x2, y2) = centres
-    distance = 17.0 / TILT_ZOOM
+    distance = 17.0 / 0.9
     assert x1 == pytest.approx(distance * math.cos(math.radians(10)), abs=0.3)
     assert x2 == pytest.approx(x1, abs=0.1)
     assert y1 == pytest.approx(-y2, abs=0.1)
     assert abs(y1) == pytest.approx(distance * math.sin(math.radians(10)), abs=0.3)
-    assert len(views(x, flip=True, tilt_deg=10.0)) == 4
-    assert len(views(x, flip=True, tilt_deg=0.0)) == 2
-    (same,) = views(x, flip=False, tilt_deg=0.0)
+    assert len(Views(tilt_deg=10.0).of(x)) == 4
+    assert len(Views().of(x)) == 2
+    (same,) = Views(flip=False).of(x)
     assert same is x
+
+
+def test_a_zoomed_view_shows_the_middle_larger() -> None:
+    x = torch.zeros(1, 1, 48, 48)
+    x[0, 0, 22:26, 38:42] = 1.0
+    (view,) = Views(flip=False, zoom=0.8).of(standardise(x))
+    weight = (view[0, 0] - view.min()).double()
+    row = torch.arange(48, dtype=torch.float64)
+    assert float((weight.sum(0) * row).sum() / weight.sum()) - 23.5 == pytest.approx(16.0 / 0.8, abs=0.1)
+    # A square of 4 x 4 pixels covers 5 x 5 at 0.8 of the sides.
+    assert float(weight.sum() / weight.max()) == pytest.approx(25, rel=0.1)

@@ -153,7 +153,8 @@ class ExpressionNetwork(nn.Module):
             raise ValueError(f"Expected at least {self.blocks} blocks, got {blocks}.")
         deep = ExpressionNetwork(widths=self.widths, blocks=blocks, dropout=self.dropout.p, drop_block=self.drop_block)
         mine, own = deep.state_dict(), self.state_dict()
-        places, first = {}, [0, 0]
+        places: dict[str, str] = {}
+        first = [0, 0]
         for new, old in zip(blocks, self.blocks, strict=True):
             places |= {f"trunk.{first[0] + i}.": f"trunk.{first[1] + i}." for i in range(old)}
             first = [first[0] + new, first[1] + old]

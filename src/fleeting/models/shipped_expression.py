@@ -7,6 +7,7 @@ run; `shipped_network` then holds the answers of both against each other.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,30 +26,43 @@ CLOSE = 1e-3
 """Largest difference of a probability between the file and the module."""
 
 
-TILT_ZOOM = 0.97
-"""Share of a tilted picture's sides that is seen, so that less of what lies beyond its corners is made up."""
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What a network sees of a picture; its answers for all of it are averaged.
 
-
-def views(faces: Tensor, *, flip: bool, tilt_deg: float) -> list[Tensor]:
-    """Return what a network sees of standardised pictures (n, 1, h, w).
-
-    Themselves, or where `tilt_deg` is above 0 both tilted copies instead; with `flip` the mirror image of each too.
+    Attributes
+    ----------
+    flip
+        The mirror image of each too.
+    tilt_deg
+        Where above 0, two copies tilted by so many degrees instead of the picture itself.
+    zoom
+        Share of the picture's sides that is seen. Below 1 the picture is interpolated, as every picture of training
+        is, and less of what lies beyond a tilted picture's corners is made up.
     """
-    seen = [faces]
-    if tilt_deg > 0:
-        seen = [standardise(_tilted(faces, sign * tilt_deg)) for sign in (1, -1)]
-    return [x for face in seen for x in ([face, face.flip(3)] if flip else [face])]
+
+    flip: bool = True
+    tilt_deg: float = 0.0
+    zoom: float = 1.0
+
+    def of(self, faces: Tensor) -> list[Tensor]:
+        """Return what is seen of standardised pictures (n, 1, h, w), each of the same shape."""
+        seen = [faces]
+        if self.tilt_deg > 0 or self.zoom < 1:
+            angles = (self.tilt_deg, -self.tilt_deg) if self.tilt_deg > 0 else (0.0,)
+            seen = [standardise(_turned(faces, degrees, self.zoom)) for degrees in angles]
+        return [x for face in seen for x in ([face, face.flip(3)] if self.flip else [face])]
 
 
-def mean_logits(network: nn.Module, faces: Tensor, *, flip: bool, tilt_deg: float) -> Tensor:
-    """Return the logits (n, 7) of standardised pictures (n, 1, h, w), the mean over their `views`."""
-    logits = [network(view) for view in views(faces, flip=flip, tilt_deg=tilt_deg)]
+def mean_logits(network: nn.Module, faces: Tensor, views: Views) -> Tensor:
+    """Return the logits (n, 7) of standardised pictures (n, 1, h, w), the mean over what `views` shows of them."""
+    logits = [network(view) for view in views.of(faces)]
     mean: Tensor = torch.stack(logits).mean(0) if len(logits) > 1 else logits[0]
     return mean
 
 
-def _tilted(faces: Tensor, degrees: float) -> Tensor:
-    turn = TILT_ZOOM * np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+def _turned(faces: Tensor, degrees: float, zoom: float) -> Tensor:
+    turn = zoom * np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
     theta = torch.tensor([[[turn[0], -turn[1], 0.0], [turn[1], turn[0], 0.0]]], dtype=torch.float32)
     height, width = (int(side) for side in faces.shape[2:])
     grid = functional.affine_grid(theta, [1, 1, height, width], align_corners=False).to(faces)
@@ -57,13 +71,11 @@ def _tilted(faces: Tensor, degrees: float) -> Tensor:
 
 
 class ExpressionAnswer(nn.Module):
-    """From pictures (n, 48, 48) uint8 to probabilities (n, 7), with standardisation, `views` and temperature."""
+    """From pictures (n, 48, 48) uint8 to probabilities (n, 7), with standardisation, `Views` and temperature."""
 
-    def __init__(
-        self, network: DeepEmotion | ExpressionNetwork, *, temperature: float, flip: bool, tilt_deg: float = 0.0
-    ) -> None:
+    def __init__(self, network: DeepEmotion | ExpressionNetwork, *, temperature: float, views: Views) -> None:
         super().__init__()
-        self.network, self.temperature, self.flip, self.tilt_deg = network, temperature, flip, tilt_deg
+        self.network, self.temperature, self.views = network, temperature, views
 
     def forward(self, faces: Tensor) -> Tensor:
         """Return calibrated probabilities (n, 7) float32 in the order of `labels.SEVEN_CLASSES`."""
@@ -71,7 +83,7 @@ class ExpressionAnswer(nn.Module):
 
     def of_standardised(self, x: Tensor) -> Tensor:
         """Return the same for pictures (n, 1, 48, 48) that are standardised already."""
-        logits = mean_logits(self.network, x, flip=self.flip, tilt_deg=self.tilt_deg)
+        logits = mean_logits(self.network, x, self.views)
         probabilities: Tensor = (logits / self.temperature).softmax(1)
         return probabilities
 
@@ -97,7 +109,9 @@ def shipped_network(name: str = "expression") -> ExpressionAnswer:
         _fill(network, layers)
     except (ValueError, IndexError) as error:
         raise WeightsError(f"{name}.onnx of this version", f"other layers ({error})", "Reinstall fleeting.") from error
-    answer = ExpressionAnswer(network.eval(), temperature=float(card["temperature"]), **card["views"]).eval()
+    answer = ExpressionAnswer(
+        network.eval(), temperature=float(card["temperature"]), views=Views(**card["views"])
+    ).eval()
     # Coarse blots: fine noise would be averaged away, and whatever the weights, the answers would agree.
     blots = np.random.default_rng(0).integers(0, 256, (8, 6, 6)).astype(np.uint8)
     faces = np.kron(blots, np.ones((8, 8), np.uint8))

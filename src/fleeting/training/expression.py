@@ -25,7 +25,7 @@ from fleeting import settings
 from fleeting.datasets import fer2013
 from fleeting.models.deep_emotion import CLASSES, DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
-from fleeting.models.shipped_expression import mean_logits
+from fleeting.models.shipped_expression import Views, mean_logits
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from fleeting.training.devices import choose_device
@@ -35,9 +35,9 @@ from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
 
 log = logging.getLogger(__name__)
 
-MACHINE = ("threads", "device", "rounds", "tilt_deg")
+MACHINE = ("threads", "device", "rounds", "tilt_deg", "zoom")
 """Settings that may change between a stopped training and its resumption: more rounds only follow those before, and
-tilted copies are seen when all has been learned."""
+tilted and zoomed copies are seen when all has been learned."""
 
 LATER = ("again_epochs", "again_rate", "taught")
 """Settings of later rounds, which may change as long as none has begun."""
@@ -135,7 +135,7 @@ class Trainer:
         """Keep what the averaged network says of unchanged pictures, where a later round that is taught it begins."""
         begins = self.phase.first == self.epoch and not self.phase.plain
         if self.recipe.taught and begins and self.phase.round:
-            self.answers = torch.from_numpy(logits_of(self.average, data, flip=True)).softmax(1).to(self.device)
+            self.answers = torch.from_numpy(logits_of(self.average, data, Views())).softmax(1).to(self.device)
 
     def deepen(self) -> None:
         """Go on with a deeper network that answers the same, where a last round of such a network begins."""
@@ -255,15 +255,13 @@ def steps_in(count: int, size: int) -> int:
 
 
 @torch.no_grad()
-def logits_of(
-    network: DeepEmotion | ExpressionNetwork, data: Labelled, *, flip: bool, tilt_deg: float = 0.0
-) -> npt.NDArray[np.float32]:
-    """Return logits (n, 7) of pictures, the mean over their `models.shipped_expression.views`."""
+def logits_of(network: DeepEmotion | ExpressionNetwork, data: Labelled, views: Views) -> npt.NDArray[np.float32]:
+    """Return logits (n, 7) of pictures, the mean over what `views` shows of them."""
     network.eval()
     found = []
     for begin in range(0, len(data), 256):
         faces = standardise(data.pictures[begin : begin + 256].float())
-        found.append(mean_logits(network, faces, flip=flip, tilt_deg=tilt_deg).float().cpu())
+        found.append(mean_logits(network, faces, views).float().cpu())
     return torch.cat(found).numpy().astype(np.float32, copy=False)
 
 
@@ -287,7 +285,7 @@ def fit(trainer: Trainer, train_set: Labelled, validation: Labelled, *, out: Pat
     while trainer.epoch < (trainer.ends_at if epochs is None else epochs):
         started = time.perf_counter()
         loss = one_epoch(trainer, train_set)
-        logits = logits_of(trainer.average, validation, flip=recipe.flip)
+        logits = logits_of(trainer.average, validation, Views(flip=recipe.flip))
         truth = validation.label.cpu().numpy()
         row = {
             "epoch": trainer.epoch,
@@ -333,6 +331,6 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         trainer.load(out / "checkpoint.pt")
         log.info("going on after epoch %d", trainer.epoch)
     fit(trainer, sets["train"], sets["validation"], out=out)
-    logits = logits_of(trainer.average, sets["validation"], flip=chosen.flip, tilt_deg=chosen.tilt_deg)
+    logits = logits_of(trainer.average, sets["validation"], chosen.views())
     temperature = fit_temperature(logits, sets["validation"].label.cpu().numpy())
     ship(trainer.average.cpu(), chosen, Measured(faces, split, logits, temperature), out=out, trained_from=recipe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ def ship(
     """
     name = recipe.network
     path = out / f"{name}.onnx"
-    wrapped = ExpressionAnswer(network, temperature=measured.temperature, flip=recipe.flip, tilt_deg=recipe.tilt_deg)
+    wrapped = ExpressionAnswer(network, temperature=measured.temperature, views=recipe.views())
     difference = export(wrapped, path)
     faces, split = measured.faces, measured.split
     parts = {"validation": split.validation, "public_test": np.flatnonzero(faces.part == fer2013.PUBLIC_TEST)}
@@ -143,9 +143,10 @@ def ship(
         },
         "recipe": f"recipes/{trained_from.name}",
         "command": f"fleeting train recipes/{trained_from.name} --data ../shared/data --out runs/{trained_from.stem}",
-        "views": {"flip": recipe.flip, "tilt_deg": recipe.tilt_deg},
+        "views": asdict(recipe.views()),
         "preprocessing": "grey picture of 48 x 48, cropped tightly to the face, 0..255; all else is inside the "
         "network: mean 0 and deviation 1"
+        + (f", seen at {recipe.zoom:g} of its sides" if recipe.zoom < 1 else "")
         + (f", average of copies tilted by {recipe.tilt_deg:g} degrees either way" if recipe.tilt_deg else "")
         + (", average with the mirror image" if recipe.flip else ""),
         "inputs": {"faces": "(n, 48, 48) uint8"},

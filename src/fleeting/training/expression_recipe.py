@@ -9,6 +9,7 @@ from typing import Literal
 from fleeting.errors import SettingsError
 from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
+from fleeting.models.shipped_expression import Views
 from fleeting.training.devices import Device
 
 Network = Literal["deep_emotion", "expression"]
@@ -131,9 +132,8 @@ class ExpressionRecipe:
         Share of the former round's answers in the labels of a later round: what the averaged network said of the
         unchanged training pictures. They disagree with the set's labels where those are doubtful (Furlanello et al.,
         "Born-again neural networks", ICML 2018).
-    flip, tilt_deg
-        Whether the exported network averages a picture and its mirror image, and whether it sees two copies tilted by
-        so many degrees instead of the picture itself (`models.shipped_expression.views`).
+    flip, tilt_deg, zoom
+        What the exported network sees of a picture (`models.shipped_expression.Views`).
     bfloat16, threads
         Arithmetic and threads on the CPU.
     """
@@ -167,6 +167,7 @@ class ExpressionRecipe:
     taught: float = 0.0
     flip: bool = True
     tilt_deg: float = 0.0
+    zoom: float = 1.0
     bfloat16: bool = True
     threads: int = 1
     model: NetworkSettings = field(default_factory=NetworkSettings)
@@ -185,6 +186,10 @@ class ExpressionRecipe:
                     found.append(Phase(first, epochs, rate, warm, plain, number))
                 first += epochs
         return found
+
+    def views(self) -> Views:
+        """Return what the exported network sees of a picture."""
+        return Views(self.flip, self.tilt_deg, self.zoom)
 
     def build(self, *, deep: bool = False) -> DeepEmotion | ExpressionNetwork:
         """Make the network with random weights; `deep` for that of a last round with blocks of its own."""

@@ -39,7 +39,7 @@ class FittedExpression:
         """Return (n, 7)."""
         recipe = self.recipe
         rows = _rows(samples, recipe)
-        logits = logits_of(self.network, rows, flip=recipe.flip, tilt_deg=recipe.tilt_deg)
+        logits = logits_of(self.network, rows, recipe.views())
         return np.asarray(torch.from_numpy(logits / self.temperature).softmax(1).numpy(), np.float32)
 
 
@@ -77,7 +77,7 @@ class ExpressionRecogniser:
         temperature = 1.0
         if validation is not None:
             held = _rows(validation, recipe)
-            logits = logits_of(trainer.average, held, flip=recipe.flip, tilt_deg=recipe.tilt_deg)
+            logits = logits_of(trainer.average, held, recipe.views())
             temperature = fit_temperature(logits, validation.label)
         return FittedExpression(trainer.average, recipe, temperature)
 
@@ -117,6 +117,7 @@ def expression() -> ExpressionRecogniser:
         last_blocks=[2, 3, 4],
         taught=0.4,
         tilt_deg=8.0,
+        zoom=0.97,
         model=NetworkSettings(dropout=0.2),
     )
     return ExpressionRecogniser("expression", recipe)
