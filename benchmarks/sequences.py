@@ -44,13 +44,18 @@ FLOW, FACES = "composite_flow_casme2_smic.npz", "fer2013_training_publictest.npz
 FLOOR = "linear-svm"
 FAMILIES = {
     "DSTICNN: does the interaction help?": ("dsticnn-none", ["dsticnn-js", "dsticnn-mse", "dsticnn"]),
-    "DSTICNN: what does it need to see?": ("dsticnn", ["dsticnn-flow", "dsticnn-grey-flow"]),
+    "DSTICNN: what does it need to see?": (
+        "dsticnn", ["dsticnn-grey", "dsticnn-change", "dsticnn-flow", "dsticnn-grey-flow"],
+    ),
     "Macro-to-micro: do macro-expressions help?": (
         "minet", ["minet-adversarial", "minet-relation", "minet-contrastive", "macro-to-micro"],
     ),
     "Against a linear machine on the same clips' flow images": (FLOOR, ["dsticnn", "macro-to-micro"]),
 }  # fmt: skip
 """What each is tested against, and what is tested."""
+
+INPUTS = {"dsticnn-grey": "grey", "dsticnn-change": "change"}
+"""The whole system on inputs that a benchmark names by a setting."""
 
 
 def models(options: argparse.Namespace, guide: Path) -> dict[str, Recogniser]:
@@ -64,12 +69,16 @@ def models(options: argparse.Namespace, guide: Path) -> dict[str, Recogniser]:
     )
     seen = {"length": options.length, "side": options.side}
     made: dict[str, Recogniser] = {FLOOR: recogniser(FLOOR)}
+    plan = DsticnnSettings(kind=options.kind, fit=fit, **seen)
     for name in dsticnn.VARIANTS:
-        made[name] = dsticnn.dsticnn(name, plan=DsticnnSettings(kind=options.kind, fit=fit, **seen))
+        made[name] = dsticnn.dsticnn(name, plan=plan)
+    for name, kind in INPUTS.items():
+        made[name] = dsticnn.DsticnnRecogniser(name, replace(plan, kind=kind))
     ours = MiNetSettings(guide=str(guide), fit=replace(fit, optimiser="adamw", learning_rate=1e-3), **seen)
     for name in macro_to_micro.VARIANTS:
         made[name] = macro_to_micro.macro_to_micro(name, plan=ours)
-    return {name: made[name] for name in options.variants or made}
+    twice = [n for n, m in made.items() if n != "dsticnn" and getattr(m, "plan", None) == plan]
+    return {name: made[name] for name in options.variants or [n for n in made if n not in twice]}
 
 
 def guide_of(options: argparse.Namespace, macro: Path) -> Path:
