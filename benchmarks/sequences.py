@@ -91,6 +91,7 @@ def guide_of(options: argparse.Namespace, macro: Path) -> Path:
         length=options.length,
         side=options.side,
         faces=options.faces,
+        apexes=options.apexes,
         still=FitSettings(epochs=options.still_epochs, batch=64, learning_rate=1e-3, shift=0.08, **fit),
         moving=FitSettings(epochs=options.epochs, learning_rate=1e-3, **fit),
     )
@@ -225,6 +226,11 @@ def main() -> None:
     parser.add_argument("--still-epochs", type=int, default=12)
     parser.add_argument("--faces", type=int, default=0, help="still faces for MaNet; 0 for all")
     parser.add_argument(
+        "--apexes",
+        action="store_true",
+        help="MaNet learns and guides by apexes of macro-expressions; takes its own --runs",
+    )
+    parser.add_argument(
         "--kind", default="grey", help="input of DSTICNN where the variant does not say: grey, change, flow"
     )
     parser.add_argument("--optimiser", default="sgd", help="of DSTICNN")
@@ -250,7 +256,7 @@ def main() -> None:
     single = {n: fused_against_single(options.runs / n, classes) for n, one in found.items() if "answers" in one}
     single = {n: results for n, results in single.items() if results}
     shown = {k: v for k, v in vars(options).items() if k not in ("data", "runs", "out")}
-    changed = [f"--{k.replace('_', '-')} {_words(v)}" for k, v in shown.items() if v != parser.get_default(k)]
+    changed = [f"--{k.replace('_', '-')}{_words(v)}" for k, v in shown.items() if v != parser.get_default(k)]
     about = shown | {"command": " ".join(["python benchmarks/sequences.py", *changed])}
     kept = {name: {k: one[k] for k in ("uf1", "uar", "confusion", "training_seconds")} for name, one in found.items()}
     stored = {"about": about, "systems": kept, "tests": tested, "fused_against_single": single}
@@ -262,7 +268,8 @@ def main() -> None:
 
 
 def _words(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    values = [] if value is True else value if isinstance(value, list) else [value]
+    return "".join(f" {v}" for v in values)
 
 
 def _rounded(value: Any) -> Any:

@@ -67,6 +67,30 @@ def guide_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_the_guide_may_be_of_apexes_instead_of_still_faces() -> None:
+    moving = moving_clips(24, seed=4)
+    clips = clip_rows(moving, kind="grey", length=64, side=32)
+    shown = macro_guide.apexes(clips)
+    assert shown.clips.shape == (len(clips), 1, 1, 32, 32)
+    torch.testing.assert_close(shown.clips[:, :, 0].float(), apex_of(clips.clips.float()))
+    both = macro_guide.with_apexes(faces()[0], clips)
+    assert both.clips.shape == (12 + len(clips), 1, 1, 32, 32)
+    assert torch.equal(both.clips[12:], shown.clips)
+    assert torch.equal(both.label, torch.cat([faces()[0].label, clips.label]))
+    still = faces()[0].clips[3, 0, 0].float()
+    assert float((both.clips[3, 0, 0].float().mean() - still.mean()).abs()) < 5
+    network, guide = train_manet(faces(), moving, replace(MACRO, apexes=True), seed=0)
+    assert len(guide.maps) == 8 == len(guide.temporal_label)
+    assert torch.equal(guide.map_label, guide.temporal_label)
+    # The same clips, seen by both streams.
+    people = np.unique(moving.subject)
+    held = np.isin(moving.subject, np.random.default_rng([0, 7]).permutation(people)[: max(1, len(people) // 4)])
+    trained_on = clip_rows(moving.select(~held), kind="grey", length=64, side=32)
+    with torch.no_grad():
+        expected = network.maps(apex_of(trained_on.clips[:8].float()))
+    torch.testing.assert_close(guide.maps.float(), expected, atol=0.01, rtol=0.01)
+
+
 def test_the_spatial_stream_is_shaped_as_resnet_18() -> None:
     stream = SpatialStream(width=64)
     assert stream(torch.zeros(1, 1, 112, 112)).shape == (1, 512, 4, 4)

@@ -24,7 +24,7 @@ from fleeting.errors import DataError, WeightsError
 from fleeting.faces.align import crop_size
 from fleeting.faces.expression import SIZE, expression_transform
 from fleeting.labels import SEVEN_CLASSES, Scheme
-from fleeting.models.macro_to_micro import STRIDES, TwoStream, sampled
+from fleeting.models.macro_to_micro import STRIDES, TwoStream, apex_of, sampled
 from fleeting.motion.registration import compose
 from fleeting.training.clip_rows import ClipRows, clip_rows
 from fleeting.training.sequence_fit import FitSettings, SequenceTrainer
@@ -44,6 +44,10 @@ class MacroSettings:
         Of the network and the clips, as for MiNet.
     faces
         Most still faces that are learned from; 0 for all.
+    apexes
+        Whether the spatial stream learns the apexes of the macro-expressions beside the still faces, and guides by the
+        apexes alone: pictures that are framed, lit and filmed as MiNet's are, so that the discriminator has more to say
+        than where a picture is from. Ours.
     kept
         Faces and clips, at most, whose features guide MiNet.
     still, moving
@@ -54,6 +58,7 @@ class MacroSettings:
     length: int = 64
     side: int = 112
     faces: int = 0
+    apexes: bool = False
     kept: int = 3000
     still: FitSettings = field(default_factory=lambda: FitSettings(epochs=12, batch=64, optimiser="adamw", shift=0.08))
     moving: FitSettings = field(default_factory=lambda: FitSettings(epochs=20, batch=16, optimiser="adamw"))
@@ -238,20 +243,38 @@ def train_manet(
     torch.manual_seed(seed)
     classes = len(macro.classes)
     network = TwoStream(classes, length=settings.length, width=settings.width)
-    still = SequenceTrainer(StillTask(network, side=settings.side), settings.still, classes=classes, seed=seed)
-    still.fit(*faces, out=None if out is None else out / "still", recipe=settings)
     people = np.random.default_rng([seed, 7]).permutation(np.unique(macro.subject))
     held = np.isin(macro.subject, people[: max(1, len(people) // 4)])
     rows = [
         clip_rows(macro.select(part), kind="grey", length=settings.length, side=settings.side) for part in (~held, held)
     ]
+    shown = faces
+    if settings.apexes:
+        shown = with_apexes(faces[0], rows[0]), with_apexes(faces[1], rows[1])
+    still = SequenceTrainer(StillTask(network, side=settings.side), settings.still, classes=classes, seed=seed)
+    still.fit(*shown, out=None if out is None else out / "still", recipe=settings)
     for frozen in (network.spatial, network.spatial_head):
         frozen.requires_grad_(False)
     moving = SequenceTrainer(MovingTask(network), settings.moving, classes=classes, seed=seed)
     moving.fit(*rows, out=None if out is None else out / "moving", recipe=settings)
     network.requires_grad_(False)
     network.eval()
-    return network, guide_of(network, faces[0], rows[0], settings)
+    return network, guide_of(network, apexes(rows[0]) if settings.apexes else faces[0], rows[0], settings)
+
+
+def apexes(rows: ClipRows) -> ClipRows:
+    """Return the apex of each grey clip (n, 1, t, side, side) as a clip of one frame."""
+    found = torch.cat([apex_of(rows.clips[i : i + 64].float()) for i in range(0, len(rows), 64)])
+    return ClipRows(found.round().to(torch.uint8)[:, :, None], rows.label)
+
+
+def with_apexes(faces: ClipRows, rows: ClipRows) -> ClipRows:
+    """Return still faces and, behind them, the apexes of clips, all at the side of the clips."""
+    side = rows.clips.shape[-1]
+    still = torch.cat([enlarged(faces.clips[i : i + 64, :, 0], side) for i in range(0, len(faces), 64)])
+    moved = apexes(rows)
+    pictures = torch.cat([still.round().to(torch.uint8)[:, :, None], moved.clips])
+    return ClipRows(pictures, torch.cat([faces.label, moved.label]))
 
 
 @torch.no_grad()
