@@ -1,0 +1,38 @@
+"""The records that the parts of Fleeting hand to each other.
+
+The frame convention, stated here and only here: frames are counted from 0 in presentation order; onset, apex and offset
+are frames; an interval includes both its onset and its offset frame, so it covers ``offset - onset + 1`` frames. Times
+are seconds from the first presented frame, taken from the true presentation timestamps. Displacements are percent of
+the inter-ocular distance (outer eye corners, iBUG points 36 and 45) of the same face. A data set's own numbering is
+converted at the door.
+"""
+
+from __future__ import annotations
+
+from fleeting.records.calibration import Calibration, CalibrationTrial
+from fleeting.records.clips import Clip
+from fleeting.records.events import EVENT_KINDS, Event, EventKind, Interval, SystemAnswer
+from fleeting.records.faces import ABSENT_STEPS, REGIONS, ExpressionCurve, FaceBox, FaceSegment, FaceTrack, Signals
+from fleeting.records.timeline import EVENT_COLUMNS, EventMedia, Timeline, VideoInfo
+
+__all__ = [
+    "ABSENT_STEPS",
+    "Calibration",
+    "CalibrationTrial",
+    "Clip",
+    "EVENT_COLUMNS",
+    "EVENT_KINDS",
+    "Event",
+    "EventKind",
+    "EventMedia",
+    "ExpressionCurve",
+    "FaceBox",
+    "FaceSegment",
+    "FaceTrack",
+    "Interval",
+    "REGIONS",
+    "Signals",
+    "SystemAnswer",
+    "Timeline",
+    "VideoInfo",
+]

@@ -1,0 +1,132 @@
+"""Movements of a face: intervals of frames, and events."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+EventKind = Literal["micro", "macro", "blink"]
+EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Frames from ``onset`` to ``offset``, both included."""
+
+    onset: int
+    offset: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.onset <= self.offset:
+            raise ValueError(f"Expected 0 <= onset <= offset; got onset {self.onset}, offset {self.offset}.")
+
+    def __len__(self) -> int:
+        return self.offset - self.onset + 1
+
+    def iou(self, other: Interval) -> float:
+        """Intersection over union with another interval, in frames, both ends included."""
+        shared = min(self.offset, other.offset) - max(self.onset, other.onset) + 1
+        return max(shared, 0) / (len(self) + len(other) - max(shared, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class SystemAnswer:
+    """What one of several systems says of an event.
+
+    Attributes
+    ----------
+    system
+        Its name.
+    emotion, probability
+        Its class (``unsure`` where no class is probable enough), and the probability of its best class.
+    probabilities
+        Of every class of this system.
+    """
+
+    system: str
+    emotion: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One facial movement, with its onset, apex and offset.
+
+    Attributes
+    ----------
+    face
+        Id of the `FaceTrack` that shows it.
+    kind
+        ``micro`` (at most half a second), ``macro`` (longer) or ``blink``.
+    onset_frame, apex_frame, offset_frame
+        Frames; `onset_s`, `apex_s`, `offset_s` the same in seconds.
+    regions
+        Regions (`REGIONS`) that moved, the strongest first.
+    displacement_percent_iod
+        Largest regional displacement at the apex, head motion removed, in percent of the inter-ocular distance.
+    confidence
+        In 0..1. micro: the judge's probability that it is one; macro: how far it stands out of this recording's own
+        noise; blink: the share by which the eyes closed. Not the probability of an emotion.
+    emotion, probability
+        Recognised class (``unsure`` where no class is probable enough) and its calibrated probability; None where no
+        recogniser was run (blinks).
+    probabilities
+        Probability of every class of the recogniser.
+    systems
+        Where several systems were asked, what each of them says; the first one's answer is `emotion` (of a
+        macro-expression only where its whole face was not read).
+    surroundings
+        Mean probability of every class of `labels.SEVEN_CLASSES` over the face just before and after the event; empty
+        where the whole face was not read.
+    contradicts
+        Whether a micro-expression says the opposite of the face around it (`inference.expressions.contradiction`).
+    """
+
+    face: int
+    kind: EventKind
+    onset_frame: int
+    apex_frame: int
+    offset_frame: int
+    onset_s: float
+    apex_s: float
+    offset_s: float
+    regions: tuple[str, ...] = ()
+    displacement_percent_iod: float = math.nan
+    confidence: float = math.nan
+    emotion: str | None = None
+    probability: float | None = None
+    probabilities: dict[str, float] = field(default_factory=dict)
+    systems: tuple[SystemAnswer, ...] = ()
+    surroundings: dict[str, float] = field(default_factory=dict)
+    contradicts: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in EVENT_KINDS:
+            raise ValueError(f"Expected an event kind of {EVENT_KINDS}; got {self.kind!r}.")
+        if not 0 <= self.onset_frame <= self.apex_frame <= self.offset_frame:
+            raise ValueError(
+                "Expected 0 <= onset <= apex <= offset; "
+                f"got {self.onset_frame}, {self.apex_frame}, {self.offset_frame}."
+            )
+
+    @property
+    def interval(self) -> Interval:
+        """The frames of the event."""
+        return Interval(self.onset_frame, self.offset_frame)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from onset to offset."""
+        return self.offset_s - self.onset_s
+
+    @property
+    def surrounding(self) -> str | None:
+        """Most probable expression of the face around the event; None where the whole face was not read."""
+        return max(self.surroundings, key=self.surroundings.__getitem__) if self.surroundings else None
+
+    @property
+    def surrounding_probability(self) -> float | None:
+        """Mean probability of `surrounding`."""
+        return max(self.surroundings.values()) if self.surroundings else None

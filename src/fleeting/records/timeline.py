@@ -1,0 +1,169 @@
+"""A recording, all that was found in it, and the pictures of it that a report shows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.records.calibration import Calibration
+from fleeting.records.events import Event, EventKind
+from fleeting.records.faces import ExpressionCurve, FaceTrack, Signals
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a file or folder says of itself.
+
+    Attributes
+    ----------
+    path, name
+        As given, and the stem that names the results.
+    container, codec, pixel_format
+        FFmpeg's names; ``images`` as container of an image folder.
+    width, height
+        Pixels as shown, after the rotation is applied.
+    rotation
+        Degrees clockwise that were applied, one of 0, 90, 180, 270.
+    fps
+        Average frames per second as a float (29.97 stays 29.97).
+    variable_frame_rate
+        Whether gaps between timestamps differ by more than rounding does.
+    frame_count
+        Number of frames that the header claims; None where it does not say.
+    duration_s
+        Seconds that the header claims; None where it does not say.
+    bit_depth
+        Bits per sample of the stored pictures.
+    """
+
+    path: str
+    name: str
+    container: str
+    codec: str
+    pixel_format: str
+    width: int
+    height: int
+    fps: float
+    rotation: int = 0
+    variable_frame_rate: bool = False
+    frame_count: int | None = None
+    duration_s: float | None = None
+    bit_depth: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All that an analysis found in one video.
+
+    Attributes
+    ----------
+    video
+        The recording.
+    frame_count, duration_s
+        Frames that were decoded, and the seconds from the first to the end of the last.
+    tracks, events, signals
+        Faces, movements in order of onset, and the curves behind them (one entry per analysed track).
+    quality
+        The panel of `fleeting probe`: measured values by name (see `inference.quality`).
+    warnings
+        What the user should know, in plain sentences.
+    models
+        Card summary of each network that was used, by role.
+    settings
+        Resolved settings, as plain dictionaries.
+    version
+        Version of Fleeting.
+    calibration
+        What `fleeting calibrate` measured; None where it was not run.
+    expressions
+        What the whole face shows over time, one curve per analysed face; empty where it was not read.
+    """
+
+    video: VideoInfo
+    frame_count: int
+    duration_s: float
+    tracks: tuple[FaceTrack, ...] = ()
+    events: tuple[Event, ...] = ()
+    signals: tuple[Signals, ...] = ()
+    quality: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+    calibration: Calibration | None = None
+    expressions: tuple[ExpressionCurve, ...] = ()
+
+    def of_kind(self, kind: EventKind) -> tuple[Event, ...]:
+        """Events of one kind, in order of onset."""
+        return tuple(e for e in self.events if e.kind == kind)
+
+    def to_dataframe(self) -> Any:
+        """Events as a pandas data frame with the columns of ``events.csv``."""
+        import pandas as pd
+
+        rows = [[*(getattr(e, c) for c in EVENT_COLUMNS[:8]), *_tail(e)] for e in self.events]
+        return pd.DataFrame(rows, columns=list(EVENT_COLUMNS))
+
+
+EVENT_COLUMNS: tuple[str, ...] = (
+    "face",
+    "kind",
+    "onset_frame",
+    "apex_frame",
+    "offset_frame",
+    "onset_s",
+    "apex_s",
+    "offset_s",
+    "emotion",
+    "probability",
+    "regions",
+    "displacement_percent_iod",
+    "confidence",
+)
+
+
+def _tail(event: Event) -> list[Any]:
+    regions = "+".join(event.regions)
+    return [event.emotion, event.probability, regions, event.displacement_percent_iod, event.confidence]
+
+
+@dataclass(frozen=True, slots=True)
+class EventMedia:
+    """Pictures of one event for the report; all crops are canonical (`faces.align`), uint8 RGB.
+
+    Attributes
+    ----------
+    onset, apex, offset
+        (h, w, 3) crops at these frames.
+    loop
+        (t, h, w, 3) the event with its motion magnified, played to and fro.
+    loop_fps
+        Frames per second at which the loop is shown.
+    flow
+        (h, w, 2) flow onset -> apex in pixels of the crop, head motion removed.
+    magnification
+        Factor by which the loop's motion is enlarged.
+    face
+        (h, h, 3) the whole face at the apex, framed as the expression network sees it; None where it was not read.
+    saliency
+        (48, 48) float32: by how much the probability of `expression` falls when a place of `face` is covered
+        (`explain.occlusion`); None likewise.
+    expression, expression_probability
+        Most probable expression at the apex, and its probability.
+    """
+
+    onset: npt.NDArray[np.uint8]
+    apex: npt.NDArray[np.uint8]
+    offset: npt.NDArray[np.uint8]
+    loop: npt.NDArray[np.uint8]
+    loop_fps: float
+    flow: npt.NDArray[np.float32]
+    magnification: float
+    face: npt.NDArray[np.uint8] | None = None
+    saliency: npt.NDArray[np.float32] | None = None
+    expression: str = ""
+    expression_probability: float = math.nan
