@@ -67,7 +67,7 @@ def guide_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_guide_may_be_of_apexes_instead_of_still_faces() -> None:
+def test_the_guide_may_be_of_apexes_instead_of_still_faces(tmp_path: Path) -> None:
     moving = moving_clips(24, seed=4)
     clips = clip_rows(moving, kind="grey", length=64, side=32)
     shown = macro_guide.apexes(clips)
@@ -82,6 +82,8 @@ def test_the_guide_may_be_of_apexes_instead_of_still_faces() -> None:
     network, guide = train_manet(faces(), moving, replace(MACRO, apexes=True), seed=0)
     assert len(guide.maps) == 8 == len(guide.temporal_label)
     assert torch.equal(guide.map_label, guide.temporal_label)
+    macro_guide.write_guide(guide, network, tmp_path / "guide.safetensors", MACRO)
+    assert torch.equal(read_guide(tmp_path / "guide.safetensors")[0].map_label, guide.map_label)
     # The same clips, seen by both streams.
     people = np.unique(moving.subject)
     held = np.isin(moving.subject, np.random.default_rng([0, 7]).permutation(people)[: max(1, len(people) // 4)])

@@ -295,7 +295,9 @@ def guide_of(network: TwoStream, faces: ClipRows, clips: ClipRows, settings: Mac
         )
         for stride, length in ((s, clips.clips.shape[2]) for s in STRIDES)
     ]
-    return MacroGuide(torch.cat(maps)[:n], faces.label[:n], torch.stack(temporal)[:, :m], clips.label[:m])
+    # Copies: apexes and clips share their labels, and safetensors writes no memory twice.
+    labels = faces.label[:n].clone(), clips.label[:m].clone()
+    return MacroGuide(torch.cat(maps)[:n], labels[0], torch.stack(temporal)[:, :m], labels[1])
 
 
 def write_guide(guide: MacroGuide, network: TwoStream, path: Path, settings: MacroSettings) -> None:
