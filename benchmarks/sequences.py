@@ -50,7 +50,8 @@ FAMILIES = {
         "dsticnn", ["dsticnn-grey", "dsticnn-change", "dsticnn-flow", "dsticnn-grey-flow"],
     ),
     "Macro-to-micro: do macro-expressions help?": (
-        "minet", ["minet-adversarial", "minet-relation", "minet-contrastive", "macro-to-micro"],
+        "minet",
+        ["minet-adversarial", "minet-relation", "minet-contrastive", "macro-to-micro", "macro-to-micro-start"],
     ),
     "Against a linear machine on the same clips' flow images": (FLOOR, ["dsticnn", "macro-to-micro"]),
 }  # fmt: skip
@@ -64,6 +65,9 @@ MORE: dict[str, dict[str, Any]] = {
 }
 """Settings of the whole system that have no name of their own in `fleeting benchmark`: why the interaction helps or
 does not (its terms ten times as heavy; each stream a fixed teacher of the other), and other inputs."""
+
+STARTED = "macro-to-micro-start"
+"""The whole system, which also begins with MaNet's weights."""
 
 
 def models(options: argparse.Namespace, guide: Path) -> dict[str, Recogniser]:
@@ -85,6 +89,7 @@ def models(options: argparse.Namespace, guide: Path) -> dict[str, Recogniser]:
     ours = MiNetSettings(guide=str(guide), fit=replace(fit, optimiser="adamw", learning_rate=1e-3), **seen)
     for name in macro_to_micro.VARIANTS:
         made[name] = macro_to_micro.macro_to_micro(name, plan=ours)
+    made[STARTED] = macro_to_micro.MacroToMicro(STARTED, replace(ours, start="macro"))
     twice = [n for n, m in made.items() if n != "dsticnn" and getattr(m, "plan", None) == plan]
     return {name: made[name] for name in options.variants or [n for n in made if n not in twice]}
 
@@ -254,8 +259,8 @@ def main() -> None:
     options = parser.parse_args()
     drawn = SequenceSettings(length=options.length, width=options.width, copies=options.copies, count=options.count)
     paths = make_sets(options.data, options.runs / "sets", drawn, flow=FLOW)
-    wanted = options.variants or [*dsticnn.VARIANTS, *macro_to_micro.VARIANTS]
-    guided = [n for n in wanted if n in macro_to_micro.VARIANTS and n != "minet"]
+    wanted = options.variants or [*dsticnn.VARIANTS, *macro_to_micro.VARIANTS, STARTED]
+    guided = [n for n in wanted if n in (*macro_to_micro.VARIANTS, STARTED) and n != "minet"]
     guide = guide_of(options, paths["macro"]) if guided else options.runs / GUIDE
     made = models(options, guide)
     found = measure(read_data([f"prepared={paths['transferred']}"]), made, options)
