@@ -112,7 +112,7 @@ def measure(data: Path, runs: Path) -> dict[str, Any]:
         }
     return {
         "command": COMMAND,
-        "protocol": f"FER-2013 PublicTest, {len(faces)} pictures, the set's own labels; not used for any choice",
+        "protocol": f"FER-2013 PublicTest, {len(faces)} pictures, the set's own labels; it chose no setting",
         "people": people(faces),
         "networks": networks,
         "p_value": mcnemar(*right.values()),

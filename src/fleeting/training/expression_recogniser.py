@@ -116,7 +116,6 @@ def expression() -> ExpressionRecogniser:
         last_epochs=40,
         last_blocks=[2, 3, 4],
         taught=0.4,
-        tilt_deg=8.0,
         zoom=0.97,
         model=NetworkSettings(dropout=0.2),
     )
