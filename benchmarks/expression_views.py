@@ -2,8 +2,9 @@
 
 A trained network answers for several `models.shipped_expression.Views` of each validation picture of FER-2013: mirror
 image, tilted copies, zoom. Accuracy, and log loss at the temperature that is best for each, as the export fits it; how
-many times the network runs. Of those that leave at least 150 faces a second on one core (two runs of a network of this
-size) the most accurate one goes into the recipe; no other picture is seen. Writes ``results/expression_views.json`` and ``.md``.
+many times the network runs. Of those that leave at least 150 faces a second on one core (two runs of a network of
+this size) the most accurate one goes into the recipe; no other picture is seen. Writes ``expression_views.json`` and
+``.md`` under ``results/``.
 """
 
 from __future__ import annotations

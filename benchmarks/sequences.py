@@ -42,6 +42,11 @@ HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data"
 FLOW, FACES = "composite_flow_casme2_smic.npz", "fer2013_training_publictest.npz"
 FLOOR = "linear-svm"
+GUIDED: dict[str, dict[str, Any]] = {
+    "macro-to-micro-start": {"start": "macro"},
+    "macro-to-micro-unsaturated": {"adversary": "unsaturated"},
+}
+"""The whole system that also begins with MaNet's weights; or whose discriminator does not fall silent."""
 FAMILIES = {
     "DSTICNN: does the interaction help?": (
         "dsticnn-none", ["dsticnn-js", "dsticnn-mse", "dsticnn", "dsticnn-strong", "dsticnn-detached"],
@@ -51,7 +56,7 @@ FAMILIES = {
     ),
     "Macro-to-micro: do macro-expressions help?": (
         "minet",
-        ["minet-adversarial", "minet-relation", "minet-contrastive", "macro-to-micro", "macro-to-micro-start"],
+        ["minet-adversarial", "minet-relation", "minet-contrastive", "macro-to-micro", *GUIDED],
     ),
     "Against a linear machine on the same clips' flow images": (FLOOR, ["dsticnn", "macro-to-micro"]),
 }  # fmt: skip
@@ -65,9 +70,6 @@ MORE: dict[str, dict[str, Any]] = {
 }
 """Settings of the whole system that have no name of their own in `fleeting benchmark`: why the interaction helps or
 does not (its terms ten times as heavy; each stream a fixed teacher of the other), and other inputs."""
-
-STARTED = "macro-to-micro-start"
-"""The whole system, which also begins with MaNet's weights."""
 
 
 def models(options: argparse.Namespace, guide: Path) -> dict[str, Recogniser]:
@@ -89,7 +91,7 @@ def models(options: argparse.Namespace, guide: Path) -> dict[str, Recogniser]:
     ours = MiNetSettings(guide=str(guide), fit=replace(fit, optimiser="adamw", learning_rate=1e-3), **seen)
     for name in macro_to_micro.VARIANTS:
         made[name] = macro_to_micro.macro_to_micro(name, plan=ours)
-    made[STARTED] = macro_to_micro.MacroToMicro(STARTED, replace(ours, start="macro"))
+    made |= {name: macro_to_micro.MacroToMicro(name, replace(ours, **changed)) for name, changed in GUIDED.items()}
     twice = [n for n, m in made.items() if n != "dsticnn" and getattr(m, "plan", None) == plan]
     return {name: made[name] for name in options.variants or [n for n in made if n not in twice]}
 
@@ -259,8 +261,8 @@ def main() -> None:
     options = parser.parse_args()
     drawn = SequenceSettings(length=options.length, width=options.width, copies=options.copies, count=options.count)
     paths = make_sets(options.data, options.runs / "sets", drawn, flow=FLOW)
-    wanted = options.variants or [*dsticnn.VARIANTS, *macro_to_micro.VARIANTS, STARTED]
-    guided = [n for n in wanted if n in (*macro_to_micro.VARIANTS, STARTED) and n != "minet"]
+    wanted = options.variants or [*dsticnn.VARIANTS, *macro_to_micro.VARIANTS, *GUIDED]
+    guided = [n for n in wanted if n in (*macro_to_micro.VARIANTS, *GUIDED) and n != "minet"]
     guide = guide_of(options, paths["macro"]) if guided else options.runs / GUIDE
     made = models(options, guide)
     found = measure(read_data([f"prepared={paths['transferred']}"]), made, options)

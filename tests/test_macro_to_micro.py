@@ -93,6 +93,25 @@ def test_the_guide_may_be_of_apexes_instead_of_still_faces(tmp_path: Path) -> No
     torch.testing.assert_close(guide.maps.float(), expected, atol=0.01, rtol=0.01)
 
 
+def test_a_discriminator_that_is_always_right_still_tells_what_to_change(guide_file: Path) -> None:
+    maps = torch.randn(6, 32, 1, 1, generator=torch.Generator().manual_seed(0))
+    strength = {}
+    for adversary in ("reversed", "unsaturated"):
+        task = MiNetTask(replace(PLAN, guide=str(guide_file), adversary=adversary), classes=3, seed=0)
+        discriminator = task.parts["discriminator"]
+        optimiser = torch.optim.Adam(discriminator.parameters(), lr=0.01)
+        for _ in range(80):
+            optimiser.zero_grad()
+            task._adversarial(maps + 3, maps - 3).backward()
+            assert all(p.grad is not None for p in discriminator.parameters())
+            optimiser.step()
+        micro = (maps + 3).requires_grad_()
+        task._adversarial(micro, maps - 3).backward()
+        assert micro.grad is not None
+        strength[adversary] = float(micro.grad.norm())
+    assert strength["unsaturated"] > 100 * strength["reversed"]
+
+
 def test_the_spatial_stream_is_shaped_as_resnet_18() -> None:
     stream = SpatialStream(width=64)
     assert stream(torch.zeros(1, 1, 112, 112)).shape == (1, 512, 4, 4)

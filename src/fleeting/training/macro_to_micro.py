@@ -52,6 +52,10 @@ class MiNetSettings:
     ----------
     adversarial, relation, contrastive
         Weights l1, l2, l3; all 0 is MiNet alone.
+    adversary
+        How the discriminator has its say: behind a ``reversed`` gradient, as in the paper, or ``unsaturated`` (ours):
+        MiNet learns that its maps be taken for MaNet's (Goodfellow et al., "Generative adversarial nets", NeurIPS 2014,
+        end of section 3). A discriminator that is always right has no gradient to reverse, but tells what to change.
     temperature
         Of the contrastive loss.
     guide
@@ -67,6 +71,7 @@ class MiNetSettings:
     adversarial: float = 0.1
     relation: float = 0.1
     contrastive: float = 0.1
+    adversary: Literal["reversed", "unsaturated"] = "reversed"
     temperature: float = 0.07
     guide: str = ""
     start: Literal["random", "macro"] = "random"
@@ -199,10 +204,16 @@ class MiNetTask:
         return terms
 
     def _adversarial(self, micro: Tensor, macro: Tensor) -> Tensor:
-        both = torch.cat([reverse_gradient(micro.float()), macro.float()])
-        logits = self.parts["discriminator"](both)[:, 0].float()
-        truth = torch.cat([torch.ones(len(micro)), torch.zeros(len(macro))]).to(logits.device)
-        return functional.binary_cross_entropy_with_logits(logits, truth)
+        micro, macro = micro.float(), macro.float()
+        discriminator = self.parts["discriminator"]
+        truth = torch.cat([torch.ones(len(micro)), torch.zeros(len(macro))]).to(micro.device)
+        wrong = functional.binary_cross_entropy_with_logits
+        if self.settings.adversary == "reversed":
+            return wrong(discriminator(torch.cat([reverse_gradient(micro), macro]))[:, 0].float(), truth)
+        told = wrong(discriminator(torch.cat([micro.detach(), macro]))[:, 0].float(), truth)
+        fixed = {name: value.detach() for name, value in discriminator.named_parameters()}
+        logits = torch.func.functional_call(discriminator, fixed, torch.cat([micro, macro]))[: len(micro), 0].float()
+        return told + wrong(logits, torch.zeros_like(logits))
 
     def _relation(self, clips: Tensor, macro: Tensor, draw: torch.Generator) -> Tensor:
         mine = int(torch.randint(len(STRIDES), (1,), generator=draw))
