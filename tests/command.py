@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -68,7 +69,7 @@ class Known:
 
 
 def start(*words: str | Path) -> subprocess.Popen[str]:
-    """``fleeting WORDS`` in a process of its own."""
+    """``fleeting WORDS`` in a process of its own, which SIGINT reaches even where the tests run in the background."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
     return subprocess.Popen(
         [sys.executable, "-m", "fleeting", *map(str, words)],
@@ -76,6 +77,7 @@ def start(*words: str | Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | threads,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell makes what it sends there ignore it
     )
 
 
