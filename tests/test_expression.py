@@ -411,7 +411,7 @@ def test_the_last_round_may_train_a_deeper_network(trained: Path, data: Path, tm
         torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["average"] for name in ("at_once", "stopped")
     )
     assert all(torch.equal(one[key], two[key]) for key in one)
-    assert any(float(v.abs().max()) > 0 for k, v in one.items() if k == "trunk.1.second.1.weight"), "it learns"
+    assert float(one["trunk.1.second.1.weight"].abs().max()) > 0, "an added block learns"
     session = onnxruntime.InferenceSession(tmp_path / "at_once" / "expression.onnx")
     assert session.get_inputs()[0].name == "faces"
     for wrong in ({"last_blocks": [2, 2, 3]}, {"rounds": 3}):

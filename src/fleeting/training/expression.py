@@ -133,14 +133,12 @@ class Trainer:
 
     def ask(self, data: Labelled) -> None:
         """Keep what the averaged network says of unchanged pictures, where a later round that is taught it begins."""
-        begins = self.phase.first == self.epoch and not self.phase.plain
-        if self.recipe.taught and begins and self.phase.round:
+        if self.recipe.taught and self._begins and self.phase.round:
             self.answers = torch.from_numpy(logits_of(self.average, data, Views())).softmax(1).to(self.device)
 
     def deepen(self) -> None:
         """Go on with a deeper network that answers the same, where a last round of such a network begins."""
-        begins = self.phase.first == self.epoch and not self.phase.plain
-        if begins and self._deep(self.epoch):
+        if self._begins and self._deep(self.epoch):
             assert isinstance(self.net, ExpressionNetwork)
             assert isinstance(self.average, ExpressionNetwork)
             a, b, c = self.recipe.last_blocks
@@ -153,7 +151,13 @@ class Trainer:
         return bool(self.recipe.last_blocks) and epoch >= self._last
 
     @property
+    def _begins(self) -> bool:
+        """Whether a round begins with the present epoch."""
+        return self.phase.first == self.epoch and not self.phase.plain
+
+    @property
     def _last(self) -> int:
+        """Number of the first epoch of the last round."""
         return next(p.first for p in self.phases if p.round == self.phases[-1].round)
 
     def learn(self, data: Labelled, rows: Tensor, generator: torch.Generator) -> Tensor:
