@@ -22,7 +22,8 @@ from fleeting import settings
 from fleeting.datasets import fer2013
 from fleeting.models.shipped_expression import Views
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.expression import Trainer, cross_entropy_of, labelled, logits_of
+from fleeting.training.expression import Trainer
+from fleeting.training.expression_pictures import cross_entropy_of, labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
 
 HERE = Path(__file__).resolve().parent

@@ -117,7 +117,7 @@ def network(name: str, card: dict[str, Any]) -> str:
         ("preprocessing", card["preprocessing"]),
         ("labels", ", ".join(card["labels"])),
         ("recipe", f"`{card['recipe'] if isinstance(card['recipe'], str) else f'recipes/{name}.toml'}`"),
-        ("command", f"`{card['command']}`"),
+        ("command", " ".join(f"`{line}`" for line in (*card.get("before", ()), card["command"]))),
         ("licence", card["licence"]),
     ]
     if "unsure" in card:

@@ -26,12 +26,14 @@ from fleeting.training import expression  # noqa: E402
 from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
 from fleeting.training.expression_export import export as write_onnx  # noqa: E402
+from fleeting.training.expression_pictures import batches, labelled, logits_of, steps_in  # noqa: E402
 from fleeting.training.expression_recipe import (  # noqa: E402
     AugmentSettings,
     ExpressionRecipe,
     NetworkSettings,
     check,
 )
+from fleeting.training.expression_teachers import network_of  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -190,12 +192,12 @@ def test_the_faithful_network_learns_200_faces(data: Path) -> None:
     faces = fer2013.read(data / "fer2013_training_publictest.npz").select(np.arange(200))
     recipe = replace(settings.load(ExpressionRecipe, RECIPES / "deep_emotion.toml"), epochs=6, batch=20, bfloat16=False)
     trainer = expression.Trainer(recipe, CPU, steps_per_epoch=10)
-    rows = expression.labelled(faces, recipe, CPU)
+    rows = labelled(faces, recipe, CPU)
     generator = torch.Generator().manual_seed(0)
     losses = [
         float(trainer.learn(rows, batch, generator))
         for _ in range(6)
-        for batch in expression.batches(len(rows), recipe.batch, generator)
+        for batch in batches(len(rows), recipe.batch, generator)
     ]
     assert np.mean(losses[:5]) > 1.7
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
@@ -281,7 +283,7 @@ def test_targets_hold_labels_votes_and_smoothing() -> None:
     votes = np.zeros((7, 10), np.float32)
     votes[0, [4, 6]] = (8, 2)  # angry by the label; two of ten say fear
     faces = fer2013.FacePictures(pictures, label, np.full(7, "Training"), np.arange(7).astype(str), votes)
-    rows = expression.labelled(faces, small(vote_share=0.5, smoothing=0.07), CPU)
+    rows = labelled(faces, small(vote_share=0.5, smoothing=0.07), CPU)
     torch.testing.assert_close(rows.targets.sum(1), torch.ones(7))
     assert rows.targets[0, 0].item() == pytest.approx(0.93 * 0.9 + 0.01)
     assert rows.targets[0, 2].item() == pytest.approx(0.93 * 0.1 + 0.01)
@@ -298,7 +300,7 @@ def test_the_last_epochs_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = expression.Trainer(recipe, CPU, steps_per_epoch=5)
     pictures, label = drawn(8)
     none = np.full(8, "")
-    faces = expression.labelled(fer2013.FacePictures(pictures, label, none, none), recipe, CPU)
+    faces = labelled(fer2013.FacePictures(pictures, label, none, none), recipe, CPU)
     monkeypatch.setattr(expression, "erase", erased)
     with pytest.raises(AssertionError, match="erased"):
         trainer.learn(faces, torch.arange(8), torch.Generator())
@@ -336,11 +338,11 @@ def test_a_later_round_is_taught_what_the_former_said(data: Path) -> None:
     faces = fer2013.read(data / "fer2013_training_publictest.npz").select(np.arange(40))
     recipe = small(rounds=2, again_epochs=1, taught=1.0, epochs=1, plain_epochs=0, average=0.0)
     trainer = expression.Trainer(recipe, CPU, steps_per_epoch=2)
-    rows = expression.labelled(faces, recipe, CPU)
+    rows = labelled(faces, recipe, CPU)
     trainer.ask(rows)
     assert trainer.answers is None
     trainer.epoch = 1
-    said = torch.from_numpy(expression.logits_of(trainer.average, rows, Views())).softmax(1)
+    said = torch.from_numpy(logits_of(trainer.average, rows, Views())).softmax(1)
     trainer.ask(rows)
     assert trainer.answers is not None
     torch.testing.assert_close(trainer.answers, said)
@@ -396,13 +398,13 @@ def test_the_last_round_may_train_a_deeper_network(trained: Path, data: Path, tm
     # Stopped at the border of the rounds and in the middle of the last one.
     faces = fer2013.read(data / recipe.data)
     split = fer2013.training_rows(faces, validation_percent=recipe.validation_percent)
-    rows = expression.labelled(faces.select(split.train), recipe, CPU)
-    steps = expression.steps_in(len(split.train), recipe.batch)
+    rows = labelled(faces.select(split.train), recipe, CPU)
+    steps = steps_in(len(split.train), recipe.batch)
     trainer = expression.Trainer(recipe, CPU, steps_per_epoch=steps)
     trainer.load(tmp_path / "stopped" / "checkpoint.pt")
-    before = expression.logits_of(trainer.average, rows, Views())
+    before = logits_of(trainer.average, rows, Views())
     trainer.deepen()
-    np.testing.assert_allclose(expression.logits_of(trainer.average, rows, Views()), before, atol=1e-5)
+    np.testing.assert_allclose(logits_of(trainer.average, rows, Views()), before, atol=1e-5)
     trainer = expression.Trainer(recipe, CPU, steps_per_epoch=steps)
     trainer.load(tmp_path / "stopped" / "checkpoint.pt")
     expression.fit(trainer, rows, rows, out=tmp_path / "stopped", epochs=5)
@@ -419,10 +421,63 @@ def test_the_last_round_may_train_a_deeper_network(trained: Path, data: Path, tm
             train(write_recipe(tmp_path / "b.toml", small(**DEEPER | wrong)), data=data, out=tmp_path / "at_once")
 
 
+def test_a_training_may_begin_as_another_and_be_taught_by_several(trained: Path, data: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "first")
+    peer = small(seed=4, model=NetworkSettings(0.1, [8, 16, 16], [1, 1, 1], 0.1))
+    train(write_recipe(tmp_path / "second.toml", peer), data=data, out=tmp_path / "second")
+    recipe = small(begins_as="first", taught_by=["first", "second"], taught=1.0, small_epochs=0, smoothing=0.0)
+    path = write_recipe(tmp_path / "expression.toml", recipe)
+    faces = fer2013.read(data / recipe.data)
+    split = fer2013.training_rows(faces, validation_percent=recipe.validation_percent)
+    rows = labelled(faces.select(split.train), recipe, CPU)
+    teachers = [network_of(tmp_path / name, recipe) for name in recipe.taught_by]
+    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=9, begins_as=teachers[0], teachers=teachers)
+    for own in (trainer.net, trainer.average):
+        for name, value in torch.load(trained / "checkpoint.pt", weights_only=True)["average"].items():
+            assert torch.equal(own.state_dict()[name], value), name
+    # From the first epoch on, half of the answer is each teacher's; they disagree.
+    trainer.ask(rows)
+    said = [torch.from_numpy(logits_of(teacher, rows, Views())).softmax(1) for teacher in teachers]
+    assert float((said[0] - said[1]).abs().max()) > 0.05
+    assert trainer.answers is not None
+    torch.testing.assert_close(trainer.answers, (said[0] + said[1]) / 2)
+    train(path, data=data, out=tmp_path / "run")
+    card = json.loads((tmp_path / "run" / "expression.json").read_text())
+    assert [line.split()[2] for line in card["before"]] == ["recipes/first.toml", "recipes/second.toml"]
+    with pytest.raises(SettingsError, match="another value of taught"):
+        train(write_recipe(tmp_path / "b.toml", replace(recipe, taught=0.5)), data=data, out=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"begins_as": "second"}, "an ended training in .*second; got none.*fleeting train recipes/second.toml"),
+        ({"taught_by": ["stopped"], "taught": 0.5}, "got 2 of 4 epochs"),
+        ({"begins_as": "first", "validation_percent": 10}, "validation_percent = 10 .*got 20"),
+        ({"begins_as": "first", "model": NetworkSettings(0.1, [8, 8, 16], [1, 1, 2], 0.1)}, "same network, widths"),
+        (
+            {"begins_as": "first", "network": "deep_emotion", "vote_weight": 0, "small_epochs": 0},
+            "same network, widths",
+        ),
+        ({"taught_by": ["first"]}, "taught above 0"),
+    ],
+)
+def test_teachers_that_do_not_fit_are_refused(
+    changes: dict[str, Any], message: str, trained: Path, data: Path, tmp_path: Path
+) -> None:
+    for name in ("first", "stopped"):
+        shutil.copytree(trained, tmp_path / name)
+    state = torch.load(trained / "checkpoint.pt", weights_only=True)
+    torch.save(state | {"epoch": 2}, tmp_path / "stopped" / "checkpoint.pt")
+    with pytest.raises(SettingsError, match=message):
+        train(write_recipe(tmp_path / "expression.toml", small(**changes)), data=data, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_batches_hold_every_row_at_most_once() -> None:
     for count, size, expected in ((50, 20, 3), (49, 20, 2), (7, 20, 1), (40, 20, 2)):
-        found = list(expression.batches(count, size, torch.Generator().manual_seed(0)))
-        assert len(found) == expected == expression.steps_in(count, size)
+        found = list(batches(count, size, torch.Generator().manual_seed(0)))
+        assert len(found) == expected == steps_in(count, size)
         rows = torch.cat(found)
         assert len(rows.unique()) == len(rows)
 

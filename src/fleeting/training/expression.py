@@ -11,27 +11,34 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from fleeting import settings
 from fleeting.datasets import fer2013
-from fleeting.models.deep_emotion import CLASSES, DeepEmotion, standardise
+from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
-from fleeting.models.shipped_expression import Views, mean_logits
+from fleeting.models.shipped_expression import Views
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from fleeting.training.devices import choose_device
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp
 from fleeting.training.expression_export import Measured, ship
+from fleeting.training.expression_pictures import (
+    Labelled,
+    batches,
+    cross_entropy,
+    cross_entropy_of,
+    labelled,
+    logits_of,
+    steps_in,
+)
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
+from fleeting.training.expression_teachers import Network, begin_as, mean_answers, network_of
 
 log = logging.getLogger(__name__)
 
@@ -46,63 +53,29 @@ LAST = ("last_epochs", "last_blocks")
 """Settings of the last round, which may change as long as it has not begun."""
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Pictures on the training device.
-
-    Attributes
-    ----------
-    pictures
-        (n, 1, 48, 48) uint8.
-    targets
-        (n, 7) float32, what the main head is taught, summing to 1.
-    votes
-        (n, 7) float32, what the second head is taught; all zero where nobody voted for one of the classes.
-    label
-        (n,) int64, the set's own labels.
-    """
-
-    pictures: Tensor
-    targets: Tensor
-    votes: Tensor
-    label: Tensor
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-
-def labelled(faces: fer2013.FacePictures, recipe: ExpressionRecipe, device: torch.device) -> Labelled:
-    """Put pictures on the device with the labels that the recipe teaches."""
-    label = torch.from_numpy(faces.label)
-    own = torch.nn.functional.one_hot(label, CLASSES).float()
-    votes = torch.zeros_like(own)
-    if faces.votes is not None:
-        votes = torch.from_numpy(fer2013.seven_of_votes(faces.votes))
-    share = recipe.vote_share * (votes.sum(1, keepdim=True) > 0)
-    targets = own * (1 - share) + votes * share
-    targets = targets * (1 - recipe.smoothing) + recipe.smoothing / CLASSES
-    pictures = torch.from_numpy(faces.pictures).unsqueeze(1)
-    return Labelled(*(tensor.to(device) for tensor in (pictures, targets, votes, label)))
-
-
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean over n rows of the cross-entropy in nats; a row of zeros in `targets` (n, 7) counts nothing."""
-    return -(targets * logits.float().log_softmax(1)).sum(1).mean()
-
-
 class Trainer:
     """State of one training: network, average, optimiser, place, and what is written of them."""
 
-    def __init__(self, recipe: ExpressionRecipe, device: torch.device, *, steps_per_epoch: int) -> None:
+    def __init__(
+        self,
+        recipe: ExpressionRecipe,
+        device: torch.device,
+        *,
+        steps_per_epoch: int,
+        begins_as: Network | None = None,
+        teachers: Sequence[Network] = (),
+    ) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.teachers = recipe, device, teachers
         self._place(recipe.build(), recipe.build())
+        if begins_as is not None:
+            begin_as(self.net, begins_as, where=recipe.begins_as)
         self.average.load_state_dict(self.net.state_dict())
         self.steps_per_epoch, self.step, self.epoch = steps_per_epoch, 0, 0
         self.phases = recipe.phases()
         self.answers: Tensor | None = None
 
-    def _place(self, net: DeepEmotion | ExpressionNetwork, average: DeepEmotion | ExpressionNetwork) -> None:
+    def _place(self, net: Network, average: Network) -> None:
         # Three times as fast on the CPU as the default layout.
         self.net, self.average = (
             network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -132,8 +105,11 @@ class Trainer:
         return self.phases[-1].first + self.phases[-1].epochs
 
     def ask(self, data: Labelled) -> None:
-        """Keep what the averaged network says of unchanged pictures, where a later round that is taught it begins."""
-        if self.recipe.taught and self._begins and self.phase.round:
+        """Keep what the teachers, or else the former round's averaged network, say of unchanged pictures."""
+        if self.teachers:
+            if self.answers is None:
+                self.answers = mean_answers(self.teachers, data, self.recipe)
+        elif self.recipe.taught and self._begins and self.phase.round:
             self.answers = torch.from_numpy(logits_of(self.average, data, Views())).softmax(1).to(self.device)
 
     def deepen(self) -> None:
@@ -227,6 +203,8 @@ class Trainer:
         state = read_checkpoint(path, self.recipe, free=(*MACHINE, *LATER, *LAST), device=self.device)
         begun, later = state["epoch"], self.phases[-1].round > 0
         free = {*MACHINE, *LATER, *LAST}
+        if self.recipe.taught_by:
+            free -= {"taught"}
         if begun > self.recipe.epochs + self.recipe.plain_epochs:
             free -= {*LATER}
         if later and begun > self._last:
@@ -241,32 +219,6 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.epoch = state["step"], state["epoch"]
         self.answers = state.get("answers")
-
-
-def batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Yield the rows 0..count-1 in a drawn order, `size` at a time; a last batch of less than half the size is left."""
-    order = torch.randperm(count, generator=generator)
-    for begin in range(0, count, size):
-        rows = order[begin : begin + size]
-        if len(rows) == size or (begin == 0 or 2 * len(rows) >= size):
-            yield rows
-
-
-def steps_in(count: int, size: int) -> int:
-    """Return the number of batches that `batches` yields."""
-    whole, rest = divmod(count, size)
-    return max(whole + (2 * rest >= size), 1)
-
-
-@torch.no_grad()
-def logits_of(network: DeepEmotion | ExpressionNetwork, data: Labelled, views: Views) -> npt.NDArray[np.float32]:
-    """Return logits (n, 7) of pictures, the mean over what `views` shows of them."""
-    network.eval()
-    found = []
-    for begin in range(0, len(data), 256):
-        faces = standardise(data.pictures[begin : begin + 256].float())
-        found.append(mean_logits(network, faces, views).float().cpu())
-    return torch.cat(found).numpy().astype(np.float32, copy=False)
 
 
 def one_epoch(trainer: Trainer, train_set: Labelled) -> float:
@@ -304,12 +256,6 @@ def fit(trainer: Trainer, train_set: Labelled, validation: Labelled, *, out: Pat
         trainer.save(out / "checkpoint.pt")
 
 
-def cross_entropy_of(logits: npt.NDArray[Any], truth: npt.NDArray[Any]) -> float:
-    """Return the mean negative log likelihood in nats of class indices (n,) under logits (n, 7)."""
-    own = torch.nn.functional.one_hot(torch.from_numpy(truth), CLASSES).float()
-    return float(cross_entropy(torch.from_numpy(logits), own))
-
-
 def train(recipe: Path, *, data: Path, out: Path) -> None:
     """Train after a recipe, going on where a stopped training of the same recipe ended, and write network and card.
 
@@ -318,7 +264,8 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     DataError
         Where pictures are missing.
     SettingsError
-        For a recipe that is wrong, another one than the checkpoint's, or a device that is not there.
+        For a recipe that is wrong, another one than the checkpoint's, a device that is not there, or a network to begin
+        as or be taught by that is not.
     """
     chosen = settings.load(ExpressionRecipe, recipe)
     check(chosen)
@@ -329,7 +276,13 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
     log.info("%s on %s: %d to train, %d to validate", chosen.network, device, len(split.train), len(split.validation))
     sets = {k: labelled(faces.select(getattr(split, k)), chosen, device) for k in ("train", "validation")}
-    trainer = Trainer(chosen, device, steps_per_epoch=steps_in(len(split.train), chosen.batch))
+    trainer = Trainer(
+        chosen,
+        device,
+        steps_per_epoch=steps_in(len(split.train), chosen.batch),
+        begins_as=network_of(out.parent / chosen.begins_as, chosen) if chosen.begins_as else None,
+        teachers=[network_of(out.parent / name, chosen) for name in chosen.taught_by],
+    )
     out.mkdir(parents=True, exist_ok=True)
     if (out / "checkpoint.pt").exists():
         trainer.load(out / "checkpoint.pt")

@@ -132,6 +132,12 @@ class ExpressionRecipe:
         Share of the former round's answers in the labels of a later round: what the averaged network said of the
         unchanged training pictures. They disagree with the set's labels where those are doubtful (Furlanello et al.,
         "Born-again neural networks", ICML 2018).
+    begins_as
+        Folder of an ended training beside this one's, whose averaged network this one begins as; empty for random
+        weights.
+    taught_by
+        Folders of ended trainings beside this one's. The mean of what their averaged networks answer is taught, by the
+        share `taught`, from the first epoch and in every round, in place of the former round's answers.
     flip, tilt_deg, zoom
         What the exported network sees of a picture (`models.shipped_expression.Views`).
     bfloat16, threads
@@ -165,6 +171,8 @@ class ExpressionRecipe:
     last_epochs: int = 0
     last_blocks: list[int] = field(default_factory=list)
     taught: float = 0.0
+    begins_as: str = ""
+    taught_by: list[str] = field(default_factory=list)
     flip: bool = True
     tilt_deg: float = 0.0
     zoom: float = 1.0
@@ -246,6 +254,8 @@ def check(recipe: ExpressionRecipe) -> None:
             f"{recipe.rounds}, {recipe.again_epochs} and {recipe.taught}",
             "Correct the recipe.",
         )
+    if recipe.taught_by and not recipe.taught:
+        raise SettingsError("taught above 0 where there is taught_by", "0", "Give it, or leave out taught_by.")
     if recipe.network == "deep_emotion" and (recipe.vote_weight or recipe.small_epochs):
         raise SettingsError(
             "no vote_weight and no small_epochs for deep_emotion",

@@ -22,7 +22,8 @@ from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.devices import choose_device
-from fleeting.training.expression import Labelled, Trainer, labelled, logits_of, one_epoch, steps_in
+from fleeting.training.expression import Trainer, one_epoch
+from fleeting.training.expression_pictures import Labelled, labelled, logits_of, steps_in
 from fleeting.training.expression_recipe import AugmentSettings, ExpressionRecipe, NetworkSettings
 
 
@@ -103,7 +104,10 @@ def deep_emotion() -> ExpressionRecogniser:
 
 
 def expression() -> ExpressionRecogniser:
-    """Return our own network with the training of ``recipes/expression.toml``, without votes."""
+    """Return our own network with the training of ``recipes/expression_rounds.toml``, without votes.
+
+    The shipped one is taught by further networks, which would have to be trained anew in every fold.
+    """
     recipe = ExpressionRecipe(
         weight_decay=0.05,
         small_side=32,

@@ -1,0 +1,95 @@
+"""Networks that a training of an expression network begins with or is taught by: those that other trainings ended with.
+
+A network that is taught by several learns where they differ, and so where a label is doubtful (Hinton et al.,
+"Distilling the knowledge in a neural network", 2015). Rounds of one line agree with each other, errors and all;
+networks from other random weights do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fleeting import settings
+from fleeting.errors import SettingsError
+from fleeting.models.deep_emotion import DeepEmotion
+from fleeting.models.expression_net import ExpressionNetwork
+from fleeting.training.expression_pictures import Labelled, logits_of
+from fleeting.training.expression_recipe import ExpressionRecipe
+
+Network = DeepEmotion | ExpressionNetwork
+
+
+def network_of(folder: Path, recipe: ExpressionRecipe) -> Network:
+    """Return the averaged network of an ended training, in evaluation mode.
+
+    Parameters
+    ----------
+    folder
+        Its ``--out``.
+    recipe
+        Of the training that wants it.
+
+    Raises
+    ------
+    SettingsError
+        Where there is no such training, it has not ended, or it saw other pictures: those that one of them validates
+        on, the other would have learned from.
+    """
+    command = f"fleeting train recipes/{folder.name}.toml --data DATA --out {folder}"
+    path = folder / "checkpoint.pt"
+    if not path.exists():
+        raise SettingsError(f"an ended training in {folder}", "none", f"Train it first: {command}")
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    other = settings.from_dict(ExpressionRecipe, state["recipe"])
+    ends_at = sum(phase.epochs for phase in other.phases())
+    if state["epoch"] < ends_at:
+        raise SettingsError(
+            f"an ended training in {folder}", f"{state['epoch']} of {ends_at} epochs", f"Go on with it: {command}"
+        )
+    for name in ("data", "validation_percent"):
+        mine, its = getattr(recipe, name), getattr(other, name)
+        if mine != its:
+            raise SettingsError(f"{name} = {mine!r} in the training of {folder}", repr(its), "Train both on the same.")
+    network = other.build(deep=bool(other.last_blocks))
+    network.load_state_dict(state["average"])
+    return network.eval()
+
+
+def begin_as(network: Network, started: Network, *, where: str) -> None:
+    """Copy all weights of another network of the same size.
+
+    Raises
+    ------
+    SettingsError
+        Where kind or size differ.
+    """
+    mine, its = network.state_dict(), started.state_dict()
+    sizes = [{name: tuple(value.shape) for name, value in state.items()} for state in (mine, its)]
+    if sizes[0] != sizes[1]:
+        count = [sum(value.numel() for value in state.values()) for state in (mine, its)]
+        raise SettingsError(
+            f"a network of {count[0]} numbers in {where}, as the recipe has it",
+            f"another of {count[1]}",
+            "Give the recipe the same network, widths and blocks.",
+        )
+    network.load_state_dict(its)
+
+
+def mean_answers(teachers: Sequence[Network], data: Labelled, recipe: ExpressionRecipe) -> Tensor:
+    """Return the mean probabilities (n, 7) float32 that networks give pictures, all through the recipe's views."""
+    device = data.label.device
+    said = []
+    for teacher in teachers:
+        network = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        said.append(torch.from_numpy(logits_of(network, data, recipe.views())).softmax(1))
+    return torch.stack(said).mean(0).to(device)
+
+
+def told(recipe: ExpressionRecipe) -> list[str]:
+    """Return the commands that must be run before a training of this recipe, for its card."""
+    names = dict.fromkeys(name for name in (recipe.begins_as, *recipe.taught_by) if name)
+    return [f"fleeting train recipes/{name}.toml --data ../shared/data --out runs/{name}" for name in names]
