@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -107,6 +107,70 @@ def test_it_tells_what_the_analysis_of_the_file_finds_once_and_soon(long_clip: P
     assert timeline.frame_count == 180
     assert timeline.warnings == ()
     assert len(timeline.signals) == 1
+
+
+@dataclass
+class Smiling:
+    """Stands in for the network that reads whole faces."""
+
+    card: dict[str, Any]
+    asked: int = 0
+
+    def __call__(self, faces: Any) -> Any:
+        self.asked += len(faces)
+        assert faces.shape[1:] == (48, 48)
+        return np.tile(np.array([0, 0, 0, 0.9, 0, 0, 0.1], np.float32), (len(faces), 1))
+
+
+class Sad:
+    """Stands in for what names flow images."""
+
+    labels = ("sadness", "happiness")
+
+    def __call__(self, images: Any) -> Any:
+        return np.tile(np.array([0.8, 0.2], np.float32), (len(images), 1))
+
+    def name(self, row: Any) -> tuple[str, float]:
+        return "negative", float(row[0])
+
+
+@pytest.mark.filterwarnings("ignore::fleeting.errors.FleetingWarning")
+def test_what_contradicts_the_face_around_it_is_told_as_such(
+    long_clip: Path, clip: Path, fleeting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    network = Smiling({"name": "expression"})
+    monkeypatch.setattr(live, "expression_network", lambda settings: network if settings.per_second else None)
+    monkeypatch.setattr(live, "Recogniser", Sad)
+    told, analysis, _ = play(long_clip)
+    micro = [t.event for t in told if t.event.kind == "micro"]
+    assert len(micro) == 2
+    assert all(e.contradicts and e.surrounding == "happy" and e.emotion == "negative" for e in micro)
+    assert not any(t.event.surroundings for t in told if t.event.kind == "blink")
+    timeline = analysis.timeline()
+    (curve,) = timeline.expressions
+    assert network.asked == len(curve.time_s) == 24, "four readings a second"
+    assert timeline.models["expression"] == {"name": "expression"}
+    monkeypatch.setattr(live_source, "SystemClock", Tape)
+    said = fleeting("live", clip)
+    assert "against a face that is happy" in said.out
+    without = tmp_path / "settings.toml"
+    without.write_text("[expressions]\nper_second = 0\n", encoding="utf-8")
+    assert "against" not in fleeting("live", clip, "--settings", without).out
+    assert analysis.timeline().expressions[0].time_s[-1] == curve.time_s[-1], "asked twice"
+
+
+def test_long_expressions_are_named_by_the_whole_face(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "expression_network", lambda _: Smiling({"name": "expression"}))
+    true = live.spot
+
+    def longer(measured: Any, settings: Any) -> Any:
+        events, signals = true(measured, settings)
+        return [replace(e, kind="macro") for e in events], signals
+
+    monkeypatch.setattr(live, "spot", longer)
+    told, _, _ = play(clip)
+    assert told
+    assert all(t.event.emotion == "happy" and t.event.probability == pytest.approx(0.9) for t in told)
 
 
 def test_an_event_at_the_end_is_told_at_the_end(clip: Path) -> None:
@@ -285,4 +349,4 @@ def test_windows_are_bounded(clip: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     _, analysis, _ = play(clip)
     assert max(lengths) <= 0.5 * FPS + 1
     assert len(lengths) == 6
-    assert all(len(crops) <= 0.5 * FPS + 1 for crops in analysis._crops.values())
+    assert 2 <= len(analysis._kept) <= 0.5 * FPS + 1

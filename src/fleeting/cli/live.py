@@ -82,6 +82,7 @@ def _show(told: list[Told], *, as_json: bool) -> None:
             typer.echo(json.dumps({**asdict(event), "delay_s": round(one.delay_s, 3)}))
             continue
         chance = f", {event.emotion} ({event.probability:.0%})" if event.emotion and event.probability else ""
+        chance += f", against a face that is {event.surrounding}" if event.contradicts else ""
         typer.echo(
             f"{event.onset_s:8.2f} s  {event.kind} of {event.duration_s:.2f} s{chance}, "
             f"{event.displacement_percent_iod:.1f} % of the eye distance, {', '.join(event.regions[:3])}"

@@ -88,7 +88,7 @@ def analyse_video(
     """
     settings = settings or AnalyseSettings()
     systems = open_systems(settings.recognition)
-    network = _expression_network(settings.expressions)
+    network = expression_network(settings.expressions)
     with open_video(path, fps=fps) as reader:
         notes: list[str] = []
         meter = QualityMeter(reader.info, settings=settings.faces)
@@ -157,7 +157,7 @@ def card_summary(card: Mapping[str, Any]) -> dict[str, Any]:
     return {key: card[key] for key in ("name", "version", "scores", "limits", "labels", "sha256") if key in card}
 
 
-def _expression_network(settings: ExpressionSettings) -> expression.ExpressionNet | None:
+def expression_network(settings: ExpressionSettings) -> expression.ExpressionNet | None:
     """Return the network that reads whole faces; None where it is not asked for, or not part of this installation."""
     if settings.per_second < 0:
         raise SettingsError("0 or more readings a second", f"{settings.per_second:g}", "Change expressions.per_second.")

@@ -24,7 +24,7 @@ from fleeting.settings import ExpressionSettings
 from fleeting.video.frame import Frame
 
 BATCH = 32
-"""Faces that go through the network at once."""
+"""Faces that go through the network at once, where nobody waits for them."""
 
 OPPOSITE = {"positive": "negative", "negative": "positive"}
 
@@ -41,6 +41,8 @@ class ExpressionMeter:
         From crops (n, 48, 48) uint8 to probabilities (n, 7).
     per_second
         Readings of each face a second, at most; None reads every frame.
+    batch
+        Faces that go through the network at once.
 
     Raises
     ------
@@ -48,10 +50,10 @@ class ExpressionMeter:
         For a rate that is not positive.
     """
 
-    def __init__(self, network: ExpressionNet, *, per_second: float | None = None) -> None:
+    def __init__(self, network: ExpressionNet, *, per_second: float | None = None, batch: int = BATCH) -> None:
         if per_second is not None and not per_second > 0:
             raise SettingsError("a positive number of readings a second", f"{per_second:g}", "Change per_second.")
-        self._network = network
+        self._network, self._batch = network, batch
         self._step_s = 0.0 if per_second is None else 1.0 / per_second
         self._next_s: dict[int, float] = {}
         self._places: list[tuple[int, int, float]] = []
@@ -79,15 +81,20 @@ class ExpressionMeter:
             transform = expression_transform(crop_transform(one.landmarks.points))
             self._places.append((one.track, frame.index, frame.time_s))
             self._crops.append(cut(frame.grey, transform, size=SIZE))
-            if len(self._crops) == BATCH:
+            if len(self._crops) == self._batch:
                 self._send()
         return due
 
     def curves(self) -> dict[int, ExpressionCurve]:
         """Return the curve of every face that was read, by its track, once all frames were seen."""
+        found = self.so_far()
+        self.close()
+        return found
+
+    def so_far(self) -> dict[int, ExpressionCurve]:
+        """Return the curve of every face that was read, by its track; more frames may follow."""
         if self._crops:
             self._send()
-        self.close()
         if not self._batches:
             return {}
         probabilities = np.concatenate([batch.result() for batch in self._batches])

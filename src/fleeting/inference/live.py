@@ -7,28 +7,31 @@ movement, so an event that has just ended could still become another one.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fleeting.errors import NoFaceError
-from fleeting.faces.align import CANONICAL_WIDTH, align
 from fleeting.faces.looks import sightings
 from fleeting.faces.track import Sighting
-from fleeting.inference.analyse import analysed_tracks, describe_models, package_version
-from fleeting.inference.event_media import peak_percent_iod, rescaled
+from fleeting.inference.analyse import (
+    analysed_tracks,
+    card_summary,
+    describe_models,
+    expression_network,
+    package_version,
+)
+from fleeting.inference.event_media import peak_percent_iod
+from fleeting.inference.expressions import ExpressionMeter, named, with_surroundings
 from fleeting.inference.first_look import FirstLook
+from fleeting.inference.live_faces import KeptFaces
 from fleeting.inference.quality import QualityMeter
 from fleeting.inference.recognise import Recogniser
 from fleeting.motion.flow_image import expression_flow, flow_image
 from fleeting.records import Event, Signals, Timeline, VideoInfo
 from fleeting.settings import AnalyseSettings, to_dict
-from fleeting.spotting.measurements import MeasurementLog
 from fleeting.spotting.spot import spot
 from fleeting.video.ahead import ahead
 from fleeting.video.frame import Frame
@@ -55,6 +58,9 @@ LEAST_RATE = 20.0
 """Frames a second around a micro-expression, below which it is not told: of a movement of 0.2 s three would be left."""
 
 RATE_MARGIN_S = 0.5
+
+FACES_AT_ONCE = 4
+"""Faces that go through the expression network together: a second's readings, so that no frame waits long for them."""
 
 SAME = 0.3
 """Two findings that share more than this of the shorter one are one event."""
@@ -108,18 +114,23 @@ class LiveAnalysis:
         self.settings = settings or AnalyseSettings()
         self._info, self._late_s = info, late_s
         self._meter = QualityMeter(info, settings=self.settings.faces)
-        self._look = FirstLook(self.settings, self._meter)
+        expressions = self.settings.expressions
+        self._network = expression_network(expressions)
+        self._readings: ExpressionMeter | None = None
+        if self._network is not None:
+            self._readings = ExpressionMeter(self._network, per_second=expressions.per_second, batch=FACES_AT_ONCE)
+        self._look = FirstLook(self.settings, self._meter, expressions=self._readings)
         self.tracker = self._look.tracker
         self._told: list[Event] = []
         self._silent: list[Event] = []
-        self._crops: dict[int, deque[tuple[int, npt.NDArray[np.uint8]]]] = {}
+        self._kept = KeptFaces(seconds=WINDOW_S, crop_width=self.settings.motion.crop_width)
         self._next_spot_s = LEAST_SEEN_S
         self._recogniser: Recogniser | None = None
 
     def add(self, frame: Frame, seen: list[Sighting]) -> list[Told]:
         """Take the next frame with its faces; give the events that have become sure."""
         self._look.add(frame, seen)
-        self._keep_crops(frame)
+        self._kept.add(frame, self._look.logs)
         if frame.time_s < self._next_spot_s:
             return []
         began = self._late_s(0.0)
@@ -149,6 +160,7 @@ class LiveAnalysis:
         if not self._look.times:
             raise NoFaceError("a recording", "no frame", "Check the camera.")
         chosen = analysed_tracks(self._look, self.settings, self._info.path)
+        shown = {} if self._readings is None else self._readings.curves()
         time_s = self._look.time_s
         # The curves of the whole recording; events stay those that were told.
         signals: list[Signals] = [
@@ -176,24 +188,12 @@ class LiveAnalysis:
             signals=tuple(signals),
             quality=self._meter.quality(chosen[0]).to_dict(),
             warnings=tuple(notes),
-            models=describe_models(),
+            models=describe_models()
+            | ({} if self._network is None else {"expression": card_summary(self._network.card)}),
             settings=to_dict(self.settings),
             version=package_version(),
+            expressions=tuple(shown[track.id] for track in chosen if track.id in shown),
         )
-
-    def _keep_crops(self, frame: Frame) -> None:
-        """Keep the aligned faces of the window: the class of an event is read from two of them."""
-        for face, log in self._look.logs.items():
-            crops = self._crops.setdefault(face, deque())
-            if log.frames and log.frames[-1] == frame.index:
-                crops.append((frame.index, align(frame.grey, self._transform(log))))
-            while crops and self._look.times[crops[0][0]] < frame.time_s - WINDOW_S:
-                crops.popleft()
-
-    def _transform(self, log: MeasurementLog) -> npt.NDArray[np.float64]:
-        last = log.since(log.frames[-1]).collect(np.zeros(1)).transform[0]
-        width = self.settings.motion.crop_width
-        return last if width == CANONICAL_WIDTH else rescaled(last, CANONICAL_WIDTH / width)
 
     def _tell(self, until_s: float) -> list[Told]:
         found: list[Told] = []
@@ -208,7 +208,8 @@ class LiveAnalysis:
                 if event.kind == "micro" and self._rate_around(event) < LEAST_RATE:
                     self._silent.append(event)
                     continue
-                event = event if event.kind == "blink" else self._recognised(event)
+                if event.kind != "blink":
+                    event = self._beside_the_face(self._recognised(event))
                 self._told.append(event)
                 found.append(Told(event, self._late_s(event.offset_s)))
         return found
@@ -249,11 +250,14 @@ class LiveAnalysis:
         ]
 
     def _recognised(self, event: Event) -> Event:
-        crops: dict[int, Any] = dict(self._crops.get(event.face, ()))
-        if event.onset_frame not in crops or event.apex_frame not in crops:
+        onset, apex = (self._kept.at(event.face, frame) for frame in (event.onset_frame, event.apex_frame))
+        if onset is None or apex is None:
             return event
-        method = self.settings.motion.event_flow
-        flow, _ = expression_flow(crops[event.onset_frame], crops[event.apex_frame], method=method)
+        flow, _ = expression_flow(onset.crop, apex.crop, method=self.settings.motion.event_flow)
+        event = replace(event, displacement_percent_iod=peak_percent_iod(flow, event.regions))
+        if event.kind == "macro" and self._network is not None:
+            probabilities = self._network(apex.whole[None])[0]
+            return named(event, probabilities, least=self.settings.expressions.min_probability)
         recogniser = self._recogniser = self._recogniser or Recogniser()
         row = recogniser(flow_image(flow)[None])[0]
         label, probability = recogniser.name(row)
@@ -262,8 +266,13 @@ class LiveAnalysis:
             emotion=label,
             probability=float(probability),
             probabilities={name: float(p) for name, p in zip(recogniser.labels, row, strict=True)},
-            displacement_percent_iod=peak_percent_iod(flow, event.regions),
         )
+
+    def _beside_the_face(self, event: Event) -> Event:
+        """Return an event with what the whole face showed around it, as far as that was seen by now."""
+        if self._readings is None:
+            return event
+        return with_surroundings([*self._told, event], self._readings.so_far(), self.settings.expressions)[-1]
 
 
 def _shared(a: Event, b: Event) -> float:
