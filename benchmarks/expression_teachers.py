@@ -1,0 +1,99 @@
+"""Teachers of the expression network: ``python benchmarks/expression_teachers.py --data ../shared/data``.
+
+Each ended training that ``recipes/expression.toml`` names answers for the validation pictures of FER-2013, through
+the recipe's views; so does the mean of all answers, which is what is taught, and the network that was taught it. On
+how many pictures two of them disagree says how much one can learn from the other. Needs the trainings under
+``--runs``; writes ``expression_teachers.json`` and ``.md`` under ``results/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fleeting import settings
+from fleeting.datasets import fer2013
+from fleeting.training.expression_pictures import labelled, logits_of
+from fleeting.training.expression_recipe import ExpressionRecipe
+from fleeting.training.expression_teachers import network_of
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+COMMAND = "python benchmarks/expression_teachers.py --data ../shared/data"
+
+
+def row(said: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Accuracy and log loss in nats of probabilities (n, 7)."""
+    likelihood = np.maximum(said[np.arange(len(truth)), truth], 1e-12)
+    return {
+        "accuracy": round(float((said.argmax(1) == truth).mean()), 4),
+        "log_loss": round(float(-np.log(likelihood).mean()), 4),
+    }
+
+
+def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
+    """All figures."""
+    chosen = settings.load(ExpressionRecipe, recipe)
+    torch.set_num_threads(chosen.threads)
+    faces = fer2013.read(data / chosen.data)
+    split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
+    held = labelled(faces.select(split.validation), chosen, torch.device("cpu"))
+    truth = held.label.numpy()
+    taught = recipe.stem if (runs / recipe.stem / "checkpoint.pt").exists() else None
+    said: dict[str, npt.NDArray[np.float64]] = {}
+    for name in (*chosen.taught_by, *([taught] if taught else [])):
+        logits = logits_of(network_of(runs / name, chosen), held, chosen.views())
+        said[name] = torch.from_numpy(logits).double().softmax(1).numpy()
+    mean = np.mean([said[name] for name in chosen.taught_by], axis=0)
+    differ = {
+        f"{a}, {b}": round(float((said[a].argmax(1) != said[b].argmax(1)).mean()), 4)
+        for a, b in combinations(chosen.taught_by, 2)
+    }
+    return {
+        "command": COMMAND,
+        "pictures": len(truth),
+        "alone": {name: row(said[name], truth) for name in chosen.taught_by},
+        "together": row(mean, truth),
+        "taught": row(said[taught], truth) if taught else None,
+        "differ": differ,
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """Markdown of the results."""
+    lines = [
+        "# Teachers of the expression network",
+        "",
+        f"By `{found['command']}`: {found['pictures']} validation pictures of FER-2013. Log loss in nats.",
+        "",
+        "| | accuracy, % | log loss |",
+        "|---|---|---|",
+    ]
+    rows = {**found["alone"], "their mean": found["together"], "the network taught by it": found["taught"]}
+    lines += [f"| {k} | {100 * v['accuracy']:.1f} | {v['log_loss']:.3f} |" for k, v in rows.items() if v]
+    lines += ["", "| two teachers | differ on, % of the pictures |", "|---|---|"]
+    lines += [f"| {k} | {100 * v:.1f} |" for k, v in found["differ"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of fer2013_training_publictest.npz")
+    parser.add_argument("--recipe", type=Path, default=HERE.parent / "recipes" / "expression.toml")
+    parser.add_argument("--runs", type=Path, default=HERE.parent / "runs", help="folder of the trainings")
+    options = parser.parse_args()
+    found = measure(options.data, options.recipe, options.runs)
+    (RESULTS / "expression_teachers.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / "expression_teachers.md").write_text(table(found), encoding="utf-8")
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
