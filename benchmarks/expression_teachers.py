@@ -48,13 +48,13 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
     truth = held.label.numpy()
     taught = recipe.stem if (runs / recipe.stem / "checkpoint.pt").exists() else None
     said: dict[str, npt.NDArray[np.float64]] = {}
-    for name in (*chosen.taught_by, *([taught] if taught else [])):
+    for name in dict.fromkeys((*chosen.taught_by, *([taught] if taught else []))):
         logits = logits_of(network_of(runs / name, chosen), held, chosen.views())
         said[name] = torch.from_numpy(logits).double().softmax(1).numpy()
     mean = np.mean([said[name] for name in chosen.taught_by], axis=0)
     differ = {
         f"{a}, {b}": round(float((said[a].argmax(1) != said[b].argmax(1)).mean()), 4)
-        for a, b in combinations(chosen.taught_by, 2)
+        for a, b in combinations(dict.fromkeys(chosen.taught_by), 2)
     }
     return {
         "command": COMMAND,

@@ -33,7 +33,7 @@ from fleeting.training.expression_recipe import (  # noqa: E402
     NetworkSettings,
     check,
 )
-from fleeting.training.expression_teachers import network_of  # noqa: E402
+from fleeting.training.expression_teachers import mean_answers, network_of  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -441,6 +441,7 @@ def test_a_training_may_begin_as_another_and_be_taught_by_several(trained: Path,
     assert float((said[0] - said[1]).abs().max()) > 0.05
     assert trainer.answers is not None
     torch.testing.assert_close(trainer.answers, (said[0] + said[1]) / 2)
+    torch.testing.assert_close(mean_answers([*teachers, teachers[1]], rows, recipe), (said[0] + 2 * said[1]) / 3)
     train(path, data=data, out=tmp_path / "run")
     card = json.loads((tmp_path / "run" / "expression.json").read_text())
     assert [line.split()[2] for line in card["before"]] == ["recipes/first.toml", "recipes/second.toml"]

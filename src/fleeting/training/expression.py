@@ -276,12 +276,13 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
     log.info("%s on %s: %d to train, %d to validate", chosen.network, device, len(split.train), len(split.validation))
     sets = {k: labelled(faces.select(getattr(split, k)), chosen, device) for k in ("train", "validation")}
+    teachers = {name: network_of(out.parent / name, chosen) for name in chosen.taught_by}
     trainer = Trainer(
         chosen,
         device,
         steps_per_epoch=steps_in(len(split.train), chosen.batch),
         begins_as=network_of(out.parent / chosen.begins_as, chosen) if chosen.begins_as else None,
-        teachers=[network_of(out.parent / name, chosen) for name in chosen.taught_by],
+        teachers=[teachers[name] for name in chosen.taught_by],
     )
     out.mkdir(parents=True, exist_ok=True)
     if (out / "checkpoint.pt").exists():

@@ -137,7 +137,8 @@ class ExpressionRecipe:
         weights.
     taught_by
         Folders of ended trainings beside this one's. The mean of what their averaged networks answer is taught, by the
-        share `taught`, from the first epoch and in every round, in place of the former round's answers.
+        share `taught`, from the first epoch and in every round, in place of the former round's answers. One that is
+        named twice counts twice.
     flip, tilt_deg, zoom
         What the exported network sees of a picture (`models.shipped_expression.Views`).
     bfloat16, threads

@@ -80,13 +80,17 @@ def begin_as(network: Network, started: Network, *, where: str) -> None:
 
 
 def mean_answers(teachers: Sequence[Network], data: Labelled, recipe: ExpressionRecipe) -> Tensor:
-    """Return the mean probabilities (n, 7) float32 that networks give pictures, all through the recipe's views."""
+    """Return the mean probabilities (n, 7) float32 that networks give pictures, all through the recipe's views.
+
+    A network that stands there twice counts twice.
+    """
     device = data.label.device
-    said = []
+    said: dict[int, Tensor] = {}
     for teacher in teachers:
-        network = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        said.append(torch.from_numpy(logits_of(network, data, recipe.views())).softmax(1))
-    return torch.stack(said).mean(0).to(device)
+        if id(teacher) not in said:
+            network = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            said[id(teacher)] = torch.from_numpy(logits_of(network, data, recipe.views())).softmax(1)
+    return torch.stack([said[id(teacher)] for teacher in teachers]).mean(0).to(device)
 
 
 def told(recipe: ExpressionRecipe) -> list[str]:
