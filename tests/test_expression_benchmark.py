@@ -93,9 +93,8 @@ def test_other_data_is_refused(faces: Path) -> None:
         kind.fit(replace(samples, classes=tuple(reversed(SEVEN_CLASSES))), None, seed=0)
 
 
-@pytest.mark.parametrize(("name", "network"), [("deep-emotion", "deep_emotion"), ("expression", "expression_rounds")])
+@pytest.mark.parametrize(("name", "network"), [("deep-emotion", "deep_emotion"), ("expression", "expression")])
 def test_the_benchmark_trains_as_the_recipe_does(name: str, network: str) -> None:
-    # Not as expression.toml: its teachers have seen the whole Training part, and so a fold's test rows.
     made: Any = recogniser(name)
     check(made.recipe)
     stored = settings.load(ExpressionRecipe, Path(__file__).parents[1] / "recipes" / f"{network}.toml")

@@ -104,10 +104,7 @@ def deep_emotion() -> ExpressionRecogniser:
 
 
 def expression() -> ExpressionRecogniser:
-    """Return our own network with the training of ``recipes/expression_rounds.toml``, without votes.
-
-    The shipped one is taught by further networks, which would have to be trained anew in every fold.
-    """
+    """Return our own network with the training of ``recipes/expression.toml``, without votes."""
     recipe = ExpressionRecipe(
         weight_decay=0.05,
         small_side=32,
