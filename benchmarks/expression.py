@@ -3,8 +3,7 @@
 Accuracy with a 95 % bootstrap interval over pictures, macro F1, macro recall, calibration error; for comparison people:
 how often the majority of FER+ voters names the set's own label. A paired test (McNemar, exact) compares the two
 networks. Speed: faces per second of processor time of one core through ONNX Runtime, one face a call and 32. Training
-curves, also of the networks that were trained before as teachers, come from ``history.jsonl`` under ``--runs``, or
-from the former results where there is none.
+curves come from ``history.jsonl`` under ``--runs``, or from the former results where there is none.
 Writes ``results/expression.json``, ``results/expression.md`` and ``results/expression.png``.
 """
 
@@ -81,19 +80,18 @@ def curve(name: str, runs: Path, former: dict[str, Any]) -> list[dict[str, float
     """Rows of a training's history."""
     path = runs / name / "history.jsonl"
     if not path.exists():
-        return list(former.get(name, []))
+        return list(former.get(name, {}).get("curve", []))
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def measure(data: Path, runs: Path) -> dict[str, Any]:
     """All figures."""
     stored = RESULTS / "expression.json"
-    former = json.loads(stored.read_text(encoding="utf-8")).get("curves", {}) if stored.exists() else {}
+    former = json.loads(stored.read_text(encoding="utf-8"))["networks"] if stored.exists() else {}
     faces = fer2013.read(data / "fer2013_training_publictest.npz")
     faces = faces.select(faces.part == fer2013.PUBLIC_TEST)
     networks: dict[str, Any] = {}
     right: dict[str, np.ndarray] = {}
-    curves: dict[str, Any] = {}
     for name in NETWORKS.values():
         session, card = weights.session(name), weights.card(name)
         found = [session.run(None, {"faces": faces.pictures[i : i + 64]})[0] for i in range(0, len(faces), 64)]
@@ -110,15 +108,13 @@ def measure(data: Path, runs: Path) -> dict[str, Any]:
             "faces_per_s_single": speed(name, faces.pictures, 1),
             "faces_per_s_32": speed(name, faces.pictures, 32),
             "sha256": card["sha256"],
+            "curve": curve(name, runs, former),
         }
-        before = [Path(line.split()[2]).stem for line in card.get("before", ())]
-        curves |= {run: curve(run, runs, former) for run in (name, *before)}
     return {
         "command": COMMAND,
         "protocol": f"FER-2013 PublicTest, {len(faces)} pictures, the set's own labels; it chose no setting",
         "people": people(faces),
         "networks": networks,
-        "curves": curves,
         "p_value": mcnemar(*right.values()),
     }
 
@@ -172,10 +168,10 @@ def figure(found: dict[str, Any], path: Path) -> None:
 
     networks = found["networks"]
     _, axes = plt.subplots(1, 1 + len(networks), figsize=(5 * (1 + len(networks)), 4.4), layout="constrained")
-    for name, rows in found["curves"].items():
-        if rows:
-            accuracy = [100 * r["validation_accuracy"] for r in rows]
-            axes[0].plot([r["epoch"] for r in rows], accuracy, label=name, lw=1.8 if name in networks else 0.9)
+    for name, row in networks.items():
+        if row["curve"]:
+            epochs = [r["epoch"] for r in row["curve"]]
+            axes[0].plot(epochs, [100 * r["validation_accuracy"] for r in row["curve"]], label=name)
     axes[0].set(xlabel="epoch", ylabel="validation accuracy, %", title="Learning curves")
     axes[0].legend()
     axes[0].grid(alpha=0.3)

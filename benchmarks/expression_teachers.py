@@ -21,6 +21,7 @@ import torch
 
 from fleeting import settings
 from fleeting.datasets import fer2013
+from fleeting.training.expression_export import scores
 from fleeting.training.expression_pictures import labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.expression_teachers import network_of
@@ -30,13 +31,10 @@ RESULTS = HERE / "results"
 COMMAND = "python benchmarks/expression_teachers.py --data ../shared/data"
 
 
-def row(said: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) -> dict[str, float]:
+def row(said: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> dict[str, float]:
     """Accuracy and log loss in nats of probabilities (n, 7)."""
-    likelihood = np.maximum(said[np.arange(len(truth)), truth], 1e-12)
-    return {
-        "accuracy": round(float((said.argmax(1) == truth).mean()), 4),
-        "log_loss": round(float(-np.log(likelihood).mean()), 4),
-    }
+    found = scores(said, truth)
+    return {key: found[key] for key in ("accuracy", "log_loss")}
 
 
 def public_test(run: Path) -> float:
@@ -54,10 +52,10 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
     held = labelled(faces.select(split.validation), chosen, torch.device("cpu"))
     truth = held.label.numpy()
     taught = recipe.stem if (runs / recipe.stem / "checkpoint.pt").exists() else None
-    said: dict[str, npt.NDArray[np.float64]] = {}
+    said: dict[str, npt.NDArray[np.float32]] = {}
     for name in dict.fromkeys((*chosen.taught_by, *([taught] if taught else []))):
         logits = logits_of(network_of(runs / name, chosen), held, chosen.views())
-        said[name] = torch.from_numpy(logits).double().softmax(1).numpy()
+        said[name] = torch.from_numpy(logits).softmax(1).numpy()
     mean = np.mean([said[name] for name in chosen.taught_by], axis=0)
     differ = {
         f"{a}, {b}": round(float((said[a].argmax(1) != said[b].argmax(1)).mean()), 4)

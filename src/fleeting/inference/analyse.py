@@ -131,7 +131,7 @@ def analyse_video(
         signals=tuple(signals),
         quality=meter.quality(tracks[0]).to_dict(),
         warnings=tuple(dict.fromkeys([*reader.warnings, *notes])),
-        models=describe_models(systems) | ({} if network is None else {"expression": card_summary(network.card)}),
+        models=describe_models(systems, network),
         settings=to_dict(settings),
         version=package_version(),
         expressions=tuple(shown.values()),
@@ -139,17 +139,21 @@ def analyse_video(
     return Analysis(timeline, media)
 
 
-def describe_models(systems: Mapping[str, System] | None = None) -> dict[str, Any]:
+def describe_models(
+    systems: Mapping[str, System] | None = None, network: expression.ExpressionNet | None = None
+) -> dict[str, Any]:
     """Card summary of each network that an analysis uses, by role.
 
     The system that decides is the ``recogniser`` (the shipped one where None); those beside it have their own names.
+    What reads whole faces, if anything does, is the ``expression``.
     """
+    whole = {} if network is None else {"expression": card_summary(network.card)}
     found = {name: card_summary(weights.card(name)) for name in ("face_finder", "landmarks")}
     if systems is None:
-        return found | {"recogniser": card_summary(weights.card("recogniser"))}
+        return found | {"recogniser": card_summary(weights.card("recogniser"))} | whole
     for place, (name, system) in enumerate(systems.items()):
         found[name if place else "recogniser"] = card_summary(system.card)
-    return found
+    return found | whole
 
 
 def card_summary(card: Mapping[str, Any]) -> dict[str, Any]:

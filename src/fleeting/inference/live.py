@@ -18,7 +18,6 @@ from fleeting.faces.looks import sightings
 from fleeting.faces.track import Sighting
 from fleeting.inference.analyse import (
     analysed_tracks,
-    card_summary,
     describe_models,
     expression_network,
     package_version,
@@ -188,8 +187,7 @@ class LiveAnalysis:
             signals=tuple(signals),
             quality=self._meter.quality(chosen[0]).to_dict(),
             warnings=tuple(notes),
-            models=describe_models()
-            | ({} if self._network is None else {"expression": card_summary(self._network.card)}),
+            models=describe_models(network=self._network),
             settings=to_dict(self.settings),
             version=package_version(),
             expressions=tuple(shown[track.id] for track in chosen if track.id in shown),

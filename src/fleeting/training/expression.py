@@ -102,7 +102,7 @@ class Trainer:
     @property
     def ends_at(self) -> int:
         """Number of epochs of the whole training."""
-        return self.phases[-1].first + self.phases[-1].epochs
+        return self.recipe.ends_at
 
     def ask(self, data: Labelled) -> None:
         """Keep what the teachers, or else the former round's averaged network, say of unchanged pictures."""

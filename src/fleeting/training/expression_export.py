@@ -18,7 +18,7 @@ from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.models.shipped_expression import ExpressionAnswer
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.expression_teachers import told
+from fleeting.training.expression_teachers import commands_before
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.weights import checksum
 
@@ -144,7 +144,7 @@ def ship(
         },
         "recipe": f"recipes/{trained_from.name}",
         "command": f"fleeting train recipes/{trained_from.name} --data ../shared/data --out runs/{trained_from.stem}",
-        **({"before": before} if (before := told(recipe)) else {}),
+        **({"before": before} if (before := commands_before(recipe)) else {}),
         "views": asdict(recipe.views()),
         "preprocessing": "grey picture of 48 x 48, cropped tightly to the face, 0..255; all else is inside the "
         "network: mean 0 and deviation 1"

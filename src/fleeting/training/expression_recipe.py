@@ -196,6 +196,11 @@ class ExpressionRecipe:
                 first += epochs
         return found
 
+    @property
+    def ends_at(self) -> int:
+        """Number of epochs of the whole training."""
+        return sum(phase.epochs for phase in self.phases())
+
     def views(self) -> Views:
         """Return what the exported network sees of a picture."""
         return Views(self.flip, self.tilt_deg, self.zoom)

@@ -45,10 +45,9 @@ def network_of(folder: Path, recipe: ExpressionRecipe) -> Network:
         raise SettingsError(f"an ended training in {folder}", "none", f"Train it first: {command}")
     state = torch.load(path, weights_only=True, map_location="cpu")
     other = settings.from_dict(ExpressionRecipe, state["recipe"])
-    ends_at = sum(phase.epochs for phase in other.phases())
-    if state["epoch"] < ends_at:
+    if state["epoch"] < other.ends_at:
         raise SettingsError(
-            f"an ended training in {folder}", f"{state['epoch']} of {ends_at} epochs", f"Go on with it: {command}"
+            f"an ended training in {folder}", f"{state['epoch']} of {other.ends_at} epochs", f"Go on with it: {command}"
         )
     for name in ("data", "validation_percent"):
         mine, its = getattr(recipe, name), getattr(other, name)
@@ -93,7 +92,7 @@ def mean_answers(teachers: Sequence[Network], data: Labelled, recipe: Expression
     return torch.stack([said[id(teacher)] for teacher in teachers]).mean(0).to(device)
 
 
-def told(recipe: ExpressionRecipe) -> list[str]:
+def commands_before(recipe: ExpressionRecipe) -> list[str]:
     """Return the commands that must be run before a training of this recipe, for its card."""
     names = dict.fromkeys(name for name in (recipe.begins_as, *recipe.taught_by) if name)
     return [f"fleeting train recipes/{name}.toml --data ../shared/data --out runs/{name}" for name in names]
