@@ -9,6 +9,8 @@ Deviations and readings
 -----------------------
 - The first step turns 2 x 2 pixels into channels, so that all convolutions work at half the resolution or less: the
   same receptive field for a quarter of the time.
+- Another stem, ``pooled``, works at the full resolution first: it costs little, and is the one that the weights of a
+  face recogniser fit to (`training.pretrained_faces`).
 - Whole blocks are left out at random in training (Huang et al., "Deep networks with stochastic depth", ECCV 2016).
 - A second linear head predicts the votes of FER+ (Barsoum et al., ICMI 2016) from the same features. It teaches the
   trunk and is left out of the exported file, so that the labels of the set itself are answered.
@@ -18,11 +20,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from fleeting.models.deep_emotion import CLASSES
+
+Stem = Literal["unshuffled", "pooled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,15 @@ class Answer:
     attention: Tensor
 
 
-def _conv(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs))
+def _conv(inputs: int, outputs: int, *, stride: int = 1, side: int = 3) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, side, stride, side // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs))
+
+
+def _stem(kind: Stem, outputs: int) -> nn.Sequential:
+    if kind == "pooled":
+        return nn.Sequential(*_conv(1, outputs, side=5), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))
+    return nn.Sequential(nn.PixelUnshuffle(2), *_conv(4, outputs), nn.ReLU(inplace=True))
 
 
 class AttentiveBlock(nn.Module):
@@ -100,6 +112,14 @@ class ExpressionNetwork(nn.Module):
         Rate before the heads.
     drop_block
         Probability of leaving out the last block; it grows linearly from 0 with depth.
+    stem
+        How half the resolution is reached: ``unshuffled`` turns 2 x 2 pixels into channels before its convolution,
+        ``pooled`` takes the largest of 3 x 3 places after one of 5 x 5 at the full resolution.
+
+    Raises
+    ------
+    ValueError
+        For another stem.
     """
 
     def __init__(
@@ -109,10 +129,13 @@ class ExpressionNetwork(nn.Module):
         blocks: tuple[int, int, int] = (1, 2, 2),
         dropout: float = 0.2,
         drop_block: float = 0.1,
+        stem: Stem = "unshuffled",
     ) -> None:
         super().__init__()
-        self.widths, self.blocks, self.drop_block = widths, blocks, drop_block
-        self.stem = nn.Sequential(nn.PixelUnshuffle(2), *_conv(4, widths[0]), nn.ReLU(inplace=True))
+        if stem not in get_args(Stem):
+            raise ValueError(f"Expected a stem that is one of {', '.join(get_args(Stem))}, got {stem!r}.")
+        self.widths, self.blocks, self.drop_block, self.stem_kind = widths, blocks, drop_block, stem
+        self.stem = _stem(stem, widths[0])
         trunk: list[nn.Module] = []
         inputs, total = widths[0], sum(blocks)
         for scale, (outputs, count) in enumerate(zip(widths, blocks, strict=True)):
@@ -151,7 +174,13 @@ class ExpressionNetwork(nn.Module):
         """
         if any(new < old for new, old in zip(blocks, self.blocks, strict=True)):
             raise ValueError(f"Expected at least {self.blocks} blocks, got {blocks}.")
-        deep = ExpressionNetwork(widths=self.widths, blocks=blocks, dropout=self.dropout.p, drop_block=self.drop_block)
+        deep = ExpressionNetwork(
+            widths=self.widths,
+            blocks=blocks,
+            dropout=self.dropout.p,
+            drop_block=self.drop_block,
+            stem=self.stem_kind,
+        )
         mine, own = deep.state_dict(), self.state_dict()
         places: dict[str, str] = {}
         first = [0, 0]

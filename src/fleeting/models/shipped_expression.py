@@ -151,11 +151,13 @@ def _layers(path: Any) -> list[Layer]:
 
 def _network_like(layers: list[Layer]) -> ExpressionNetwork:
     """Build our own network in the size that the weights have."""
-    wide = [weight.shape[0] for weight, _ in layers if weight.shape[2:] == (3, 3)]
+    pooled = layers[0][0].shape[2:] == (5, 5)
+    wide = [weight.shape[0] for weight, _ in layers if weight.shape[2:] in ((3, 3), (5, 5))]
     stem, *pairs = wide
     widths = [stem, *(b for a, b in zip(wide, pairs, strict=False) if b > a)]
     a, b, c = widths
-    return ExpressionNetwork(widths=(a, b, c), blocks=tuple(pairs.count(w) // 2 for w in (a, b, c)))  # type: ignore[arg-type]
+    d, e, f = (pairs.count(w) // 2 for w in widths)
+    return ExpressionNetwork(widths=(a, b, c), blocks=(d, e, f), stem="pooled" if pooled else "unshuffled")
 
 
 def _fold(network: nn.Module) -> None:

@@ -38,7 +38,7 @@ from fleeting.training.expression_pictures import (
     steps_in,
 )
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
-from fleeting.training.expression_teachers import Network, begin_as, mean_answers, network_of
+from fleeting.training.expression_teachers import Network, begin_as, beginning, mean_answers, network_of
 
 log = logging.getLogger(__name__)
 
@@ -277,15 +277,16 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     log.info("%s on %s: %d to train, %d to validate", chosen.network, device, len(split.train), len(split.validation))
     sets = {k: labelled(faces.select(getattr(split, k)), chosen, device) for k in ("train", "validation")}
     teachers = {name: network_of(out.parent / name, chosen) for name in chosen.taught_by}
+    stopped = (out / "checkpoint.pt").exists()
     trainer = Trainer(
         chosen,
         device,
         steps_per_epoch=steps_in(len(split.train), chosen.batch),
-        begins_as=network_of(out.parent / chosen.begins_as, chosen) if chosen.begins_as else None,
+        begins_as=None if stopped else beginning(chosen, sets["train"], beside=out.parent),
         teachers=[teachers[name] for name in chosen.taught_by],
     )
     out.mkdir(parents=True, exist_ok=True)
-    if (out / "checkpoint.pt").exists():
+    if stopped:
         trainer.load(out / "checkpoint.pt")
         log.info("going on after epoch %d", trainer.epoch)
     fit(trainer, sets["train"], sets["validation"], out=out)

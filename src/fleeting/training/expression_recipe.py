@@ -8,12 +8,13 @@ from typing import Literal
 
 from fleeting.errors import SettingsError
 from fleeting.models.deep_emotion import DeepEmotion
-from fleeting.models.expression_net import ExpressionNetwork
+from fleeting.models.expression_net import ExpressionNetwork, Stem
 from fleeting.models.shipped_expression import Views
 from fleeting.training.devices import Device
 
 Network = Literal["deep_emotion", "expression"]
 Optimiser = Literal["adam", "adamw", "sgd"]
+Pretrained = Literal["", "dlib"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class NetworkSettings:
     widths: list[int] = field(default_factory=lambda: [32, 64, 128])
     blocks: list[int] = field(default_factory=lambda: [1, 2, 2])
     drop_block: float = 0.1
+    stem: Stem = "unshuffled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,9 @@ class ExpressionRecipe:
         Share of the former round's answers in the labels of a later round: what the averaged network said of the
         unchanged training pictures. They disagree with the set's labels where those are doubtful (Furlanello et al.,
         "Born-again neural networks", ICML 2018).
+    pretrained
+        ``dlib`` to begin with the first layers of dlib's face recogniser (`training.pretrained_faces`; needs the
+        package ``face_recognition_models``); empty for random weights.
     begins_as
         Folder of an ended training beside this one's, whose averaged network this one begins as; empty for random
         weights.
@@ -172,6 +177,7 @@ class ExpressionRecipe:
     last_epochs: int = 0
     last_blocks: list[int] = field(default_factory=list)
     taught: float = 0.0
+    pretrained: Pretrained = ""
     begins_as: str = ""
     taught_by: list[str] = field(default_factory=list)
     flip: bool = True
@@ -211,7 +217,11 @@ class ExpressionRecipe:
             return DeepEmotion(dropout=self.model.dropout)
         (a, b, c), (d, e, f) = self.model.widths, self.last_blocks if deep else self.model.blocks
         return ExpressionNetwork(
-            widths=(a, b, c), blocks=(d, e, f), dropout=self.model.dropout, drop_block=self.model.drop_block
+            widths=(a, b, c),
+            blocks=(d, e, f),
+            dropout=self.model.dropout,
+            drop_block=self.model.drop_block,
+            stem=self.model.stem,
         )
 
 
@@ -259,6 +269,10 @@ def check(recipe: ExpressionRecipe) -> None:
             "at least 1 round, 1 of again_epochs where there are more, and taught from 0 to 1",
             f"{recipe.rounds}, {recipe.again_epochs} and {recipe.taught}",
             "Correct the recipe.",
+        )
+    if recipe.pretrained and recipe.begins_as:
+        raise SettingsError(
+            "pretrained or begins_as", f"both, {recipe.pretrained} and {recipe.begins_as}", "Leave one of them out."
         )
     if recipe.taught_by and not recipe.taught:
         raise SettingsError("taught above 0 where there is taught_by", "0", "Give it, or leave out taught_by.")

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from fleeting import settings
 from fleeting.errors import SettingsError
-from fleeting.models.deep_emotion import DeepEmotion
+from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.expression_pictures import Labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
+from fleeting.training.pretrained_faces import begin_with, read_layers, weights_file
 
 Network = DeepEmotion | ExpressionNetwork
 
@@ -56,6 +57,34 @@ def network_of(folder: Path, recipe: ExpressionRecipe) -> Network:
     network = other.build(deep=bool(other.last_blocks))
     network.load_state_dict(state["average"])
     return network.eval()
+
+
+def beginning(recipe: ExpressionRecipe, data: Labelled, *, beside: Path) -> Network | None:
+    """Return what a recipe begins as, or nothing for random weights.
+
+    Parameters
+    ----------
+    recipe
+        Of the training.
+    data
+        Its training pictures.
+    beside
+        Folder in which the trainings lie.
+
+    Raises
+    ------
+    SettingsError
+        As `network_of` and `pretrained_faces.weights_file` do.
+    """
+    if recipe.begins_as:
+        return network_of(beside / recipe.begins_as, recipe)
+    if not recipe.pretrained:
+        return None
+    torch.manual_seed(recipe.seed)  # the heads are random
+    network = recipe.build()
+    faces = standardise(data.pictures[:1024].cpu().float())
+    begin_with(network, read_layers(weights_file().read_bytes()), faces)
+    return network
 
 
 def begin_as(network: Network, started: Network, *, where: str) -> None:
