@@ -20,6 +20,7 @@ from fleeting.models.shipped_expression import ExpressionAnswer
 from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.expression_teachers import commands_before
 from fleeting.training.network_files import store_in_half, write_onnx
+from fleeting.training.pretrained_faces import ORIGIN
 from fleeting.weights import checksum
 
 log = logging.getLogger(__name__)
@@ -135,6 +136,7 @@ def ship(
         "version": 1,
         "data": "FER-2013, Training part; labels of the set"
         + (" and votes of FER+" if recipe.vote_share or recipe.vote_weight else ""),
+        **({"begins_with": ORIGIN} if recipe.pretrained else {}),
         "subjects": {"people of FER-2013, unnamed": "unknown number"},
         "pictures": {
             "trained on": len(split.train),

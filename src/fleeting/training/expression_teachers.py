@@ -19,7 +19,7 @@ from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.expression_pictures import Labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.pretrained_faces import begin_with, read_layers, weights_file
+from fleeting.training.pretrained_faces import INSTALL, begin_with, read_layers, weights_file
 
 Network = DeepEmotion | ExpressionNetwork
 
@@ -124,4 +124,5 @@ def mean_answers(teachers: Sequence[Network], data: Labelled, recipe: Expression
 def commands_before(recipe: ExpressionRecipe) -> list[str]:
     """Return the commands that must be run before a training of this recipe, for its card."""
     names = dict.fromkeys(name for name in (recipe.begins_as, *recipe.taught_by) if name)
-    return [f"fleeting train recipes/{name}.toml --data ../shared/data --out runs/{name}" for name in names]
+    trainings = [f"fleeting train recipes/{name}.toml --data ../shared/data --out runs/{name}" for name in names]
+    return [*trainings, *([INSTALL] if recipe.pretrained else [])]

@@ -3,8 +3,8 @@
 27 thousand pictures are few to learn from what a face looks like; dlib's network has seen about three million. It tells
 people apart by their faces, whatever these express, but its early layers find brows, lids and lips all the same, and
 learning goes on from there. The weights are in the public domain (CC0), by Davis King; the package
-``face_recognition_models`` carries them. Only their beginning is used: fifteen of twenty-nine convolutions' blocks at
-the three finest scales, of 32, 64 and 128 channels.
+``face_recognition_models`` carries them. Only their beginning is used: the first 21 of 29 convolutions, which are those
+of the three finest scales, of 32, 64 and 128 channels.
 
 Sources: King, "High quality face recognition with deep metric learning", dlib blog, 2017, for the network, a smaller
 ResNet-34 of He et al. (CVPR 2016); dlib's ``dnn_face_recognition_ex.cpp`` for its layers.
@@ -39,6 +39,9 @@ WIDTHS, BLOCKS = (32, 64, 128), (3, 4, 3)
 
 FILE = "dlib_face_recognition_resnet_model_v1.dat"
 SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
+
+ORIGIN = "dlib's face recogniser by Davis King (CC0), trained on about three million faces: its first 21 convolutions"
+INSTALL = "pip install face_recognition_models==0.3.0"
 
 RANGE = 0.25
 """Deviation of the grey values of a face as the recogniser gets them, in which 1 is from black to white."""
@@ -80,12 +83,12 @@ def weights_file() -> Path:
         raise SettingsError(
             "the package face_recognition_models, whose weights this recipe begins with",
             "none",
-            "Install it: pip install face_recognition_models",
+            f"Install it: {INSTALL}",
         )
     digest = hashlib.sha256(found.read_bytes()).hexdigest()
     if digest != SHA256:
         raise SettingsError(
-            f"{FILE} with the SHA-256 {SHA256[:12]}…", f"{digest[:12]}…", "Install face_recognition_models 0.3.0."
+            f"{FILE} with the SHA-256 {SHA256[:12]}…", f"{digest[:12]}…", f"Install the right one: {INSTALL}"
         )
     return found
 
@@ -127,7 +130,7 @@ def _tensor(content: bytes, count: int, begin: int) -> tuple[Floats, int]:
     place = content.find(header, begin)
     end = place + len(header) + 4 * count
     if place < 0 or end > len(content):
-        raise SettingsError(f"a tensor of {count} values in {FILE}", "none", "Install face_recognition_models 0.3.0.")
+        raise SettingsError(f"a tensor of {count} values in {FILE}", "none", f"Install the right one: {INSTALL}")
     return np.frombuffer(content, "<f4", count, place + len(header)).astype(np.float32), end
 
 
@@ -181,27 +184,35 @@ def begin_with(network: Any, layers: list[Layer], faces: Tensor) -> None:
     network.eval()
     stem, *rest = layers
     grey = Layer(enlarged_twice(stem.weight.sum(1, keepdims=True)) * RANGE, stem.bias, stem.scale, stem.shift)
-    _put(network.stem[:2], grey, faces)
+    _put(network.stem[0], network.stem[1], grey, faces)
     maps = network.stem(faces)
     for block, first, second in zip(network.trunk, rest[::2], rest[1::2], strict=True):
         assert isinstance(block, AttentiveBlock)
         # Excitation begins as one half for every channel, from where it can grow or fall; the rest makes up for it.
         doubled = Layer(second.weight, second.bias, 2 * second.scale, 2 * second.shift)
-        _put(block.first, first, maps)
-        _put(block.second, doubled, torch.relu(block.first(maps)))
-        nn.init.zeros_(block.excitation[2].weight)
-        nn.init.zeros_(block.excitation[2].bias)
+        _put(block.first[0], block.first[1], first, maps)
+        _put(block.second[0], block.second[1], doubled, torch.relu(block.first(maps)))
+        last = block.excitation[2]
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
+        last.weight.zero_()
+        last.bias.zero_()
         if isinstance(block.beside, nn.Sequential):
-            pool, conv, _ = block.beside
-            same = np.eye(conv.out_channels, conv.in_channels, dtype=np.float32)[:, :, None, None]
-            ones, zeros = np.ones(conv.out_channels, np.float32), np.zeros(conv.out_channels, np.float32)
-            _put(block.beside[1:], Layer(same, zeros, ones, zeros), pool(maps))
+            pool, conv, norm = block.beside
+            _put(conv, norm, _widened(first.weight.shape[1], first.weight.shape[0]), pool(maps))
         maps = block(maps)
 
 
-def _put(pair: nn.Sequential, layer: Layer, x: Tensor) -> None:
+def _widened(inputs: int, outputs: int) -> Layer:
+    """Return a layer that keeps all channels and adds empty ones, as the recogniser does beside its blocks."""
+    same = np.zeros((outputs, inputs, 1, 1), np.float32)
+    same[np.arange(inputs), np.arange(inputs)] = 1.0
+    ones, zeros = np.ones(outputs, np.float32), np.zeros(outputs, np.float32)
+    return Layer(same, zeros, ones, zeros)
+
+
+def _put(conv: nn.Module, norm: nn.Module, layer: Layer, x: Tensor) -> None:
     """Set a convolution without a bias and the normalisation behind it, so that they do to `x` what `layer` does."""
-    conv, norm = pair
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
     bias, scale, shift = (torch.from_numpy(v).to(x) for v in (layer.bias, layer.scale, layer.shift))
