@@ -77,8 +77,8 @@ def people(faces: fer2013.FacePictures) -> dict[str, Any]:
 
 
 def curve(name: str, runs: Path, former: dict[str, Any]) -> list[dict[str, float]]:
-    """Rows of a training's history."""
-    path = runs / name / "history.jsonl"
+    """Rows of the history of the training that a shipped network is from."""
+    path = runs / Path(weights.card(name)["recipe"]).stem / "history.jsonl"
     if not path.exists():
         return list(former.get(name, {}).get("curve", []))
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from fleeting import settings
+from fleeting import settings, weights
 from fleeting.datasets import fer2013
 from fleeting.models.shipped_expression import Views
 from fleeting.training.calibration import fit_temperature
@@ -88,8 +88,9 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of fer2013_training_publictest.npz")
-    parser.add_argument("--recipe", type=Path, default=HERE.parent / "recipes" / "expression.toml")
-    parser.add_argument("--run", type=Path, default=HERE.parent / "runs" / "expression", help="folder of its training")
+    shipped = Path(weights.card("expression")["recipe"])
+    parser.add_argument("--recipe", type=Path, default=HERE.parent / shipped)
+    parser.add_argument("--run", type=Path, default=HERE.parent / "runs" / shipped.stem, help="folder of its training")
     options = parser.parse_args()
     found = measure(options.data, options.recipe, options.run)
     (RESULTS / "expression_views.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

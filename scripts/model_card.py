@@ -120,8 +120,10 @@ def network(name: str, card: dict[str, Any]) -> str:
         ("command", " ".join(f"`{line}`" for line in (*card.get("before", ()), card["command"]))),
         ("licence", card["licence"]),
     ]
+    if "begins_with" in card:
+        rows.insert(2, ("begins with", card["begins_with"]))
     if "unsure" in card:
-        rows.insert(5, ("unsure", f"below a probability of {card['unsure']['threshold']}"))
+        rows.insert(-3, ("unsure", f"below a probability of {card['unsure']['threshold']}"))
     lines = [f"## {name}", "", f"Task: {card['task']}.", "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in rows]
     lines += [

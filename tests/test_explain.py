@@ -138,8 +138,8 @@ VIEWS: dict[str, dict[str, Any]] = {
 """As cards state them; a card that says nothing of zoom has none."""
 
 
-@pytest.fixture
-def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(params=["unshuffled", "pooled"])
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     """A folder of shipped networks: both expression networks with random weights, as trainings export them."""
     torch = pytest.importorskip("torch", reason="needs the extra research")
     from fleeting import weights
@@ -151,7 +151,10 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for file in (*weights.folder().glob("landmarks.*"), *weights.folder().glob("face_finder.*")):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     torch.manual_seed(3)
-    made = {"deep_emotion": DeepEmotion(), "expression": ExpressionNetwork(widths=(8, 16, 24), blocks=(1, 2, 1))}
+    made = {
+        "deep_emotion": DeepEmotion(),
+        "expression": ExpressionNetwork(widths=(8, 16, 24), blocks=(1, 2, 1), stem=request.param),
+    }
     for name, network in made.items():
         with torch.no_grad():
             for p in network.parameters():
