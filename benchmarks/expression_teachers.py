@@ -2,9 +2,11 @@
 
 Each ended training that ``recipes/expression_taught.toml`` names answers for the validation pictures of FER-2013,
 through the recipe's views; so does the mean of all answers, which is what is taught, and the network that was taught
-it. On how many pictures two of them disagree says how much one can learn from the other. PublicTest stands beside it
-as each training measured it at its end. Needs the trainings under ``--runs``; writes ``expression_teachers.json`` and
-``.md`` under ``results/``.
+it, alone and in a mean with those. On how many pictures two of them disagree says how much one can learn from the
+other. PublicTest stands beside it as each training measured it at its end. Needs the trainings under ``--runs``;
+writes ``expression_teachers.json`` and ``.md`` under ``results/``. ``--recipe recipes/expression_faces.toml`` does the
+same for the network that begins with a face recogniser's layers and its teacher, in ``expression_faces.json`` and
+``.md``.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from fleeting.training.expression_teachers import network_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+DEFAULT = "expression_taught"
 COMMAND = "python benchmarks/expression_teachers.py --data ../shared/data"
 
 
@@ -58,17 +61,17 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
         said[name] = torch.from_numpy(logits).softmax(1).numpy()
     mean = np.mean([said[name] for name in chosen.taught_by], axis=0)
     differ = {
-        f"{a}, {b}": round(float((said[a].argmax(1) != said[b].argmax(1)).mean()), 4)
-        for a, b in combinations(dict.fromkeys(chosen.taught_by), 2)
+        f"{a}, {b}": round(float((said[a].argmax(1) != said[b].argmax(1)).mean()), 4) for a, b in combinations(said, 2)
     }
     return {
-        "command": COMMAND,
+        "command": COMMAND if recipe.stem == DEFAULT else f"{COMMAND} --recipe recipes/{recipe.name}",
         "public_test": {name: public_test(runs / name) for name in said},
         "taught_recipe": recipe.name,
         "pictures": len(truth),
         "alone": {name: row(said[name], truth) for name in chosen.taught_by},
         "together": row(mean, truth),
         "taught": row(said[taught], truth) if taught else None,
+        "all": row(np.mean([*said.values()], axis=0), truth) if taught else None,
         "differ": differ,
     }
 
@@ -91,8 +94,9 @@ def table(found: dict[str, Any]) -> str:
     if found["taught"]:
         name = Path(found["taught_recipe"]).stem
         rows.append((f"{name}, which was taught it", found["taught"], test[name]))
+        rows.append(("the mean of all networks above", found["all"], ""))
     lines += [f"| {k} | {100 * v['accuracy']:.1f} | {v['log_loss']:.3f} | {on_test} |" for k, v, on_test in rows]
-    lines += ["", "| two teachers | differ on, % of the pictures |", "|---|---|"]
+    lines += ["", "| two networks | differ on, % of the pictures |", "|---|---|"]
     lines += [f"| {k} | {100 * v:.1f} |" for k, v in found["differ"].items()]
     return "\n".join(lines) + "\n"
 
@@ -100,12 +104,13 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of fer2013_training_publictest.npz")
-    parser.add_argument("--recipe", type=Path, default=HERE.parent / "recipes" / "expression_taught.toml")
+    parser.add_argument("--recipe", type=Path, default=HERE.parent / "recipes" / f"{DEFAULT}.toml")
     parser.add_argument("--runs", type=Path, default=HERE.parent / "runs", help="folder of the trainings")
     options = parser.parse_args()
     found = measure(options.data, options.recipe, options.runs)
-    (RESULTS / "expression_teachers.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (RESULTS / "expression_teachers.md").write_text(table(found), encoding="utf-8")
+    stem = "expression_teachers" if options.recipe.stem == DEFAULT else options.recipe.stem
+    (RESULTS / f"{stem}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / f"{stem}.md").write_text(table(found), encoding="utf-8")
     print(table(found))
 
 
