@@ -20,11 +20,9 @@ Deviations and readings
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +31,7 @@ from torch import Tensor, nn
 
 from fleeting.errors import SettingsError
 from fleeting.models.expression_net import AttentiveBlock, ExpressionNetwork
+from fleeting.weights import checksum
 
 WIDTHS, BLOCKS = (32, 64, 128), (3, 4, 3)
 """Size of the network that can begin with them."""
@@ -85,7 +84,7 @@ def weights_file() -> Path:
             "none",
             f"Install it: {INSTALL}",
         )
-    digest = hashlib.sha256(found.read_bytes()).hexdigest()
+    digest = checksum(found)
     if digest != SHA256:
         raise SettingsError(
             f"{FILE} with the SHA-256 {SHA256[:12]}…", f"{digest[:12]}…", f"Install the right one: {INSTALL}"
@@ -154,7 +153,7 @@ def enlarged_twice(weight: Floats) -> Floats:
 
 
 @torch.no_grad()
-def begin_with(network: Any, layers: list[Layer], faces: Tensor) -> None:
+def begin_with(network: nn.Module, layers: list[Layer], faces: Tensor) -> None:
     """Give our own network the weights of the recogniser, so that its last maps are the same.
 
     Parameters
