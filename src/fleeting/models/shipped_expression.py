@@ -7,8 +7,10 @@ run; `shipped_network` then holds the answers of both against each other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,9 @@ from fleeting import weights
 from fleeting.errors import WeightsError
 from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 SIDE = 48
 CLOSE = 1e-3
@@ -102,14 +107,33 @@ def shipped_network(name: str = "expression") -> ExpressionAnswer:
     WeightsError
         Where the network is missing or damaged, or is another than this version builds.
     """
-    card, session = weights.card(name), weights.session(name)
-    layers = _layers(weights.folder() / f"{name}.onnx")
+    return exported_network(weights.folder() / f"{name}.onnx", weights.card(name), weights.session(name))
+
+
+def exported_network(path: Path, card: Mapping[str, Any], session: InferenceSession) -> ExpressionAnswer:
+    """Return an exported expression network as a torch module in evaluation mode.
+
+    Parameters
+    ----------
+    path
+        The ONNX file, named as its network is: ``deep_emotion.onnx`` or ``expression.onnx``.
+    card
+        Its card.
+    session
+        A session of the file, whose answers the module's are held against.
+
+    Raises
+    ------
+    WeightsError
+        Where the file has other layers than this version builds, or the answers differ.
+    """
+    layers = _layers(path)
     try:
-        network = DeepEmotion() if name == "deep_emotion" else _network_like(layers)
+        network = DeepEmotion() if path.stem == "deep_emotion" else _network_like(layers)
         _fold(network)
         _fill(network, layers)
     except (ValueError, IndexError) as error:
-        raise WeightsError(f"{name}.onnx of this version", f"other layers ({error})", "Reinstall fleeting.") from error
+        raise WeightsError(f"{path.name} of this version", f"other layers ({error})", "Reinstall fleeting.") from error
     answer = ExpressionAnswer(
         network.eval(), temperature=float(card["temperature"]), views=Views(**card["views"])
     ).eval()
@@ -122,7 +146,7 @@ def shipped_network(name: str = "expression") -> ExpressionAnswer:
         )
     if not difference <= CLOSE:
         raise WeightsError(
-            f"the answers of {name}.onnx from its layers", f"a difference of {difference:.4f}", "Reinstall fleeting."
+            f"the answers of {path.name} from its layers", f"a difference of {difference:.4f}", "Reinstall fleeting."
         )
     return answer
 
@@ -131,7 +155,7 @@ Layer = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 """Weight and bias."""
 
 
-def _layers(path: Any) -> list[Layer]:
+def _layers(path: Path) -> list[Layer]:
     """Weights and biases of convolutions and linear layers in the order in which they run."""
     import onnx
     from onnx import numpy_helper

@@ -38,7 +38,7 @@ from fleeting.training.expression_pictures import (
     steps_in,
 )
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
-from fleeting.training.expression_teachers import Network, begin_as, beginning, mean_answers, network_of
+from fleeting.training.expression_teachers import Network, Teacher, begin_as, beginning, mean_answers, teacher_of
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +63,12 @@ class Trainer:
         *,
         steps_per_epoch: int,
         begins_as: Network | None = None,
-        teachers: Sequence[Network] = (),
+        teachers: Sequence[Teacher] = (),
+        matched: Sequence[Network] = (),
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.teachers = recipe, device, teachers
+        self.matched = [n.to(device, memory_format=torch.channels_last) for n in matched]  # type: ignore[call-overload]
         self._place(recipe.build(), recipe.build())
         if begins_as is not None:
             begin_as(self.net, begins_as, where=recipe.begins_as)
@@ -108,7 +110,7 @@ class Trainer:
         """Keep what the teachers, or else the former round's averaged network, say of unchanged pictures."""
         if self.teachers:
             if self.answers is None:
-                self.answers = mean_answers(self.teachers, data, self.recipe)
+                self.answers = mean_answers(self.teachers, data)
         elif self.recipe.taught and self._begins and self.phase.round:
             self.answers = torch.from_numpy(logits_of(self.average, data, Views())).softmax(1).to(self.device)
 
@@ -145,7 +147,7 @@ class Trainer:
         augment = replace(recipe.augment, erase=0.0, mixup=0.0) if phase.plain else recipe.augment
         rows = rows.to(self.device)
         maps = affine_maps(len(rows), augment, generator).to(self.device)
-        faces = standardise(warp(data.pictures[rows].float(), maps, side=side))
+        faces = standardise(warp(data.pictures[rows].float(), maps, side=side, interpolation=augment.interpolation))
         if augment.erase > 0:
             faces = erase(faces, augment.erase, generator)
         targets, votes = data.targets[rows], data.votes[rows]
@@ -155,7 +157,10 @@ class Trainer:
         if share < 1:
             faces, targets, votes = (share * t + (1 - share) * t.flip(0) for t in (faces, targets, votes))
         self.net.train()
+        faces = faces.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bfloat16):
+            if self.matched:
+                targets = targets.lerp(self._said(faces), recipe.matched)
             loss = self._loss(faces, targets, votes)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -165,8 +170,12 @@ class Trainer:
         self._average()
         return loss.detach()  # not as a number: reading it would make a GPU wait after every step
 
+    @torch.no_grad()
+    def _said(self, faces: Tensor) -> Tensor:
+        """Return the mean probabilities (n, 7) that the matched networks give changed pictures."""
+        return torch.stack([network(faces).float().softmax(1) for network in self.matched]).mean(0)
+
     def _loss(self, faces: Tensor, targets: Tensor, votes: Tensor) -> Tensor:
-        faces = faces.contiguous(memory_format=torch.channels_last)
         if isinstance(self.net, DeepEmotion):
             loss = cross_entropy(self.net(faces), targets)
             if self.recipe.penalty:
@@ -276,7 +285,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
     log.info("%s on %s: %d to train, %d to validate", chosen.network, device, len(split.train), len(split.validation))
     sets = {k: labelled(faces.select(getattr(split, k)), chosen, device) for k in ("train", "validation")}
-    teachers = {name: network_of(out.parent / name, chosen) for name in chosen.taught_by}
+    teachers = {name: teacher_of(out.parent / name, chosen) for name in (*chosen.taught_by, *chosen.matched_by)}
     stopped = (out / "checkpoint.pt").exists()
     trainer = Trainer(
         chosen,
@@ -284,6 +293,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         steps_per_epoch=steps_in(len(split.train), chosen.batch),
         begins_as=None if stopped else beginning(chosen, sets["train"], beside=out.parent),
         teachers=[teachers[name] for name in chosen.taught_by],
+        matched=[teachers[name].network for name in chosen.matched_by],
     )
     out.mkdir(parents=True, exist_ok=True)
     if stopped:

@@ -15,6 +15,7 @@ from fleeting.training.devices import Device
 Network = Literal["deep_emotion", "expression"]
 Optimiser = Literal["adam", "adamw", "sgd"]
 Pretrained = Literal["", "dlib"]
+Interpolation = Literal["linear", "cubic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ class AugmentSettings:
     mixup
         Parameter of the beta distribution by which two pictures and their labels are mixed (Zhang et al., "mixup", ICLR
         2018); 0 for never.
+    interpolation
+        Between the pixels of a picture that is turned, scaled or shifted. ``linear`` blurs, which is much at 48 pixels;
+        ``cubic`` keeps fine lines.
     """
 
     rotation_deg: float = 12.0
@@ -55,6 +59,7 @@ class AugmentSettings:
     shift: float = 0.08
     erase: float = 0.3
     mixup: float = 0.2
+    interpolation: Interpolation = "linear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,13 @@ class ExpressionRecipe:
     taught_by
         Folders of ended trainings beside this one's. The mean of what their averaged networks answer is taught, by the
         share `taught`, from the first epoch and in every round, in place of the former round's answers. One that is
-        named twice counts twice.
+        named twice counts twice. Where a folder has no checkpoint, the exported network in it teaches.
+    matched_by, matched
+        Folders of ended trainings beside this one's, whose averaged networks answer for the very pictures that this
+        network is shown, changed and mixed; and the share of the mean of their answers in what is taught, all else
+        being the labels as said above. What is learned is then the teachers' function, not their answers for the
+        training pictures, which they know by heart (Beyer et al., "Knowledge distillation: a good teacher is patient
+        and consistent", CVPR 2022).
     flip, tilt_deg, zoom
         What the exported network sees of a picture (`models.shipped_expression.Views`).
     bfloat16, threads
@@ -180,6 +191,8 @@ class ExpressionRecipe:
     pretrained: Pretrained = ""
     begins_as: str = ""
     taught_by: list[str] = field(default_factory=list)
+    matched: float = 0.0
+    matched_by: list[str] = field(default_factory=list)
     flip: bool = True
     tilt_deg: float = 0.0
     zoom: float = 1.0
@@ -276,6 +289,12 @@ def check(recipe: ExpressionRecipe) -> None:
         )
     if recipe.taught_by and not recipe.taught:
         raise SettingsError("taught above 0 where there is taught_by", "0", "Give it, or leave out taught_by.")
+    if bool(recipe.matched_by) != (0 < recipe.matched <= 1):
+        raise SettingsError(
+            "matched above 0 and at most 1 where there is matched_by, 0 elsewhere",
+            f"{recipe.matched} and {recipe.matched_by}",
+            "Give both, or leave out both.",
+        )
     if recipe.network == "deep_emotion" and (recipe.vote_weight or recipe.small_epochs):
         raise SettingsError(
             "no vote_weight and no small_epochs for deep_emotion",

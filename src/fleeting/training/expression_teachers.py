@@ -7,8 +7,11 @@ networks from other random weights do not.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,11 +20,54 @@ from fleeting import settings
 from fleeting.errors import SettingsError
 from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
+from fleeting.models.shipped_expression import Views, exported_network
 from fleeting.training.expression_pictures import Labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.pretrained_faces import INSTALL, begin_with, read_layers, weights_file
 
 Network = DeepEmotion | ExpressionNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A network in evaluation mode, and what it sees of a picture."""
+
+    network: Network
+    views: Views
+
+
+def teacher_of(folder: Path, recipe: ExpressionRecipe) -> Teacher:
+    """Return what an ended training teaches: its averaged network, or the one that it exported.
+
+    A folder without a checkpoint, but with the ONNX file and the card that a training ends with, serves as well. So a
+    network that was shipped once teaches without being trained anew.
+
+    Parameters
+    ----------
+    folder
+        Its ``--out``.
+    recipe
+        Of the training that is taught.
+
+    Raises
+    ------
+    SettingsError
+        As `network_of` does.
+    WeightsError
+        Where the exported file has other layers than this version builds.
+    """
+    path = folder / f"{recipe.network}.onnx"
+    if (folder / "checkpoint.pt").exists() or not path.exists():
+        state, other = _ended(folder, recipe)
+        return Teacher(_averaged(state, other), other.views())
+    import onnxruntime
+
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    mine, its = recipe.validation_percent, card["pictures"]["validation_percent"]
+    if mine != its:
+        raise SettingsError(f"validation_percent = {mine} in the card of {path}", repr(its), "Train both on the same.")
+    answer = exported_network(path, card, onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]))
+    return Teacher(answer.network, answer.views)
 
 
 def network_of(folder: Path, recipe: ExpressionRecipe) -> Network:
@@ -40,6 +86,11 @@ def network_of(folder: Path, recipe: ExpressionRecipe) -> Network:
         Where there is no such training, it has not ended, or it saw other pictures: those that one of them validates
         on, the other would have learned from.
     """
+    return _averaged(*_ended(folder, recipe))
+
+
+def _ended(folder: Path, recipe: ExpressionRecipe) -> tuple[dict[str, Any], ExpressionRecipe]:
+    """Return state and recipe of an ended training on the same pictures."""
     command = f"fleeting train recipes/{folder.name}.toml --data DATA --out {folder}"
     path = folder / "checkpoint.pt"
     if not path.exists():
@@ -54,7 +105,11 @@ def network_of(folder: Path, recipe: ExpressionRecipe) -> Network:
         mine, its = getattr(recipe, name), getattr(other, name)
         if mine != its:
             raise SettingsError(f"{name} = {mine!r} in the training of {folder}", repr(its), "Train both on the same.")
-    network = other.build(deep=bool(other.last_blocks))
+    return state, other
+
+
+def _averaged(state: dict[str, Any], recipe: ExpressionRecipe) -> Network:
+    network = recipe.build(deep=bool(recipe.last_blocks))
     network.load_state_dict(state["average"])
     return network.eval()
 
@@ -107,22 +162,22 @@ def begin_as(network: Network, started: Network, *, where: str) -> None:
     network.load_state_dict(its)
 
 
-def mean_answers(teachers: Sequence[Network], data: Labelled, recipe: ExpressionRecipe) -> Tensor:
-    """Return the mean probabilities (n, 7) float32 that networks give pictures, all through the recipe's views.
+def mean_answers(teachers: Sequence[Teacher], data: Labelled) -> Tensor:
+    """Return the mean probabilities (n, 7) float32 that teachers give pictures, each through its own views.
 
-    A network that stands there twice counts twice.
+    A teacher that stands there twice counts twice.
     """
     device = data.label.device
     said: dict[int, Tensor] = {}
     for teacher in teachers:
         if id(teacher) not in said:
-            network = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            said[id(teacher)] = torch.from_numpy(logits_of(network, data, recipe.views())).softmax(1)
+            network = teacher.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            said[id(teacher)] = torch.from_numpy(logits_of(network, data, teacher.views)).softmax(1)
     return torch.stack([said[id(teacher)] for teacher in teachers]).mean(0).to(device)
 
 
 def commands_before(recipe: ExpressionRecipe) -> list[str]:
     """Return the commands that must be run before a training of this recipe, for its card."""
-    names = dict.fromkeys(name for name in (recipe.begins_as, *recipe.taught_by) if name)
+    names = dict.fromkeys(name for name in (recipe.begins_as, *recipe.taught_by, *recipe.matched_by) if name)
     trainings = [f"fleeting train recipes/{name}.toml --data ../shared/data --out runs/{name}" for name in names]
     return [*trainings, *([INSTALL] if recipe.pretrained else [])]
