@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
@@ -33,7 +34,7 @@ from fleeting.training.expression_recipe import (  # noqa: E402
     NetworkSettings,
     check,
 )
-from fleeting.training.expression_teachers import mean_answers, network_of  # noqa: E402
+from fleeting.training.expression_teachers import Teacher, mean_answers, network_of, teacher_of  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -130,6 +131,32 @@ def test_augmentation_is_the_same_for_a_seed_and_stays_within_its_settings() -> 
     expected = torch.where((none[:, 0, 0] < 0).reshape(-1, 1, 1, 1), faces.flip(3), faces)
     torch.testing.assert_close(unchanged, expected, atol=1e-4, rtol=0)
     assert warp(faces, none, side=32).shape == (10, 1, 32, 32)
+
+
+def test_a_cubic_warp_is_that_of_opencv_and_keeps_fine_lines() -> None:
+    faces = torch.rand(3, 1, 48, 48, generator=torch.Generator().manual_seed(0)) * 255
+    maps = affine_maps(3, AugmentSettings(), torch.Generator().manual_seed(1))
+    found = warp(faces, maps, side=48, interpolation="cubic")
+    for face, changed, theta in zip(faces, found, maps.double().numpy(), strict=True):
+        # From pixels to -1..1 and back again.
+        place = (np.arange(48) * 2 + 1) / 48 - 1
+        x, y = np.meshgrid(place, place)
+        old = np.einsum("ij,jyx->iyx", theta, np.stack([x, y, np.ones_like(x)]))
+        u, v = (((axis + 1) * 48 - 1) / 2 for axis in old)
+        oracle = cv2.remap(
+            face[0].numpy(),
+            u.astype(np.float32),
+            v.astype(np.float32),
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        # OpenCV rounds places to 1/32 of a pixel.
+        assert np.abs(oracle - changed[0].numpy()).mean() < 3
+    line = torch.zeros(1, 1, 48, 48)
+    line[..., 24] = 1
+    half = torch.tensor([[[1.0, 0.0, 1 / 48], [0.0, 1.0, 0.0]]])
+    peaks = [float(warp(line, half, side=48, interpolation=kind).max()) for kind in ("linear", "cubic")]
+    assert peaks == pytest.approx([0.5, 0.594], abs=0.002)
 
 
 def test_erasing_leaves_half_of_the_pictures_alone() -> None:
@@ -430,18 +457,19 @@ def test_a_training_may_begin_as_another_and_be_taught_by_several(trained: Path,
     faces = fer2013.read(data / recipe.data)
     split = fer2013.training_rows(faces, validation_percent=recipe.validation_percent)
     rows = labelled(faces.select(split.train), recipe, CPU)
-    teachers = [network_of(tmp_path / name, recipe) for name in recipe.taught_by]
-    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=9, begins_as=teachers[0], teachers=teachers)
+    teachers = [teacher_of(tmp_path / name, recipe) for name in recipe.taught_by]
+    began = network_of(tmp_path / "first", recipe)
+    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=9, begins_as=began, teachers=teachers)
     for own in (trainer.net, trainer.average):
         for name, value in torch.load(trained / "checkpoint.pt", weights_only=True)["average"].items():
             assert torch.equal(own.state_dict()[name], value), name
     # From the first epoch on, half of the answer is each teacher's; they disagree.
     trainer.ask(rows)
-    said = [torch.from_numpy(logits_of(teacher, rows, Views())).softmax(1) for teacher in teachers]
+    said = [torch.from_numpy(logits_of(teacher.network, rows, Views())).softmax(1) for teacher in teachers]
     assert float((said[0] - said[1]).abs().max()) > 0.05
     assert trainer.answers is not None
     torch.testing.assert_close(trainer.answers, (said[0] + said[1]) / 2)
-    torch.testing.assert_close(mean_answers([*teachers, teachers[1]], rows, recipe), (said[0] + 2 * said[1]) / 3)
+    torch.testing.assert_close(mean_answers([*teachers, teachers[1]], rows), (said[0] + 2 * said[1]) / 3)
     train(path, data=data, out=tmp_path / "run")
     card = json.loads((tmp_path / "run" / "expression.json").read_text())
     assert [line.split()[2] for line in card["before"]] == ["recipes/first.toml", "recipes/second.toml"]
@@ -449,9 +477,55 @@ def test_a_training_may_begin_as_another_and_be_taught_by_several(trained: Path,
         train(write_recipe(tmp_path / "b.toml", replace(recipe, taught=0.5)), data=data, out=tmp_path / "run")
 
 
+def test_matched_networks_answer_for_the_very_pictures_that_are_shown(
+    trained: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        shutil.copytree(trained, tmp_path / name)
+    recipe = small(matched_by=["first", "second"], matched=0.75, small_epochs=0, small_side=48)
+    faces = fer2013.read(data / recipe.data)
+    rows = labelled(faces, recipe, CPU)
+    torch.manual_seed(1)
+    matched = [network_of(tmp_path / "first", recipe), recipe.build().eval()]
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for share in (0.0, 0.75):
+        trainer = expression.Trainer(replace(recipe, matched=share), CPU, steps_per_epoch=9, matched=matched)
+        loss = trainer._loss
+        monkeypatch.setattr(trainer, "_loss", lambda f, t, v, of=loss: seen.append((f, t)) or of(f, t, v))
+        trainer.learn(rows, torch.arange(20), torch.Generator().manual_seed(2))
+        assert not any(p.grad is not None for network in matched for p in network.parameters())
+    (pictures, labels), (same, targets) = seen
+    torch.testing.assert_close(pictures, same)
+    with torch.no_grad():
+        said = torch.stack([network(pictures).softmax(1) for network in matched]).mean(0)
+    torch.testing.assert_close(targets, 0.25 * labels + 0.75 * said)
+    assert float((targets - labels).abs().max()) > 0.05
+    train(write_recipe(tmp_path / "expression.toml", recipe), data=data, out=tmp_path / "run")
+    card = json.loads((tmp_path / "run" / "expression.json").read_text())
+    assert [line.split()[2] for line in card["before"]] == ["recipes/first.toml", "recipes/second.toml"]
+
+
+def test_an_exported_network_teaches_without_its_checkpoint(data: Path, tmp_path: Path) -> None:
+    recipe = small(zoom=0.9, model=NetworkSettings(0.1, [8, 12, 16], [1, 1, 1], 0.1))
+    trained = tmp_path / "trained"
+    train(write_recipe(tmp_path / "expression.toml", recipe), data=data, out=trained)
+    (tmp_path / "first").mkdir()
+    for name in ("expression.onnx", "expression.json"):
+        shutil.copy(trained / name, tmp_path / "first" / name)
+    rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
+    found = teacher_of(tmp_path / "first", recipe)
+    assert found.views == Views(zoom=0.9) == teacher_of(trained, recipe).views
+    oracle = Teacher(network_of(trained, recipe), Views(zoom=0.9))
+    torch.testing.assert_close(mean_answers([found], rows), mean_answers([oracle], rows), atol=0.01, rtol=0)
+    with pytest.raises(SettingsError, match="validation_percent = 10 in the card of .*first.*got 20"):
+        teacher_of(tmp_path / "first", replace(recipe, validation_percent=10))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"matched_by": ["first"]}, "matched above 0"),
+        ({"matched": 0.5}, "matched above 0"),
         ({"begins_as": "second"}, "an ended training in .*second; got none.*fleeting train recipes/second.toml"),
         ({"taught_by": ["stopped"], "taught": 0.5}, "got 2 of 4 epochs"),
         ({"begins_as": "first", "validation_percent": 10}, "validation_percent = 10 .*got 20"),
