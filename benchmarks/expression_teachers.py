@@ -1,12 +1,12 @@
 """Several teachers of one expression network: ``python benchmarks/expression_teachers.py --data ../shared/data``.
 
 Each ended training that ``recipes/expression_taught.toml`` names answers for the validation pictures of FER-2013,
-through the recipe's views; so does the mean of all answers, which is what is taught, and the network that was taught
+each through its own views; so does the mean of all answers, which is what is taught, and the network that was taught
 it, alone and in a mean with those. On how many pictures two of them disagree says how much one can learn from the
 other. PublicTest stands beside it as each training measured it at its end. Needs the trainings under ``--runs``;
-writes ``expression_teachers.json`` and ``.md`` under ``results/``. ``--recipe recipes/expression_faces.toml`` does the
-same for the network that begins with a face recogniser's layers and its teacher, in ``expression_faces.json`` and
-``.md``.
+writes ``expression_teachers.json`` and ``.md`` under ``results/``. ``--recipe recipes/NAME.toml`` does the same for
+another network and its teachers, in ``NAME.json`` and ``.md``: ``expression_faces``, which begins with a face
+recogniser's layers, and ``expression_matched``, which learns the function of its teachers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fleeting.datasets import fer2013
 from fleeting.training.expression_export import scores
 from fleeting.training.expression_pictures import labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.expression_teachers import network_of
+from fleeting.training.expression_teachers import teacher_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -57,10 +57,12 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
     truth = held.label.numpy()
     taught = recipe.stem if (runs / recipe.stem / "checkpoint.pt").exists() else None
     said: dict[str, npt.NDArray[np.float32]] = {}
-    for name in dict.fromkeys((*chosen.taught_by, *([taught] if taught else []))):
-        logits = logits_of(network_of(runs / name, chosen), held, chosen.views())
+    names = (*chosen.taught_by, *chosen.matched_by)
+    for name in dict.fromkeys((*names, *([taught] if taught else []))):
+        teacher = teacher_of(runs / name, chosen)
+        logits = logits_of(teacher.network, held, teacher.views)
         said[name] = torch.from_numpy(logits).softmax(1).numpy()
-    mean = np.mean([said[name] for name in chosen.taught_by], axis=0)
+    mean = np.mean([said[name] for name in names], axis=0)
     differ = {
         f"{a}, {b}": round(float((said[a].argmax(1) != said[b].argmax(1)).mean()), 4) for a, b in combinations(said, 2)
     }
@@ -69,7 +71,7 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
         "public_test": {name: public_test(runs / name) for name in said},
         "taught_recipe": recipe.name,
         "pictures": len(truth),
-        "alone": {name: row(said[name], truth) for name in chosen.taught_by},
+        "alone": {name: row(said[name], truth) for name in names},
         "together": row(mean, truth),
         "taught": row(said[taught], truth) if taught else None,
         "all": row(np.mean([*said.values()], axis=0), truth) if taught else None,

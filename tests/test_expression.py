@@ -34,7 +34,8 @@ from fleeting.training.expression_recipe import (  # noqa: E402
     NetworkSettings,
     check,
 )
-from fleeting.training.expression_teachers import Teacher, mean_answers, network_of, teacher_of  # noqa: E402
+from fleeting.training.expression_teachers import Sources, Teacher, lineage, mean_answers, network_of, teacher_of  # noqa: E402
+from fleeting.training.pretrained_faces import INSTALL  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -459,7 +460,7 @@ def test_a_training_may_begin_as_another_and_be_taught_by_several(trained: Path,
     rows = labelled(faces.select(split.train), recipe, CPU)
     teachers = [teacher_of(tmp_path / name, recipe) for name in recipe.taught_by]
     began = network_of(tmp_path / "first", recipe)
-    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=9, begins_as=began, teachers=teachers)
+    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=9, others=Sources(began, teachers))
     for own in (trainer.net, trainer.average):
         for name, value in torch.load(trained / "checkpoint.pt", weights_only=True)["average"].items():
             assert torch.equal(own.state_dict()[name], value), name
@@ -489,7 +490,9 @@ def test_matched_networks_answer_for_the_very_pictures_that_are_shown(
     matched = [network_of(tmp_path / "first", recipe), recipe.build().eval()]
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     for share in (0.0, 0.75):
-        trainer = expression.Trainer(replace(recipe, matched=share), CPU, steps_per_epoch=9, matched=matched)
+        trainer = expression.Trainer(
+            replace(recipe, matched=share), CPU, steps_per_epoch=9, others=Sources(matched=matched)
+        )
         loss = trainer._loss
         monkeypatch.setattr(trainer, "_loss", lambda f, t, v, of=loss: seen.append((f, t)) or of(f, t, v))
         trainer.learn(rows, torch.arange(20), torch.Generator().manual_seed(2))
@@ -503,6 +506,25 @@ def test_matched_networks_answer_for_the_very_pictures_that_are_shown(
     train(write_recipe(tmp_path / "expression.toml", recipe), data=data, out=tmp_path / "run")
     card = json.loads((tmp_path / "run" / "expression.json").read_text())
     assert [line.split()[2] for line in card["before"]] == ["recipes/first.toml", "recipes/second.toml"]
+
+
+def test_a_card_says_what_was_run_before_all_that_its_network_comes_from(tmp_path: Path) -> None:
+    def command(name: str) -> str:
+        return f"fleeting train recipes/{name}.toml --data ../shared/data --out runs/{name}"
+
+    cards: dict[str, dict[str, Any]] = {
+        "old": {},
+        "a": {"before": ["pip install layers", command("old")], "begins_with": "layers of others"},
+        "b": {"before": [command("old")], "begins_with": "more layers"},
+    }
+    for name, card in cards.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "expression.json").write_text(json.dumps(card), encoding="utf-8")
+    found = lineage(small(begins_as="a", matched_by=["b", "old", "a"], matched=0.5), beside=tmp_path)
+    assert found.before == (command("old"), command("b"), "pip install layers", command("a"))
+    assert found.begins_with == "layers of others"
+    assert lineage(small(taught_by=["a"], taught=0.5), beside=tmp_path).begins_with == ""
+    assert lineage(small(pretrained="dlib"), beside=tmp_path).before == (INSTALL,)
 
 
 def test_an_exported_network_teaches_without_its_checkpoint(data: Path, tmp_path: Path) -> None:

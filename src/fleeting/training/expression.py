@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -38,7 +37,7 @@ from fleeting.training.expression_pictures import (
     steps_in,
 )
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
-from fleeting.training.expression_teachers import Network, Teacher, begin_as, beginning, mean_answers, teacher_of
+from fleeting.training.expression_teachers import Lineage, Network, Sources, begin_as, mean_answers, sources
 
 log = logging.getLogger(__name__)
 
@@ -62,16 +61,16 @@ class Trainer:
         device: torch.device,
         *,
         steps_per_epoch: int,
-        begins_as: Network | None = None,
-        teachers: Sequence[Teacher] = (),
-        matched: Sequence[Network] = (),
+        others: Sources | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.device, self.teachers = recipe, device, teachers
-        self.matched = [n.to(device, memory_format=torch.channels_last) for n in matched]  # type: ignore[call-overload]
+        others = others or Sources()
+        self.recipe, self.device, self.teachers, self.lineage = recipe, device, others.teachers, others.lineage
+        layout = torch.channels_last
+        self.matched = [n.to(device, memory_format=layout) for n in others.matched]  # type: ignore[call-overload]
         self._place(recipe.build(), recipe.build())
-        if begins_as is not None:
-            begin_as(self.net, begins_as, where=recipe.begins_as)
+        if others.begins_as is not None:
+            begin_as(self.net, others.begins_as, where=recipe.begins_as)
         self.average.load_state_dict(self.net.state_dict())
         self.steps_per_epoch, self.step, self.epoch = steps_per_epoch, 0, 0
         self.phases = recipe.phases()
@@ -197,6 +196,7 @@ class Trainer:
             "step": self.step,
             "epoch": self.epoch,
             "answers": self.answers,
+            "lineage": asdict(self.lineage),
             "recipe": asdict(self.recipe),
         }
         write_checkpoint(path, state)
@@ -228,6 +228,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.epoch = state["step"], state["epoch"]
         self.answers = state.get("answers")
+        self.lineage = Lineage(**state.get("lineage", {}))
 
 
 def one_epoch(trainer: Trainer, train_set: Labelled) -> float:
@@ -285,15 +286,12 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
     log.info("%s on %s: %d to train, %d to validate", chosen.network, device, len(split.train), len(split.validation))
     sets = {k: labelled(faces.select(getattr(split, k)), chosen, device) for k in ("train", "validation")}
-    teachers = {name: teacher_of(out.parent / name, chosen) for name in (*chosen.taught_by, *chosen.matched_by)}
     stopped = (out / "checkpoint.pt").exists()
     trainer = Trainer(
         chosen,
         device,
         steps_per_epoch=steps_in(len(split.train), chosen.batch),
-        begins_as=None if stopped else beginning(chosen, sets["train"], beside=out.parent),
-        teachers=[teachers[name] for name in chosen.taught_by],
-        matched=[teachers[name].network for name in chosen.matched_by],
+        others=sources(chosen, sets["train"], beside=out.parent, stopped=stopped),
     )
     out.mkdir(parents=True, exist_ok=True)
     if stopped:
@@ -302,4 +300,5 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     fit(trainer, sets["train"], sets["validation"], out=out)
     logits = logits_of(trainer.average, sets["validation"], chosen.views())
     temperature = fit_temperature(logits, sets["validation"].label.cpu().numpy())
-    ship(trainer.average.cpu(), chosen, Measured(faces, split, logits, temperature), out=out, trained_from=recipe)
+    measured = Measured(faces, split, logits, temperature, trainer.lineage)
+    ship(trainer.average.cpu(), chosen, measured, out=out, trained_from=recipe)

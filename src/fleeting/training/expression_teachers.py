@@ -23,7 +23,7 @@ from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.models.shipped_expression import Views, exported_network
 from fleeting.training.expression_pictures import Labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.pretrained_faces import INSTALL, begin_with, read_layers, weights_file
+from fleeting.training.pretrained_faces import INSTALL, ORIGIN, begin_with, read_layers, weights_file
 
 Network = DeepEmotion | ExpressionNetwork
 
@@ -34,6 +34,73 @@ class Teacher:
 
     network: Network
     views: Views
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a network comes from, for its card.
+
+    Attributes
+    ----------
+    before
+        Commands that must be run before its training.
+    begins_with
+        Weights of others that it or a network before it began with; empty for none.
+    """
+
+    before: tuple[str, ...] = ()
+    begins_with: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a training begins as and is taught by, as its recipe says.
+
+    Attributes
+    ----------
+    begins_as
+        Nothing for random weights.
+    teachers
+        Those of `ExpressionRecipe.taught_by`.
+    matched
+        Those of `ExpressionRecipe.matched_by`.
+    lineage
+        Of the network.
+    """
+
+    begins_as: Network | None = None
+    teachers: Sequence[Teacher] = ()
+    matched: Sequence[Network] = ()
+    lineage: Lineage = Lineage()
+
+
+def sources(recipe: ExpressionRecipe, data: Labelled, *, beside: Path, stopped: bool) -> Sources:
+    """Return what a training needs of others.
+
+    Parameters
+    ----------
+    recipe
+        Of the training.
+    data
+        Its training pictures.
+    beside
+        Folder in which the trainings lie.
+    stopped
+        Whether it goes on from its own checkpoint, so that what it began as is no longer needed.
+
+    Raises
+    ------
+    SettingsError
+        As `network_of` and `pretrained_faces.weights_file` do.
+    """
+    names = dict.fromkeys((*recipe.taught_by, *recipe.matched_by))
+    teachers = {name: teacher_of(beside / name, recipe) for name in names}
+    return Sources(
+        begins_as=None if stopped else beginning(recipe, data, beside=beside),
+        teachers=[teachers[name] for name in recipe.taught_by],
+        matched=[teachers[name].network for name in recipe.matched_by],
+        lineage=Lineage() if stopped else lineage(recipe, beside=beside),
+    )
 
 
 def teacher_of(folder: Path, recipe: ExpressionRecipe) -> Teacher:
@@ -62,7 +129,7 @@ def teacher_of(folder: Path, recipe: ExpressionRecipe) -> Teacher:
         return Teacher(_averaged(state, other), other.views())
     import onnxruntime
 
-    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    card = _card(path.with_suffix(".json"))
     mine, its = recipe.validation_percent, card["pictures"]["validation_percent"]
     if mine != its:
         raise SettingsError(f"validation_percent = {mine} in the card of {path}", repr(its), "Train both on the same.")
@@ -176,8 +243,19 @@ def mean_answers(teachers: Sequence[Teacher], data: Labelled) -> Tensor:
     return torch.stack([said[id(teacher)] for teacher in teachers]).mean(0).to(device)
 
 
-def commands_before(recipe: ExpressionRecipe) -> list[str]:
-    """Return the commands that must be run before a training of this recipe, for its card."""
-    names = dict.fromkeys(name for name in (recipe.begins_as, *recipe.taught_by, *recipe.matched_by) if name)
-    trainings = [f"fleeting train recipes/{name}.toml --data ../shared/data --out runs/{name}" for name in names]
-    return [*trainings, *([INSTALL] if recipe.pretrained else [])]
+def lineage(recipe: ExpressionRecipe, *, beside: Path) -> Lineage:
+    """Return where the network of a recipe comes from, by the cards that the trainings `beside` it ended with."""
+    commands = [INSTALL] if recipe.pretrained else []
+    begins_with = ORIGIN if recipe.pretrained else ""
+    for name in dict.fromkeys(name for name in (*recipe.taught_by, *recipe.matched_by, recipe.begins_as) if name):
+        card = next((_card(path) for path in (beside / name).glob("*.json")), {})
+        commands += card.get("before", [])
+        commands.append(f"fleeting train recipes/{name}.toml --data ../shared/data --out runs/{name}")
+        if name == recipe.begins_as:
+            begins_with = card.get("begins_with", "")
+    return Lineage(tuple(dict.fromkeys(commands)), begins_with)
+
+
+def _card(path: Path) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return card
