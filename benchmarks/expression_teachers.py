@@ -2,7 +2,8 @@
 
 Each ended training that ``recipes/expression_taught.toml`` names answers for the validation pictures of FER-2013,
 each through its own views; so does the mean of all answers, which is what is taught, and the network that was taught
-it, alone and in a mean with those. On how many pictures two of them disagree says how much one can learn from the
+it, alone and in a mean with those; and each for as many training pictures, of which the teachers can tell the less the
+better they know them by heart. On how many pictures two of them disagree says how much one can learn from the
 other. PublicTest stands beside it as each training measured it at its end. Needs the trainings under ``--runs``;
 writes ``expression_teachers.json`` and ``.md`` under ``results/``. ``--recipe recipes/NAME.toml`` does the same for
 another network and its teachers, in ``NAME.json`` and ``.md``: ``expression_faces``, which begins with a face
@@ -56,12 +57,16 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
     held = labelled(faces.select(split.validation), chosen, torch.device("cpu"))
     truth = held.label.numpy()
     taught = recipe.stem if (runs / recipe.stem / "checkpoint.pt").exists() else None
+    known = labelled(faces.select(split.train[:: len(split.train) // len(truth)]), chosen, torch.device("cpu"))
     said: dict[str, npt.NDArray[np.float32]] = {}
+    by_heart: dict[str, float] = {}
     names = (*chosen.taught_by, *chosen.matched_by)
     for name in dict.fromkeys((*names, *([taught] if taught else []))):
         teacher = teacher_of(runs / name, chosen)
         logits = logits_of(teacher.network, held, teacher.views)
         said[name] = torch.from_numpy(logits).softmax(1).numpy()
+        right = logits_of(teacher.network, known, teacher.views).argmax(1) == known.label.numpy()
+        by_heart[name] = round(float(right.mean()), 4)
     mean = np.mean([said[name] for name in names], axis=0)
     differ = {
         f"{a}, {b}": round(float((said[a].argmax(1) != said[b].argmax(1)).mean()), 4) for a, b in combinations(said, 2)
@@ -69,6 +74,7 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
     return {
         "command": COMMAND if recipe.stem == DEFAULT else f"{COMMAND} --recipe recipes/{recipe.name}",
         "public_test": {name: public_test(runs / name) for name in said},
+        "training_pictures": by_heart,
         "taught_recipe": recipe.name,
         "pictures": len(truth),
         "alone": {name: row(said[name], truth) for name in names},
@@ -87,17 +93,18 @@ def table(found: dict[str, Any]) -> str:
         f"By `{found['command']}`: {found['pictures']} validation pictures of FER-2013, log loss in nats; PublicTest "
         "as each training measured it at its end, where nothing was chosen any more, after the temperature.",
         "",
-        "| | accuracy, % | log loss | PublicTest, % | its log loss |",
-        "|---|---|---|---|---|",
+        "| | accuracy, % | log loss | training pictures, % | PublicTest, % | its log loss |",
+        "|---|---|---|---|---|---|",
     ]
     test = {k: f"{100 * v['accuracy']:.1f} | {v['log_loss']:.3f}" for k, v in found["public_test"].items()}
+    test = {k: f"{100 * found['training_pictures'][k]:.1f} | {v}" for k, v in test.items()}
     rows = [(k, v, test[k]) for k, v in found["alone"].items()] + [
-        ("their mean, as it is taught", found["together"], "|")
+        ("their mean, as it is taught", found["together"], "| |")
     ]
     if found["taught"]:
         name = Path(found["taught_recipe"]).stem
         rows.append((f"{name}, which was taught it", found["taught"], test[name]))
-        rows.append(("the mean of all networks above", found["all"], "|"))
+        rows.append(("the mean of all networks above", found["all"], "| |"))
     lines += [f"| {k} | {100 * v['accuracy']:.1f} | {v['log_loss']:.3f} | {on_test} |" for k, v, on_test in rows]
     lines += ["", "| two networks | differ on, % of the pictures |", "|---|---|"]
     lines += [f"| {k} | {100 * v:.1f} |" for k, v in found["differ"].items()]
