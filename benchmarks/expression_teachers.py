@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from expression import mcnemar
 
 from fleeting import settings
 from fleeting.datasets import fer2013
+from fleeting.training.calibration import fit_temperature
 from fleeting.training.expression_export import scores
 from fleeting.training.expression_pictures import labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
@@ -39,6 +41,28 @@ def row(said: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> dict[str
     """Accuracy and log loss in nats of probabilities (n, 7)."""
     found = scores(said, truth)
     return {key: found[key] for key in ("accuracy", "log_loss")}
+
+
+def paired(
+    new: npt.NDArray[np.float32], old: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]
+) -> dict[str, float]:
+    """How two networks' probabilities (n, 7) differ, each at its best temperature: new minus old.
+
+    McNemar's exact p of the accuracy; log loss in nats, with the standard error over pictures.
+    """
+    losses, right = [], []
+    for said in (new, old):
+        logits = np.log(said)
+        scaled = torch.from_numpy(logits / fit_temperature(logits, truth)).log_softmax(1).numpy()
+        losses.append(-scaled[np.arange(len(truth)), truth])
+        right.append(said.argmax(1) == truth)
+    difference = losses[0] - losses[1]
+    return {
+        "accuracy": round(float(right[0].mean() - right[1].mean()), 4),
+        "accuracy_p": round(mcnemar(*right), 3),
+        "log_loss": round(float(difference.mean()), 4),
+        "log_loss_error": round(float(difference.std() / len(truth) ** 0.5), 4),
+    }
 
 
 def public_test(run: Path) -> dict[str, float]:
@@ -80,6 +104,7 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
         "alone": {name: row(said[name], truth) for name in names},
         "together": row(mean, truth),
         "taught": row(said[taught], truth) if taught else None,
+        "against": paired(said[taught], said[names[0]], truth) if taught else None,
         "all": row(np.mean([*said.values()], axis=0), truth) if taught else None,
         "differ": differ,
     }
@@ -108,6 +133,14 @@ def table(found: dict[str, Any]) -> str:
     lines += [f"| {k} | {100 * v['accuracy']:.1f} | {v['log_loss']:.3f} | {on_test} |" for k, v, on_test in rows]
     lines += ["", "| two networks | differ on, % of the pictures |", "|---|---|"]
     lines += [f"| {k} | {100 * v:.1f} |" for k, v in found["differ"].items()]
+    if found.get("against"):
+        row, first = found["against"], next(iter(found["alone"]))
+        lines += [
+            "",
+            f"{Path(found['taught_recipe']).stem} minus {first}, each at its best temperature: accuracy "
+            f"{100 * row['accuracy']:+.1f} points (McNemar, exact: p = {row['accuracy_p']:.2g}), log loss "
+            f"{row['log_loss']:+.4f} ± {row['log_loss_error']:.4f} (standard error over pictures).",
+        ]
     return "\n".join(lines) + "\n"
 
 
