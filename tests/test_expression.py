@@ -543,6 +543,25 @@ def test_an_exported_network_teaches_without_its_checkpoint(data: Path, tmp_path
         teacher_of(tmp_path / "first", replace(recipe, validation_percent=10))
 
 
+def test_a_kept_network_serves_without_its_checkpoint(data: Path, tmp_path: Path) -> None:
+    recipe = small(zoom=0.9, epochs=1)
+    path = write_recipe(tmp_path / "expression.toml", recipe)
+    train(path, data=data, out=tmp_path / "first")
+    rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
+    before = logits_of(network_of(tmp_path / "first", recipe), rows, Views())
+    (tmp_path / "first" / "checkpoint.pt").unlink()
+    again = network_of(tmp_path / "first", recipe)
+    np.testing.assert_allclose(logits_of(again, rows, Views()), before, atol=0.02)
+    assert teacher_of(tmp_path / "first", recipe).views == Views(zoom=0.9)
+    train(
+        write_recipe(tmp_path / "b.toml", replace(recipe, begins_as="first", matched_by=["first"], matched=0.5)),
+        data=data,
+        out=tmp_path / "second",
+    )
+    with pytest.raises(SettingsError, match="validation_percent = 10 .*got 20"):
+        network_of(tmp_path / "first", replace(recipe, validation_percent=10))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -37,7 +37,7 @@ from fleeting.training.expression_pictures import (
     steps_in,
 )
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
-from fleeting.training.expression_teachers import Lineage, Network, Sources, begin_as, mean_answers, sources
+from fleeting.training.expression_teachers import Lineage, Network, Sources, begin_as, keep, mean_answers, sources
 
 log = logging.getLogger(__name__)
 
@@ -302,3 +302,4 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     temperature = fit_temperature(logits, sets["validation"].label.cpu().numpy())
     measured = Measured(faces, split, logits, temperature, trainer.lineage)
     ship(trainer.average.cpu(), chosen, measured, out=out, trained_from=recipe)
+    keep(trainer.average, chosen, out)

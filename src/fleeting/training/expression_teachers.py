@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.pretrained_faces import INSTALL, ORIGIN, begin_with, read_layers, weights_file
 
 Network = DeepEmotion | ExpressionNetwork
+
+KEPT = "network.safetensors"
+"""Name of the averaged network in the folder of an ended training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def teacher_of(folder: Path, recipe: ExpressionRecipe) -> Teacher:
         Where the exported file has other layers than this version builds.
     """
     path = folder / f"{recipe.network}.onnx"
-    if (folder / "checkpoint.pt").exists() or not path.exists():
+    if any((folder / name).exists() for name in ("checkpoint.pt", KEPT)) or not path.exists():
         state, other = _ended(folder, recipe)
         return Teacher(_averaged(state, other), other.views())
     import onnxruntime
@@ -160,9 +163,12 @@ def _ended(folder: Path, recipe: ExpressionRecipe) -> tuple[dict[str, Any], Expr
     """Return state and recipe of an ended training on the same pictures."""
     command = f"fleeting train recipes/{folder.name}.toml --data DATA --out {folder}"
     path = folder / "checkpoint.pt"
-    if not path.exists():
+    if path.exists():
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    elif (folder / KEPT).exists():
+        state = _kept(folder / KEPT)
+    else:
         raise SettingsError(f"an ended training in {folder}", "none", f"Train it first: {command}")
-    state = torch.load(path, weights_only=True, map_location="cpu")
     other = settings.from_dict(ExpressionRecipe, state["recipe"])
     if state["epoch"] < other.ends_at:
         raise SettingsError(
@@ -173,6 +179,24 @@ def _ended(folder: Path, recipe: ExpressionRecipe) -> tuple[dict[str, Any], Expr
         if mine != its:
             raise SettingsError(f"{name} = {mine!r} in the training of {folder}", repr(its), "Train both on the same.")
     return state, other
+
+
+def keep(network: Network, recipe: ExpressionRecipe, folder: Path) -> None:
+    """Write the averaged network of an ended training in half precision, for trainings that begin as it."""
+    from safetensors.torch import save_file
+
+    state = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in network.cpu().state_dict().items()}
+    save_file(state, folder / KEPT, metadata={"recipe": json.dumps(asdict(recipe))})
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """Return of a state what `keep` has written; only ended trainings are kept."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        recipe = json.loads(file.metadata()["recipe"])
+        average = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+    return {"recipe": recipe, "epoch": settings.from_dict(ExpressionRecipe, recipe).ends_at, "average": average}
 
 
 def _averaged(state: dict[str, Any], recipe: ExpressionRecipe) -> Network:
