@@ -133,9 +133,8 @@ def teacher_of(folder: Path, recipe: ExpressionRecipe) -> Teacher:
     import onnxruntime
 
     card = _card(path.with_suffix(".json"))
-    mine, its = recipe.validation_percent, card["pictures"]["validation_percent"]
-    if mine != its:
-        raise SettingsError(f"validation_percent = {mine} in the card of {path}", repr(its), "Train both on the same.")
+    its = card["pictures"]["validation_percent"]
+    _agree("validation_percent", recipe.validation_percent, its, where=f"the card of {path}")
     answer = exported_network(path, card, onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]))
     return Teacher(answer.network, answer.views)
 
@@ -175,10 +174,14 @@ def _ended(folder: Path, recipe: ExpressionRecipe) -> tuple[dict[str, Any], Expr
             f"an ended training in {folder}", f"{state['epoch']} of {other.ends_at} epochs", f"Go on with it: {command}"
         )
     for name in ("data", "validation_percent"):
-        mine, its = getattr(recipe, name), getattr(other, name)
-        if mine != its:
-            raise SettingsError(f"{name} = {mine!r} in the training of {folder}", repr(its), "Train both on the same.")
+        _agree(name, getattr(recipe, name), getattr(other, name), where=f"the training of {folder}")
     return state, other
+
+
+def _agree(name: str, mine: object, its: object, *, where: str) -> None:
+    """Refuse a training on other pictures than the one that wants it."""
+    if mine != its:
+        raise SettingsError(f"{name} = {mine!r} in {where}", repr(its), "Train both on the same.")
 
 
 def keep(network: Network, recipe: ExpressionRecipe, folder: Path) -> None:
