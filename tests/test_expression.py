@@ -491,7 +491,7 @@ def test_matched_networks_answer_for_the_very_pictures_that_are_shown(
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     for share in (0.0, 0.75):
         trainer = expression.Trainer(
-            replace(recipe, matched=share), CPU, steps_per_epoch=9, others=Sources(matched=matched)
+            replace(recipe, matched=share), CPU, steps_per_epoch=9, others=Sources(matched=[Teacher(n, Views()) for n in matched])
         )
         loss = trainer._loss
         monkeypatch.setattr(trainer, "_loss", lambda f, t, v, of=loss: seen.append((f, t)) or of(f, t, v))

@@ -37,7 +37,16 @@ from fleeting.training.expression_pictures import (
     steps_in,
 )
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
-from fleeting.training.expression_teachers import Lineage, Network, Sources, begin_as, keep, mean_answers, sources
+from fleeting.training.expression_teachers import (
+    Lineage,
+    Network,
+    Sources,
+    begin_as,
+    keep,
+    mean_answers,
+    said_of,
+    sources,
+)
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +75,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         others = others or Sources()
         self.recipe, self.device, self.teachers, self.lineage = recipe, device, others.teachers, others.lineage
-        layout = torch.channels_last
-        self.matched = [n.to(device, memory_format=layout) for n in others.matched]  # type: ignore[call-overload]
+        self.matched = [t.on(device) for t in others.matched]
         self._place(recipe.build(), recipe.build())
         if others.begins_as is not None:
             begin_as(self.net, others.begins_as, where=recipe.begins_as)
@@ -159,7 +167,8 @@ class Trainer:
         faces = faces.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bfloat16):
             if self.matched:
-                targets = targets.lerp(self._said(faces), recipe.matched)
+                drawn_by = generator if recipe.matched_drawn else None
+                targets = targets.lerp(said_of(self.matched, faces, drawn_by=drawn_by), recipe.matched)
             loss = self._loss(faces, targets, votes)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -168,11 +177,6 @@ class Trainer:
         self.step += 1
         self._average()
         return loss.detach()  # not as a number: reading it would make a GPU wait after every step
-
-    @torch.no_grad()
-    def _said(self, faces: Tensor) -> Tensor:
-        """Return the mean probabilities (n, 7) that the matched networks give changed pictures."""
-        return torch.stack([network(faces).float().softmax(1) for network in self.matched]).mean(0)
 
     def _loss(self, faces: Tensor, targets: Tensor, votes: Tensor) -> Tensor:
         if isinstance(self.net, DeepEmotion):

@@ -155,6 +155,12 @@ class ExpressionRecipe:
         being the labels as said above. What is learned is then the teachers' function, not their answers for the
         training pictures, which they know by heart (Beyer et al., "Knowledge distillation: a good teacher is patient
         and consistent", CVPR 2022).
+    matched_drawn
+        Each picture is answered by one of `matched_by` alone, for one of its views; the next time by another. On the
+        average the same is taught, in a fraction of the time (`training.expression_teachers.said_of`).
+    matched_tilts
+        By how many degrees the copies are tilted that each of `matched_by` is shown, as `tilt_deg`; empty for what
+        its own views show. For `matched_drawn` alone.
     flip, tilt_deg, zoom
         What the exported network sees of a picture (`models.shipped_expression.Views`).
     bfloat16, threads
@@ -193,6 +199,8 @@ class ExpressionRecipe:
     taught_by: list[str] = field(default_factory=list)
     matched: float = 0.0
     matched_by: list[str] = field(default_factory=list)
+    matched_drawn: bool = False
+    matched_tilts: list[float] = field(default_factory=list)
     flip: bool = True
     tilt_deg: float = 0.0
     zoom: float = 1.0
@@ -283,6 +291,19 @@ def check(recipe: ExpressionRecipe) -> None:
             f"{recipe.rounds}, {recipe.again_epochs} and {recipe.taught}",
             "Correct the recipe.",
         )
+    _check_others(recipe)
+    if recipe.network == "deep_emotion" and (recipe.vote_weight or recipe.small_epochs):
+        raise SettingsError(
+            "no vote_weight and no small_epochs for deep_emotion",
+            f"{recipe.vote_weight} and {recipe.small_epochs}",
+            "The paper's network has one head and one size of input; use vote_share.",
+        )
+    if recipe.network == "expression" and recipe.penalty:
+        raise SettingsError("no penalty for expression", str(recipe.penalty), "Use weight_decay.")
+
+
+def _check_others(recipe: ExpressionRecipe) -> None:
+    """Refuse settings of what is begun with and who teaches that contradict each other."""
     if recipe.pretrained and recipe.begins_as:
         raise SettingsError(
             "pretrained or begins_as", f"both, {recipe.pretrained} and {recipe.begins_as}", "Leave one of them out."
@@ -295,11 +316,9 @@ def check(recipe: ExpressionRecipe) -> None:
             f"{recipe.matched} and {recipe.matched_by}",
             "Give both, or leave out both.",
         )
-    if recipe.network == "deep_emotion" and (recipe.vote_weight or recipe.small_epochs):
+    if recipe.matched_tilts and (not recipe.matched_drawn or len(recipe.matched_tilts) != len(recipe.matched_by)):
         raise SettingsError(
-            "no vote_weight and no small_epochs for deep_emotion",
-            f"{recipe.vote_weight} and {recipe.small_epochs}",
-            "The paper's network has one head and one size of input; use vote_share.",
+            "matched_tilts only with matched_drawn, and one for each of matched_by",
+            f"{recipe.matched_tilts} for {recipe.matched_by}, matched_drawn = {str(recipe.matched_drawn).lower()}",
+            "Give one per network, or leave them out.",
         )
-    if recipe.network == "expression" and recipe.penalty:
-        raise SettingsError("no penalty for expression", str(recipe.penalty), "Use weight_decay.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,11 @@ class Teacher:
 
     network: Network
     views: Views
+
+    def on(self, device: torch.device) -> Teacher:
+        """Return it on a device, its weights in the layout in which the CPU is fast."""
+        network = self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return Teacher(network, self.views)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Sources:
 
     begins_as: Network | None = None
     teachers: Sequence[Teacher] = ()
-    matched: Sequence[Network] = ()
+    matched: Sequence[Teacher] = ()
     lineage: Lineage = Lineage()
 
 
@@ -98,10 +103,14 @@ def sources(recipe: ExpressionRecipe, data: Labelled, *, beside: Path, stopped: 
     """
     names = dict.fromkeys((*recipe.taught_by, *recipe.matched_by))
     teachers = {name: teacher_of(beside / name, recipe) for name in names}
+    matched = [teachers[name] for name in recipe.matched_by]
     return Sources(
         begins_as=None if stopped else beginning(recipe, data, beside=beside),
         teachers=[teachers[name] for name in recipe.taught_by],
-        matched=[teachers[name].network for name in recipe.matched_by],
+        matched=[
+            replace(teacher, views=replace(teacher.views, tilt_deg=tilt))
+            for teacher, tilt in zip(matched, recipe.matched_tilts or [t.views.tilt_deg for t in matched], strict=True)
+        ],
         lineage=Lineage() if stopped else lineage(recipe, beside=beside),
     )
 
@@ -265,9 +274,37 @@ def mean_answers(teachers: Sequence[Teacher], data: Labelled) -> Tensor:
     said: dict[int, Tensor] = {}
     for teacher in teachers:
         if id(teacher) not in said:
-            network = teacher.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            said[id(teacher)] = torch.from_numpy(logits_of(network, data, teacher.views)).softmax(1)
+            logits = logits_of(teacher.on(device).network, data, teacher.views)
+            said[id(teacher)] = torch.from_numpy(logits).softmax(1)
     return torch.stack([said[id(teacher)] for teacher in teachers]).mean(0).to(device)
+
+
+@torch.no_grad()
+def said_of(teachers: Sequence[Teacher], faces: Tensor, *, drawn_by: torch.Generator | None) -> Tensor:
+    """Return the probabilities (n, 7) that teachers give changed pictures.
+
+    Parameters
+    ----------
+    teachers
+        In evaluation mode, on the device of the pictures.
+    faces
+        (n, 1, h, w), standardised and then changed, in any order: which teacher answers for one hangs on its place.
+    drawn_by
+        Where given, every teacher answers for its share of the pictures alone, and sees of them one thing of its views,
+        drawn anew in every step. The cross-entropy is linear in what is taught, so its gradient is on the average that
+        of the mean over all teachers and all their views, for the price of one answer per picture. Where not, the mean
+        of what all answer for the pictures as they are.
+    """
+    if drawn_by is None:
+        return torch.stack([teacher.network(faces).float().softmax(1) for teacher in teachers]).mean(0)
+    said = []
+    for teacher, share in zip(teachers, faces.tensor_split(len(teachers)), strict=True):
+        if not len(share):
+            continue
+        seen = teacher.views.of(share)
+        one = seen[int(torch.randint(len(seen), (1,), generator=drawn_by))]
+        said.append(teacher.network(one).float().softmax(1))
+    return torch.cat(said)
 
 
 def lineage(recipe: ExpressionRecipe, *, beside: Path) -> Lineage:
