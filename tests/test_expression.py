@@ -34,7 +34,16 @@ from fleeting.training.expression_recipe import (  # noqa: E402
     NetworkSettings,
     check,
 )
-from fleeting.training.expression_teachers import Sources, Teacher, lineage, mean_answers, network_of, teacher_of  # noqa: E402
+from fleeting.training.expression_teachers import (  # noqa: E402
+    Sources,
+    Teacher,
+    lineage,
+    mean_answers,
+    network_of,
+    said_of,
+    sources,
+    teacher_of,
+)
 from fleeting.training.pretrained_faces import INSTALL  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
@@ -249,8 +258,8 @@ def fleeting_checksum(path: Path) -> str:
     return checksum(path)
 
 
-def test_a_stopped_training_ends_with_the_same_weights(trained: Path, data: Path, tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path / "expression.toml", small())
+def train_and_stop(recipe: Path, *, data: Path, out: Path) -> None:
+    """Train for two epochs, as if stopped then."""
     whole = expression.fit
 
     def stopped(*args: Any, **kwargs: Any) -> None:
@@ -260,13 +269,23 @@ def test_a_stopped_training_ends_with_the_same_weights(trained: Path, data: Path
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(expression, "fit", stopped)
         with pytest.raises(KeyboardInterrupt):
-            train(recipe, data=data, out=tmp_path / "run")
-    assert len(history(tmp_path / "run")) == 2
+            train(recipe, data=data, out=out)
+    assert len(history(out)) == 2
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    states = [torch.load(folder / "checkpoint.pt", weights_only=True)["average"] for folder in (first, second)]
+    for name, value in states[0].items():
+        torch.testing.assert_close(states[1][name], value, rtol=0, atol=0)
+    checksums = {fleeting_checksum(folder / "expression.onnx") for folder in (first, second)}
+    assert len(checksums) == 1
+
+
+def test_a_stopped_training_ends_with_the_same_weights(trained: Path, data: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path / "expression.toml", small())
+    train_and_stop(recipe, data=data, out=tmp_path / "run")
     train(recipe, data=data, out=tmp_path / "run")
-    straight, resumed = (torch.load(p / "checkpoint.pt", weights_only=True) for p in (trained, tmp_path / "run"))
-    for name, value in straight["average"].items():
-        torch.testing.assert_close(resumed["average"][name], value, rtol=0, atol=0)
-    assert fleeting_checksum(tmp_path / "run" / "expression.onnx") == fleeting_checksum(trained / "expression.onnx")
+    assert_same_weights(trained, tmp_path / "run")
 
 
 def test_another_recipe_does_not_go_on_and_another_machine_does(trained: Path, data: Path, tmp_path: Path) -> None:
@@ -491,7 +510,10 @@ def test_matched_networks_answer_for_the_very_pictures_that_are_shown(
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     for share in (0.0, 0.75):
         trainer = expression.Trainer(
-            replace(recipe, matched=share), CPU, steps_per_epoch=9, others=Sources(matched=[Teacher(n, Views()) for n in matched])
+            replace(recipe, matched=share),
+            CPU,
+            steps_per_epoch=9,
+            others=Sources(matched=[Teacher(network, Views()) for network in matched]),
         )
         loss = trainer._loss
         monkeypatch.setattr(trainer, "_loss", lambda f, t, v, of=loss: seen.append((f, t)) or of(f, t, v))
@@ -506,6 +528,48 @@ def test_matched_networks_answer_for_the_very_pictures_that_are_shown(
     train(write_recipe(tmp_path / "expression.toml", recipe), data=data, out=tmp_path / "run")
     card = json.loads((tmp_path / "run" / "expression.json").read_text())
     assert [line.split()[2] for line in card["before"]] == ["recipes/first.toml", "recipes/second.toml"]
+
+
+def test_drawn_teachers_answer_in_turn_for_one_of_their_views() -> None:
+    torch.manual_seed(1)
+    recipe = small()
+    networks = [recipe.build().eval() for _ in range(3)]
+    seen = (Views(flip=False), Views(), Views(tilt_deg=20))
+    teachers = [Teacher(network, views) for network, views in zip(networks, seen, strict=True)]
+    faces = standardise(torch.rand(8, 1, 48, 48))
+    shares = faces[:3], faces[3:6], faces[6:]
+    with torch.no_grad():
+        possible = [[t.network(x).softmax(1) for x in t.views.of(f)] for t, f in zip(teachers, shares, strict=True)]
+    assert [len(views) for views in possible] == [1, 2, 4]
+    generator = torch.Generator().manual_seed(0)
+    drawn: list[set[int]] = [set(), set(), set()]
+    for _ in range(40):
+        said = said_of(teachers, faces, drawn_by=generator).split([3, 3, 2])
+        for number, (one, views) in enumerate(zip(said, possible, strict=True)):
+            near = [float((one - view).abs().max()) for view in views]
+            assert min(near) < 1e-5
+            drawn[number].add(near.index(min(near)))
+    assert [len(views) for views in drawn] == [1, 2, 4]
+    # As often as one another: the mean of many draws is what the mean of all views teaches.
+    many = torch.stack([said_of(teachers, faces, drawn_by=generator) for _ in range(400)]).mean(0)
+    every = torch.cat([torch.stack(views).mean(0) for views in possible])
+    torch.testing.assert_close(many, every, atol=0.02, rtol=0)
+    assert said_of(teachers, faces[:2], drawn_by=generator).shape == (2, 7)
+
+
+def test_drawn_teachers_see_the_tilts_of_the_recipe(trained: Path, data: Path, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        shutil.copytree(trained, tmp_path / name)
+    recipe = small(matched_by=["first", "second", "first"], matched=0.5, matched_drawn=True)
+    rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
+    for tilts, expected in (([], [0.0, 0.0, 0.0]), ([5.0, 0.0, 8.0], [5.0, 0.0, 8.0])):
+        found = sources(replace(recipe, matched_tilts=tilts), rows, beside=tmp_path, stopped=False)
+        assert [teacher.views for teacher in found.matched] == [Views(tilt_deg=tilt) for tilt in expected]
+    path = write_recipe(tmp_path / "expression.toml", replace(recipe, matched_tilts=[5.0, 0.0, 8.0]))
+    train_and_stop(path, data=data, out=tmp_path / "run")
+    for name in ("run", "whole"):
+        train(path, data=data, out=tmp_path / name)
+    assert_same_weights(tmp_path / "run", tmp_path / "whole")
 
 
 def test_a_card_says_what_was_run_before_all_that_its_network_comes_from(tmp_path: Path) -> None:
@@ -576,6 +640,11 @@ def test_a_kept_network_serves_without_its_checkpoint(data: Path, tmp_path: Path
             "same network, widths",
         ),
         ({"taught_by": ["first"]}, "taught above 0"),
+        ({"matched_by": ["first"], "matched": 0.5, "matched_tilts": [8.0]}, "matched_tilts only with matched_drawn"),
+        (
+            {"matched_by": ["first"], "matched": 0.5, "matched_drawn": True, "matched_tilts": [8.0, 0.0]},
+            "one for each of matched_by; got .8.0, 0.0. for .'first'.",
+        ),
     ],
 )
 def test_teachers_that_do_not_fit_are_refused(
