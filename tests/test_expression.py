@@ -27,7 +27,7 @@ from fleeting.training import expression  # noqa: E402
 from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
 from fleeting.training.expression_export import export as write_onnx  # noqa: E402
-from fleeting.training.expression_pictures import batches, labelled, logits_of, steps_in  # noqa: E402
+from fleeting.training.expression_pictures import batches, labelled, logits_of, settle, steps_in  # noqa: E402
 from fleeting.training.expression_recipe import (  # noqa: E402
     AugmentSettings,
     ExpressionRecipe,
@@ -414,6 +414,45 @@ def test_more_rounds_follow_a_training_that_has_ended(trained: Path, data: Path,
     assert all(torch.equal(one[key], two[key]) for key in one)
     with pytest.raises(SettingsError, match="another value of taught"):
         train(write_recipe(tmp_path / "b.toml", replace(further, taught=0.1)), data=data, out=tmp_path / "after")
+
+
+def test_a_settled_network_answers_in_use_as_in_training_for_unchanged_pictures(data: Path) -> None:
+    torch.manual_seed(1)
+    recipe = small(model=NetworkSettings(0.0, [8, 8, 16], [1, 1, 1], 0.0))
+    network = recipe.build()
+    rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
+    faces = standardise(rows.pictures.float())
+    with torch.no_grad():
+        for parameter in network.parameters():  # also what begins at zero
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        oracle = network.train()(faces)
+        before = network.eval()(faces)
+        settle(network, rows, size=len(rows), seed=0)
+        after = network(faces)
+    assert not network.training
+    assert float((before - oracle).abs().max()) > 0.1
+    torch.testing.assert_close(after, oracle, atol=0.02, rtol=0)
+    settle(network, rows, size=50, seed=0)
+    batches_of = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert all(norm.momentum == 0.1 and int(norm.num_batches_tracked) == 6 for norm in batches_of)
+
+
+def test_a_training_that_settles_ends_so_and_goes_on_as_if_it_had_not(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    recipe = small(settled=True)
+    shutil.copytree(trained, tmp_path / "run")
+    path = write_recipe(tmp_path / "expression.toml", recipe)
+    train(path, data=data, out=tmp_path / "run")
+    before, after = (torch.load(p / "checkpoint.pt", weights_only=True) for p in (trained, tmp_path / "run"))
+    assert all(torch.equal(before["average"][name], value) for name, value in after["average"].items())
+    assert any(not torch.equal(before["average"][name], value) for name, value in after["ended"].items())
+    rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
+    said = [logits_of(network_of(tmp_path / "run", recipe), rows, Views())]
+    (tmp_path / "run" / "checkpoint.pt").unlink()
+    said += [logits_of(network_of(folder, recipe), rows, Views()) for folder in (tmp_path / "run", trained)]
+    np.testing.assert_allclose(said[0], said[1], atol=0.02)
+    assert float(np.abs(said[0] - said[2]).max()) > 0.05
 
 
 DEEPER = {"rounds": 2, "again_epochs": 2, "last_blocks": [2, 1, 3], "taught": 0.5}

@@ -8,6 +8,7 @@ with the same weights.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import time
@@ -34,6 +35,7 @@ from fleeting.training.expression_pictures import (
     cross_entropy_of,
     labelled,
     logits_of,
+    settle,
     steps_in,
 )
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase, check
@@ -50,9 +52,9 @@ from fleeting.training.expression_teachers import (
 
 log = logging.getLogger(__name__)
 
-MACHINE = ("threads", "device", "rounds", "tilt_deg", "zoom")
+MACHINE = ("threads", "device", "rounds", "settled", "tilt_deg", "zoom")
 """Settings that may change between a stopped training and its resumption: more rounds only follow those before, and
-tilted and zoomed copies are seen when all has been learned."""
+networks settle and see tilted and zoomed copies when all has been learned."""
 
 LATER = ("again_epochs", "again_rate", "taught")
 """Settings of later rounds, which may change as long as none has begun."""
@@ -191,9 +193,21 @@ class Trainer:
         keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
         follow(self.average, self.net, keep=keep)
 
-    def save(self, path: Path) -> None:
+    def end(self, data: Labelled, path: Path) -> Network:
+        """Return the network that the training ends with, and write it into the checkpoint, where others look for it.
+
+        The average itself stays as it is, so that more rounds go on from the same.
+        """
+        ended: Network = copy.deepcopy(self.average)
+        if self.recipe.settled:
+            settle(ended, data, size=self.recipe.batch, seed=self.recipe.seed)
+            self.save(path, ended=ended)
+        return ended
+
+    def save(self, path: Path, *, ended: Network | None = None) -> None:
         """Write all that `load` needs, whole or not at all."""
         state = {
+            **({} if ended is None else {"ended": ended.state_dict()}),
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -302,8 +316,9 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         trainer.load(out / "checkpoint.pt")
         log.info("going on after epoch %d", trainer.epoch)
     fit(trainer, sets["train"], sets["validation"], out=out)
-    logits = logits_of(trainer.average, sets["validation"], chosen.views())
+    ended = trainer.end(sets["train"], out / "checkpoint.pt")
+    logits = logits_of(ended, sets["validation"], chosen.views())
     temperature = fit_temperature(logits, sets["validation"].label.cpu().numpy())
     measured = Measured(faces, split, logits, temperature, trainer.lineage)
-    ship(trainer.average.cpu(), chosen, measured, out=out, trained_from=recipe)
-    keep(trainer.average, chosen, out)
+    ship(ended.cpu(), chosen, measured, out=out, trained_from=recipe)
+    keep(ended, chosen, out)

@@ -92,3 +92,37 @@ def logits_of(network: DeepEmotion | ExpressionNetwork, data: Labelled, views: V
         faces = standardise(data.pictures[begin : begin + 256].float())
         found.append(mean_logits(network, faces, views).float().cpu())
     return torch.cat(found).numpy().astype(np.float32, copy=False)
+
+
+@torch.no_grad()
+def settle(network: DeepEmotion | ExpressionNetwork, data: Labelled, *, size: int, seed: int) -> None:
+    """Measure the statistics of a network's batch normalisations anew, on unchanged pictures.
+
+    Those of training come from pictures that were turned, erased and mixed, and what is asked later was not: a network
+    sees other statistics of the same faces than it was trained with (Touvron et al., "Fixing the train-test resolution
+    discrepancy", NeurIPS 2019, section 3). Each becomes the mean over all batches.
+
+    Parameters
+    ----------
+    network
+        Changed in place; in evaluation mode when done.
+    data
+        Its training pictures.
+    size
+        Pictures in a batch.
+    seed
+        Of the order, so that no batch is of one class.
+    """
+    network.eval()
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+    momentum = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean of all batches, each counting the same
+        norm.train()
+    for rows in batches(len(data), size, torch.Generator().manual_seed(seed)):
+        faces = standardise(data.pictures[rows.to(data.pictures.device)].float())
+        network(faces.contiguous(memory_format=torch.channels_last))
+    for norm, before in zip(norms, momentum, strict=True):
+        norm.momentum = before
+    network.eval()

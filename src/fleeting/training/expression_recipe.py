@@ -161,6 +161,9 @@ class ExpressionRecipe:
     matched_tilts
         By how many degrees the copies are tilted that each of `matched_by` is shown, as `tilt_deg`; empty for what
         its own views show. For `matched_drawn` alone.
+    settled
+        The averaged network that a training ends with has the statistics of its batch normalisations measured anew, on
+        unchanged training pictures (`training.expression_pictures.settle`).
     flip, tilt_deg, zoom
         What the exported network sees of a picture (`models.shipped_expression.Views`).
     bfloat16, threads
@@ -201,6 +204,7 @@ class ExpressionRecipe:
     matched_by: list[str] = field(default_factory=list)
     matched_drawn: bool = False
     matched_tilts: list[float] = field(default_factory=list)
+    settled: bool = False
     flip: bool = True
     tilt_deg: float = 0.0
     zoom: float = 1.0

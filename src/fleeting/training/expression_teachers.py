@@ -213,7 +213,7 @@ def _kept(path: Path) -> dict[str, Any]:
 
 def _averaged(state: dict[str, Any], recipe: ExpressionRecipe) -> Network:
     network = recipe.build(deep=bool(recipe.last_blocks))
-    network.load_state_dict(state["average"])
+    network.load_state_dict(state.get("ended", state["average"]))
     return network.eval()
 
 
