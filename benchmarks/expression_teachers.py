@@ -1,7 +1,8 @@
 """Several teachers of one expression network: ``python benchmarks/expression_teachers.py --data ../shared/data``.
 
 Each ended training that ``recipes/expression_taught.toml`` names answers for the validation pictures of FER-2013,
-each through its own views; so does the mean of all answers, which is what is taught, and the network that was taught
+each through its own views; so does the mean of all answers, which is what is taught (through ``matched_tilts`` where a
+recipe has them), and the network that was taught
 it, alone and in a mean with those; and each for as many training pictures, of which the teachers can tell the less the
 better they know them by heart. On how many pictures two of them disagree says how much one can learn from the
 other. PublicTest stands beside it as each training measured it at its end. Needs the trainings under ``--runs``;
@@ -29,7 +30,7 @@ from fleeting.training.calibration import fit_temperature
 from fleeting.training.expression_export import scores
 from fleeting.training.expression_pictures import labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.expression_teachers import teacher_of
+from fleeting.training.expression_teachers import sources, teacher_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -80,7 +81,7 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
     split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
     held = labelled(faces.select(split.validation), chosen, torch.device("cpu"))
     truth = held.label.numpy()
-    taught = recipe.stem if (runs / recipe.stem / "checkpoint.pt").exists() else None
+    taught = recipe.stem if (runs / recipe.stem / f"{chosen.network}.onnx").exists() else None
     known = labelled(faces.select(split.train[:: len(split.train) // len(truth)]), chosen, torch.device("cpu"))
     said: dict[str, npt.NDArray[np.float32]] = {}
     by_heart: dict[str, float] = {}
@@ -92,6 +93,10 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
         right = logits_of(teacher.network, known, teacher.views).argmax(1) == known.label.numpy()
         by_heart[name] = round(float(right.mean()), 4)
     mean = np.mean([said[name] for name in names], axis=0)
+    if chosen.matched_tilts:  # what is taught is not what they say by themselves
+        matched = sources(chosen, known, beside=runs, stopped=True).matched
+        seen = [torch.from_numpy(logits_of(teacher.network, held, teacher.views)) for teacher in matched]
+        mean = torch.stack([logits.softmax(1) for logits in seen]).mean(0).numpy()
     differ = {
         f"{a}, {b}": round(float((said[a].argmax(1) != said[b].argmax(1)).mean()), 4) for a, b in combinations(said, 2)
     }

@@ -22,9 +22,9 @@ from fleeting import settings, weights
 from fleeting.datasets import fer2013
 from fleeting.models.shipped_expression import Views
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.expression import Trainer
 from fleeting.training.expression_pictures import cross_entropy_of, labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
+from fleeting.training.expression_teachers import network_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -36,15 +36,14 @@ def measure(data: Path, recipe: Path, run: Path) -> dict[str, Any]:
     """All figures."""
     chosen = settings.load(ExpressionRecipe, recipe)
     torch.set_num_threads(chosen.threads)
-    trainer = Trainer(chosen, torch.device("cpu"), steps_per_epoch=1)
-    trainer.load(run / "checkpoint.pt")
+    network = network_of(run, chosen)
     faces = fer2013.read(data / chosen.data)
     rows = fer2013.training_rows(faces, validation_percent=chosen.validation_percent).validation
     held = labelled(faces.select(rows), chosen, torch.device("cpu"))
     truth = held.label.numpy()
     found = []
     for views in SEEN:
-        logits = logits_of(trainer.average, held, views)
+        logits = logits_of(network, held, views)
         temperature = fit_temperature(logits, truth)
         found.append(
             asdict(views)
@@ -58,7 +57,7 @@ def measure(data: Path, recipe: Path, run: Path) -> dict[str, Any]:
     return {
         "command": "python benchmarks/expression_views.py --data ../shared/data",
         "pictures": len(truth),
-        "epochs": trainer.epoch,
+        "epochs": chosen.ends_at,
         "in the recipe": asdict(chosen.views()),
         "views": found,
     }
