@@ -26,24 +26,25 @@ from fleeting.models.shipped_expression import ExpressionAnswer, Views  # noqa: 
 from fleeting.training import expression  # noqa: E402
 from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
+from fleeting.training.expression_check import check  # noqa: E402
 from fleeting.training.expression_export import export as write_onnx  # noqa: E402
+from fleeting.training.expression_lineage import lineage  # noqa: E402
 from fleeting.training.expression_pictures import batches, labelled, logits_of, settle, steps_in  # noqa: E402
 from fleeting.training.expression_recipe import (  # noqa: E402
     AugmentSettings,
     ExpressionRecipe,
     NetworkSettings,
-    check,
 )
 from fleeting.training.expression_teachers import (  # noqa: E402
     Sources,
     Teacher,
-    lineage,
     mean_answers,
     network_of,
     said_of,
     sources,
     teacher_of,
 )
+from fleeting.training.expression_trainer import Trainer  # noqa: E402
 from fleeting.training.pretrained_faces import INSTALL  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
@@ -228,7 +229,7 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_faithful_network_learns_200_faces(data: Path) -> None:
     faces = fer2013.read(data / "fer2013_training_publictest.npz").select(np.arange(200))
     recipe = replace(settings.load(ExpressionRecipe, RECIPES / "deep_emotion.toml"), epochs=6, batch=20, bfloat16=False)
-    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=10)
+    trainer = Trainer(recipe, CPU, steps_per_epoch=10)
     rows = labelled(faces, recipe, CPU)
     generator = torch.Generator().manual_seed(0)
     losses = [
@@ -344,7 +345,7 @@ def test_the_last_epochs_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("erased")
 
     recipe = small(augment=AugmentSettings(mixup=1e6), plain_rate=1e-4)
-    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=5)
+    trainer = Trainer(recipe, CPU, steps_per_epoch=5)
     pictures, label = drawn(8)
     none = np.full(8, "")
     faces = labelled(fer2013.FacePictures(pictures, label, none, none), recipe, CPU)
@@ -359,12 +360,12 @@ def test_the_last_epochs_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rate(trainer) == pytest.approx(1e-6)
 
 
-def rate(trainer: expression.Trainer) -> float:
+def rate(trainer: Trainer) -> float:
     return trainer.phase.learning_rate(trainer.step, steps_per_epoch=trainer.steps_per_epoch)
 
 
 def test_later_rounds_begin_and_end_with_their_own_rates() -> None:
-    trainer = expression.Trainer(small(rounds=2, again_epochs=4, again_rate=5e-4), CPU, steps_per_epoch=5)
+    trainer = Trainer(small(rounds=2, again_epochs=4, again_rate=5e-4), CPU, steps_per_epoch=5)
     first, plain, again, last = trainer.phases
     assert [(p.first, p.epochs, p.plain, p.round) for p in (first, plain, again, last)] == [
         (0, 3, False, 0), (3, 1, True, 0), (4, 4, False, 1), (8, 1, True, 1),
@@ -384,7 +385,7 @@ def test_later_rounds_begin_and_end_with_their_own_rates() -> None:
 def test_a_later_round_is_taught_what_the_former_said(data: Path) -> None:
     faces = fer2013.read(data / "fer2013_training_publictest.npz").select(np.arange(40))
     recipe = small(rounds=2, again_epochs=1, taught=1.0, epochs=1, plain_epochs=0, average=0.0)
-    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=2)
+    trainer = Trainer(recipe, CPU, steps_per_epoch=2)
     rows = labelled(faces, recipe, CPU)
     trainer.ask(rows)
     assert trainer.answers is None
@@ -396,7 +397,7 @@ def test_a_later_round_is_taught_what_the_former_said(data: Path) -> None:
     # With nothing but these answers for labels, the set's own labels do not matter.
     steps = []
     for changed in (rows, replace(rows, targets=rows.targets.flip(0))):
-        trainer = expression.Trainer(recipe, CPU, steps_per_epoch=2)
+        trainer = Trainer(recipe, CPU, steps_per_epoch=2)
         trainer.answers = said
         steps.append(float(trainer.learn(changed, torch.arange(20), torch.Generator().manual_seed(0))))
     assert steps[0] == steps[1]
@@ -486,12 +487,12 @@ def test_the_last_round_may_train_a_deeper_network(trained: Path, data: Path, tm
     split = fer2013.training_rows(faces, validation_percent=recipe.validation_percent)
     rows = labelled(faces.select(split.train), recipe, CPU)
     steps = steps_in(len(split.train), recipe.batch)
-    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=steps)
+    trainer = Trainer(recipe, CPU, steps_per_epoch=steps)
     trainer.load(tmp_path / "stopped" / "checkpoint.pt")
     before = logits_of(trainer.average, rows, Views())
     trainer.deepen()
     np.testing.assert_allclose(logits_of(trainer.average, rows, Views()), before, atol=1e-5)
-    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=steps)
+    trainer = Trainer(recipe, CPU, steps_per_epoch=steps)
     trainer.load(tmp_path / "stopped" / "checkpoint.pt")
     expression.fit(trainer, rows, rows, out=tmp_path / "stopped", epochs=5)
     train(path, data=data, out=tmp_path / "stopped")
@@ -518,7 +519,7 @@ def test_a_training_may_begin_as_another_and_be_taught_by_several(trained: Path,
     rows = labelled(faces.select(split.train), recipe, CPU)
     teachers = [teacher_of(tmp_path / name, recipe) for name in recipe.taught_by]
     began = network_of(tmp_path / "first", recipe)
-    trainer = expression.Trainer(recipe, CPU, steps_per_epoch=9, others=Sources(began, teachers))
+    trainer = Trainer(recipe, CPU, steps_per_epoch=9, others=Sources(began, teachers))
     for own in (trainer.net, trainer.average):
         for name, value in torch.load(trained / "checkpoint.pt", weights_only=True)["average"].items():
             assert torch.equal(own.state_dict()[name], value), name
@@ -548,7 +549,7 @@ def test_matched_networks_answer_for_the_very_pictures_that_are_shown(
     matched = [network_of(tmp_path / "first", recipe), recipe.build().eval()]
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     for share in (0.0, 0.75):
-        trainer = expression.Trainer(
+        trainer = Trainer(
             replace(recipe, matched=share),
             CPU,
             steps_per_epoch=9,

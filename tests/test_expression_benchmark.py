@@ -20,7 +20,8 @@ from fleeting.datasets.load import load_samples  # noqa: E402
 from fleeting.errors import DataError  # noqa: E402
 from fleeting.labels import SEVEN_CLASSES  # noqa: E402
 from fleeting.training import expression_recogniser  # noqa: E402
-from fleeting.training.expression_recipe import AugmentSettings, ExpressionRecipe, NetworkSettings, check  # noqa: E402
+from fleeting.training.expression_check import check  # noqa: E402
+from fleeting.training.expression_recipe import AugmentSettings, ExpressionRecipe, NetworkSettings  # noqa: E402
 from fleeting.training.recogniser_registry import recogniser  # noqa: E402
 
 pytestmark = pytest.mark.torch

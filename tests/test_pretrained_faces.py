@@ -20,8 +20,9 @@ from torch import Tensor
 from fleeting.errors import SettingsError
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training import pretrained_faces
+from fleeting.training.expression_check import check
 from fleeting.training.expression_pictures import Labelled
-from fleeting.training.expression_recipe import ExpressionRecipe, NetworkSettings, check
+from fleeting.training.expression_recipe import ExpressionRecipe, NetworkSettings
 from fleeting.training.expression_teachers import beginning
 from fleeting.training.pretrained_faces import (
     BLOCKS,

@@ -17,8 +17,8 @@ from fleeting.labels import SEVEN_CLASSES
 from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.models.shipped_expression import ExpressionAnswer
+from fleeting.training.expression_lineage import Lineage
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.expression_teachers import Lineage
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.weights import checksum
 

@@ -22,9 +22,10 @@ from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.devices import choose_device
-from fleeting.training.expression import Trainer, one_epoch
+from fleeting.training.expression import one_epoch
 from fleeting.training.expression_pictures import Labelled, labelled, logits_of, steps_in
 from fleeting.training.expression_recipe import AugmentSettings, ExpressionRecipe, NetworkSettings
+from fleeting.training.expression_trainer import Trainer
 
 
 @dataclass(frozen=True)

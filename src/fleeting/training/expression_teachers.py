@@ -21,9 +21,10 @@ from fleeting.errors import SettingsError
 from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.models.shipped_expression import Views, exported_network
+from fleeting.training.expression_lineage import Lineage, card_of, lineage
 from fleeting.training.expression_pictures import Labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.pretrained_faces import INSTALL, ORIGIN, begin_with, read_layers, weights_file
+from fleeting.training.pretrained_faces import begin_with, read_layers, weights_file
 
 Network = DeepEmotion | ExpressionNetwork
 
@@ -42,22 +43,6 @@ class Teacher:
         """Return it on a device, its weights in the layout in which the CPU is fast."""
         network = self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return Teacher(network, self.views)
-
-
-@dataclass(frozen=True, slots=True)
-class Lineage:
-    """Where a network comes from, for its card.
-
-    Attributes
-    ----------
-    before
-        Commands that must be run before its training.
-    begins_with
-        Weights of others that it or a network before it began with; empty for none.
-    """
-
-    before: tuple[str, ...] = ()
-    begins_with: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +126,7 @@ def teacher_of(folder: Path, recipe: ExpressionRecipe) -> Teacher:
         return Teacher(_averaged(state, other), other.views())
     import onnxruntime
 
-    card = _card(path.with_suffix(".json"))
+    card = card_of(path.with_suffix(".json"))
     its = card["pictures"]["validation_percent"]
     _agree("validation_percent", recipe.validation_percent, its, where=f"the card of {path}")
     answer = exported_network(path, card, onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]))
@@ -305,21 +290,3 @@ def said_of(teachers: Sequence[Teacher], faces: Tensor, *, drawn_by: torch.Gener
         one = seen[int(torch.randint(len(seen), (1,), generator=drawn_by))]
         said.append(teacher.network(one).float().softmax(1))
     return torch.cat(said)
-
-
-def lineage(recipe: ExpressionRecipe, *, beside: Path) -> Lineage:
-    """Return where the network of a recipe comes from, by the cards that the trainings `beside` it ended with."""
-    commands = [INSTALL] if recipe.pretrained else []
-    begins_with = ORIGIN if recipe.pretrained else ""
-    for name in dict.fromkeys(name for name in (*recipe.taught_by, *recipe.matched_by, recipe.begins_as) if name):
-        card = next((_card(path) for path in (beside / name).glob("*.json")), {})
-        commands += card.get("before", [])
-        commands.append(f"fleeting train recipes/{name}.toml --data ../shared/data --out runs/{name}")
-        if name == recipe.begins_as:
-            begins_with = card.get("begins_with", "")
-    return Lineage(tuple(dict.fromkeys(commands)), begins_with)
-
-
-def _card(path: Path) -> dict[str, Any]:
-    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return card
