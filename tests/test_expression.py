@@ -23,7 +23,7 @@ from fleeting.errors import SettingsError  # noqa: E402
 from fleeting.models.deep_emotion import DeepEmotion, standardise  # noqa: E402
 from fleeting.models.expression_net import AttentiveBlock, ExpressionNetwork  # noqa: E402
 from fleeting.models.shipped_expression import ExpressionAnswer, Views  # noqa: E402
-from fleeting.training import expression  # noqa: E402
+from fleeting.training import expression, expression_trainer  # noqa: E402
 from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
 from fleeting.training.expression_check import check  # noqa: E402
@@ -349,7 +349,7 @@ def test_the_last_epochs_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures, label = drawn(8)
     none = np.full(8, "")
     faces = labelled(fer2013.FacePictures(pictures, label, none, none), recipe, CPU)
-    monkeypatch.setattr(expression, "erase", erased)
+    monkeypatch.setattr(expression_trainer, "erase", erased)
     with pytest.raises(AssertionError, match="erased"):
         trainer.learn(faces, torch.arange(8), torch.Generator())
     trainer.epoch, trainer.step = recipe.epochs, 5 * recipe.epochs
