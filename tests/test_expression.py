@@ -354,7 +354,7 @@ def test_the_last_epochs_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
         trainer.learn(faces, torch.arange(8), torch.Generator())
     trainer.epoch, trainer.step = recipe.epochs, 5 * recipe.epochs
     assert rate(trainer) == pytest.approx(1e-4)
-    monkeypatch.setattr(expression, "mixing", lambda settings, _: 1.0 if settings.mixup == 0 else 0.5)
+    monkeypatch.setattr(expression_trainer, "mixing", lambda settings, _: 1.0 if settings.mixup == 0 else 0.5)
     trainer.learn(faces, torch.arange(8), torch.Generator())
     trainer.step = 5 * (recipe.epochs + 1)
     assert rate(trainer) == pytest.approx(1e-6)
