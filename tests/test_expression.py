@@ -448,6 +448,10 @@ def test_a_training_that_settles_ends_so_and_goes_on_as_if_it_had_not(
     before, after = (torch.load(p / "checkpoint.pt", weights_only=True) for p in (trained, tmp_path / "run"))
     assert all(torch.equal(before["average"][name], value) for name, value in after["average"].items())
     assert any(not torch.equal(before["average"][name], value) for name, value in after["ended"].items())
+    shutil.copytree(tmp_path / "run", tmp_path / "again")
+    train(write_recipe(tmp_path / "expression.toml", small()), data=data, out=tmp_path / "again")
+    assert_same_weights(trained, tmp_path / "again")
+    assert "ended" not in torch.load(tmp_path / "again" / "checkpoint.pt", weights_only=True)
     rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
     said = [logits_of(network_of(tmp_path / "run", recipe), rows, Views())]
     (tmp_path / "run" / "checkpoint.pt").unlink()

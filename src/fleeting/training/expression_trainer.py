@@ -162,14 +162,14 @@ class Trainer:
         follow(self.average, self.net, keep=keep)
 
     def end(self, data: Labelled, path: Path) -> Network:
-        """Return the network that the training ends with, and write it into the checkpoint, where others look for it.
+        """Return the network that the training ends with; one that settled is in the checkpoint too, for others.
 
         The average itself stays as it is, so that more rounds go on from the same.
         """
         ended: Network = copy.deepcopy(self.average)
         if self.recipe.settled:
             settle(ended, data, size=self.recipe.batch, seed=self.recipe.seed)
-            self.save(path, ended=ended)
+        self.save(path, ended=ended if self.recipe.settled else None)
         return ended
 
     def save(self, path: Path, *, ended: Network | None = None) -> None:
