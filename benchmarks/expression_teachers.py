@@ -1,14 +1,14 @@
 """Several teachers of one expression network: ``python benchmarks/expression_teachers.py --data ../shared/data``.
 
 Each ended training that ``recipes/expression_taught.toml`` names answers for the validation pictures of FER-2013,
-each through its own views; so does the mean of all answers, which is what is taught (through ``matched_tilts`` where a
-recipe has them), and the network that was taught
-it, alone and in a mean with those; and each for as many training pictures, of which the teachers can tell the less the
-better they know them by heart. On how many pictures two of them disagree says how much one can learn from the
-other. PublicTest stands beside it as each training measured it at its end. Needs the trainings under ``--runs``;
-writes ``expression_teachers.json`` and ``.md`` under ``results/``. ``--recipe recipes/NAME.toml`` does the same for
-another network and its teachers, in ``NAME.json`` and ``.md``: ``expression_faces``, which begins with a face
-recogniser's layers, and ``expression_matched``, which learns the function of its teachers.
+each through its own views; so does the mean of all answers, which is what is taught (through ``matched_tilts`` where
+a recipe has them), and the network that was taught it, alone and in a mean with those; and each for as many training
+pictures, of which the teachers can tell the less the better they know them by heart. On how many pictures two of them
+disagree says how much one can learn from the other. PublicTest stands beside it as each training measured it at its
+end. Needs the trainings under ``--runs``; writes ``expression_teachers.json`` and ``.md`` under ``results/``.
+``--recipe recipes/NAME.toml`` does the same for another network and its teachers, in ``NAME.json`` and ``.md``:
+``expression_faces``, which begins with a face recogniser's layers, and ``expression_matched``, which learns the
+function of its teachers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fleeting.training.calibration import fit_temperature
 from fleeting.training.expression_export import scores
 from fleeting.training.expression_pictures import labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.expression_teachers import sources, teacher_of
+from fleeting.training.expression_teachers import mean_answers, sources, teacher_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -92,11 +92,8 @@ def measure(data: Path, recipe: Path, runs: Path) -> dict[str, Any]:
         said[name] = torch.from_numpy(logits).softmax(1).numpy()
         right = logits_of(teacher.network, known, teacher.views).argmax(1) == known.label.numpy()
         by_heart[name] = round(float(right.mean()), 4)
-    mean = np.mean([said[name] for name in names], axis=0)
-    if chosen.matched_tilts:  # what is taught is not what they say by themselves
-        matched = sources(chosen, known, beside=runs, stopped=True).matched
-        seen = [torch.from_numpy(logits_of(teacher.network, held, teacher.views)) for teacher in matched]
-        mean = torch.stack([logits.softmax(1) for logits in seen]).mean(0).numpy()
+    others = sources(chosen, known, beside=runs, stopped=True)
+    mean = mean_answers([*others.teachers, *others.matched], held).numpy()  # through the views that are taught
     differ = {
         f"{a}, {b}": round(float((said[a].argmax(1) != said[b].argmax(1)).mean()), 4) for a, b in combinations(said, 2)
     }

@@ -94,7 +94,7 @@ class AttentiveBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, outputs, h / stride, w / stride)."""
         y = self.second(torch.relu(self.first(x)))
-        # Not `mean`: its gradient is a view of another layout, with which training takes a fifth longer on the CPU.
+        # Not `mean`: its gradient is a view of another layout, which the CPU adds up slowly.
         weight = self.excitation(functional.adaptive_avg_pool2d(y, 1))
         if self.training and self.drop > 0:
             kept = torch.rand(len(y), 1, 1, 1, device=y.device) >= self.drop

@@ -256,12 +256,12 @@ def mean_answers(teachers: Sequence[Teacher], data: Labelled) -> Tensor:
     A teacher that stands there twice counts twice.
     """
     device = data.label.device
-    said: dict[int, Tensor] = {}
+    said: dict[Teacher, Tensor] = {}
     for teacher in teachers:
-        if id(teacher) not in said:
+        if teacher not in said:
             logits = logits_of(teacher.on(device).network, data, teacher.views)
-            said[id(teacher)] = torch.from_numpy(logits).softmax(1)
-    return torch.stack([said[id(teacher)] for teacher in teachers]).mean(0).to(device)
+            said[teacher] = torch.from_numpy(logits).softmax(1)
+    return torch.stack([said[teacher] for teacher in teachers]).mean(0).to(device)
 
 
 @torch.no_grad()
