@@ -197,6 +197,55 @@ def test_an_exported_network_teaches_without_its_checkpoint(data: Path, tmp_path
         teacher_of(tmp_path / "first", replace(recipe, validation_percent=10))
 
 
+@pytest.mark.parametrize("stem", ["unshuffled", "pooled"])
+def test_a_training_may_begin_as_an_exported_network(stem: Any, data: Path, tmp_path: Path) -> None:
+    size = NetworkSettings(0.1, [8, 8, 16], [1, 2, 1], 0.0, stem)
+    train(write_recipe(tmp_path / "a.toml", small(model=size, epochs=4)), data=data, out=tmp_path / "whole")
+    (tmp_path / "first").mkdir()
+    for name in ("expression.onnx", "expression.json"):
+        shutil.copy(tmp_path / "whole" / name, tmp_path / "first" / name)
+    recipe = small(model=size, begins_as="first")
+    rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
+    others = sources(recipe, rows, beside=tmp_path, stopped=False)
+    exported = teacher_of(tmp_path / "first", recipe).network
+    trainer = Trainer(recipe, CPU, steps_per_epoch=9, others=others)
+    said = logits_of(exported, rows, Views())
+    assert said.std() > 0.05
+    for own in (trainer.net, trainer.average):
+        np.testing.assert_allclose(logits_of(own, rows, Views()), said, atol=1e-3)
+    # In training, where the pictures at hand normalise, it begins as the same, too.
+    faces = standardise(rows.pictures.float())
+    trainer.net.dropout.p = 0.0
+    with torch.no_grad():
+        found = trainer.net.train().answer(faces)
+    assert float((found.logits - torch.from_numpy(logits_of(exported, rows, Views(flip=False)))).abs().max()) < 0.05
+    torch.testing.assert_close(found.votes, found.logits)
+    train(write_recipe(tmp_path / "b.toml", recipe), data=data, out=tmp_path / "second")
+    assert json.loads((tmp_path / "second" / "expression.json").read_text())["before"] == [
+        "fleeting train recipes/first.toml --data ../shared/data --out runs/first"
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": NetworkSettings(0.1, [8, 12, 16], [1, 1, 2], 0.1)},
+        {"model": NetworkSettings(0.1, [8, 12, 16], [1, 1, 1], 0.1, "pooled")},
+    ],
+)
+def test_another_network_than_the_exported_one_cannot_begin_as_it(
+    changes: dict[str, Any], data: Path, tmp_path: Path
+) -> None:
+    size = NetworkSettings(0.1, [8, 12, 16], [1, 1, 1], 0.1)
+    train(write_recipe(tmp_path / "a.toml", small(model=size, epochs=1)), data=data, out=tmp_path / "first")
+    for name in ("checkpoint.pt", "network.safetensors"):
+        (tmp_path / "first" / name).unlink()
+    recipe = small(begins_as="first", **changes)
+    with pytest.raises(SettingsError, match=r"the size that is exported in first.*same network, widths, blocks"):
+        train(write_recipe(tmp_path / "b.toml", recipe), data=data, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_kept_network_serves_without_its_checkpoint(data: Path, tmp_path: Path) -> None:
     recipe = small(zoom=0.9, epochs=1)
     path = write_recipe(tmp_path / "expression.toml", recipe)
@@ -221,6 +270,7 @@ def test_a_kept_network_serves_without_its_checkpoint(data: Path, tmp_path: Path
     [
         ({"matched_by": ["first"]}, "matched above 0"),
         ({"matched": 0.5}, "matched above 0"),
+        ({"matched_drawn": True}, "matched_drawn only where there is matched_by; got it alone"),
         ({"begins_as": "second"}, "an ended training in .*second; got none.*fleeting train recipes/second.toml"),
         ({"taught_by": ["stopped"], "taught": 0.5}, "got 2 of 4 epochs"),
         ({"begins_as": "first", "validation_percent": 10}, "validation_percent = 10 .*got 20"),

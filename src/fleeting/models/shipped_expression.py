@@ -151,36 +151,51 @@ def exported_network(path: Path, card: Mapping[str, Any], session: InferenceSess
     return answer
 
 
-Layer = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
-"""Weight and bias."""
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Of a convolution or a linear layer; the stride of the latter is 1."""
+
+    weight: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+    stride: int
 
 
-def _layers(path: Path) -> list[Layer]:
-    """Weights and biases of convolutions and linear layers in the order in which they run."""
+def _layers(path: Path) -> list[_Layer]:
+    """Convolutions and linear layers in the order in which they run."""
     import onnx
     from onnx import numpy_helper
 
     graph = onnx.load(str(path)).graph
     stored = {t.name: np.asarray(numpy_helper.to_array(t), np.float32) for t in graph.initializer}
     origin = {name: name for name in stored}
-    found: dict[str, Layer] = {}
+    found: dict[str, _Layer] = {}
     for node in graph.node:
         if node.op_type in ("Cast", "Identity") and node.input[0] in origin:
             origin[node.output[0]] = origin[node.input[0]]
         elif node.op_type in ("Conv", "Gemm"):
             weight, bias = (origin[name] for name in node.input[1:3])
-            found.setdefault(weight, (stored[weight], stored[bias]))
+            strides = next((list(a.ints) for a in node.attribute if a.name == "strides"), [1])
+            found.setdefault(weight, _Layer(stored[weight], stored[bias], strides[0]))
     return list(found.values())
 
 
-def _network_like(layers: list[Layer]) -> ExpressionNetwork:
-    """Build our own network in the size that the weights have."""
-    pooled = layers[0][0].shape[2:] == (5, 5)
-    wide = [weight.shape[0] for weight, _ in layers if weight.shape[2:] in ((3, 3), (5, 5))]
-    stem, *pairs = wide
-    widths = [stem, *(b for a, b in zip(wide, pairs, strict=False) if b > a)]
-    a, b, c = widths
-    d, e, f = (pairs.count(w) // 2 for w in widths)
+def _network_like(layers: list[_Layer]) -> ExpressionNetwork:
+    """Build our own network in the size that the weights have.
+
+    Raises
+    ------
+    ValueError
+        Where there are not three scales.
+    """
+    stem, *trunk = (layer for layer in layers if layer.weight.shape[2:] in ((3, 3), (5, 5)))
+    widths, blocks = [stem.weight.shape[0]], [0]
+    for first in trunk[::2]:  # every block has two convolutions; the first of a scale halves the resolution
+        if first.stride > 1:
+            widths.append(first.weight.shape[0])
+            blocks.append(0)
+        blocks[-1] += 1
+    (a, b, c), (d, e, f) = widths, blocks
+    pooled = stem.weight.shape[2:] == (5, 5)
     return ExpressionNetwork(widths=(a, b, c), blocks=(d, e, f), stem="pooled" if pooled else "unshuffled")
 
 
@@ -196,7 +211,7 @@ def _fold(network: nn.Module) -> None:
                 module[place + 1] = nn.Identity()
 
 
-def _fill(network: nn.Module, layers: list[Layer]) -> None:
+def _fill(network: nn.Module, layers: list[_Layer]) -> None:
     """Put weights into the layers in the order in which these run.
 
     Raises
@@ -216,10 +231,10 @@ def _fill(network: nn.Module, layers: list[Layer]) -> None:
             hook.remove()
         # The head of the votes teaches only; it is not in the file.
         answering = [module for module in order if module is not getattr(network, "votes", None)]
-        for module, (weight, bias) in zip(answering, layers, strict=True):
+        for module, layer in zip(answering, layers, strict=True):
             assert isinstance(module, (nn.Conv2d, nn.Linear))
             assert module.bias is not None
-            if module.weight.shape != weight.shape:
-                raise ValueError(f"{tuple(module.weight.shape)} and {weight.shape}")
-            module.weight.copy_(torch.from_numpy(weight.copy()))
-            module.bias.copy_(torch.from_numpy(bias.copy()))
+            if module.weight.shape != layer.weight.shape:
+                raise ValueError(f"{tuple(module.weight.shape)} and {layer.weight.shape}")
+            module.weight.copy_(torch.from_numpy(layer.weight.copy()))
+            module.bias.copy_(torch.from_numpy(layer.bias.copy()))

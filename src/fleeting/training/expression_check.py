@@ -76,6 +76,10 @@ def _check_others(recipe: ExpressionRecipe) -> None:
             f"{recipe.matched} and {recipe.matched_by}",
             "Give both, or leave out both.",
         )
+    if recipe.matched_drawn and not recipe.matched_by:
+        raise SettingsError(
+            "matched_drawn only where there is matched_by", "it alone", "Give matched_by, or leave it out."
+        )
     if recipe.matched_tilts and (not recipe.matched_drawn or len(recipe.matched_tilts) != len(recipe.matched_by)):
         raise SettingsError(
             "matched_tilts only with matched_drawn, and one for each of matched_by",

@@ -143,7 +143,7 @@ class ExpressionRecipe:
         package ``face_recognition_models``); empty for random weights.
     begins_as
         Folder of an ended training beside this one's, whose averaged network this one begins as; empty for random
-        weights.
+        weights. Where a folder has no checkpoint, this one begins as the exported network in it.
     taught_by
         Folders of ended trainings beside this one's. The mean of what their averaged networks answer is taught, by the
         share `taught`, from the first epoch and in every round, in place of the former round's answers. One that is

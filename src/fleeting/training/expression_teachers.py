@@ -25,6 +25,7 @@ from fleeting.training.expression_lineage import Lineage, card_of, lineage
 from fleeting.training.expression_pictures import Labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.pretrained_faces import begin_with, read_layers, weights_file
+from fleeting.training.unfolding import unfold
 
 Network = DeepEmotion | ExpressionNetwork
 
@@ -120,10 +121,18 @@ def teacher_of(folder: Path, recipe: ExpressionRecipe) -> Teacher:
     WeightsError
         Where the exported file has other layers than this version builds.
     """
+    exported = _exported(folder, recipe)
+    if exported is not None:
+        return exported
+    state, other = _ended(folder, recipe)
+    return Teacher(_averaged(state, other), other.views())
+
+
+def _exported(folder: Path, recipe: ExpressionRecipe) -> Teacher | None:
+    """Return the exported network of a folder that has nothing else of a training, without normalisations."""
     path = folder / f"{recipe.network}.onnx"
     if any((folder / name).exists() for name in ("checkpoint.pt", KEPT)) or not path.exists():
-        state, other = _ended(folder, recipe)
-        return Teacher(_averaged(state, other), other.views())
+        return None
     import onnxruntime
 
     card = card_of(path.with_suffix(".json"))
@@ -205,6 +214,9 @@ def _averaged(state: dict[str, Any], recipe: ExpressionRecipe) -> Network:
 def beginning(recipe: ExpressionRecipe, data: Labelled, *, beside: Path) -> Network | None:
     """Return what a recipe begins as, or nothing for random weights.
 
+    Of a training of which only the exported file is left, whose normalisations are folded into its convolutions, the
+    network is given normalisations again (`unfolding.unfold`).
+
     Parameters
     ----------
     recipe
@@ -217,15 +229,19 @@ def beginning(recipe: ExpressionRecipe, data: Labelled, *, beside: Path) -> Netw
     Raises
     ------
     SettingsError
-        As `network_of` and `pretrained_faces.weights_file` do.
+        As `network_of`, `unfolding.unfold` and `pretrained_faces.weights_file` do.
     """
-    if recipe.begins_as:
+    exported = _exported(beside / recipe.begins_as, recipe) if recipe.begins_as else None
+    if recipe.begins_as and exported is None:
         return network_of(beside / recipe.begins_as, recipe)
-    if not recipe.pretrained:
+    if exported is None and not recipe.pretrained:
         return None
-    torch.manual_seed(recipe.seed)  # the heads are random
+    torch.manual_seed(recipe.seed)  # of heads that are not given
     network = recipe.build()
     faces = standardise(data.pictures[:1024].cpu().float())
+    if exported is not None:
+        unfold(exported.network, network, faces, where=recipe.begins_as)
+        return network
     begin_with(network, read_layers(weights_file().read_bytes()), faces)
     return network
 

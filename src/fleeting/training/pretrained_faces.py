@@ -183,14 +183,14 @@ def begin_with(network: nn.Module, layers: list[Layer], faces: Tensor) -> None:
     network.eval()
     stem, *rest = layers
     grey = Layer(enlarged_twice(stem.weight.sum(1, keepdims=True)) * RANGE, stem.bias, stem.scale, stem.shift)
-    _put(network.stem[0], network.stem[1], grey, faces)
+    put_layer(network.stem[0], network.stem[1], grey, faces)
     maps = network.stem(faces)
     for block, first, second in zip(network.trunk, rest[::2], rest[1::2], strict=True):
         assert isinstance(block, AttentiveBlock)
         # Excitation begins as one half for every channel, from where it can grow or fall; the rest makes up for it.
         doubled = Layer(second.weight, second.bias, 2 * second.scale, 2 * second.shift)
-        _put(block.first[0], block.first[1], first, maps)
-        _put(block.second[0], block.second[1], doubled, torch.relu(block.first(maps)))
+        put_layer(block.first[0], block.first[1], first, maps)
+        put_layer(block.second[0], block.second[1], doubled, torch.relu(block.first(maps)))
         last = block.excitation[2]
         assert isinstance(last, nn.Conv2d)
         assert last.bias is not None
@@ -198,7 +198,7 @@ def begin_with(network: nn.Module, layers: list[Layer], faces: Tensor) -> None:
         last.bias.zero_()
         if isinstance(block.beside, nn.Sequential):
             pool, conv, norm = block.beside
-            _put(conv, norm, _widened(first.weight.shape[1], first.weight.shape[0]), pool(maps))
+            put_layer(conv, norm, _widened(first.weight.shape[1], first.weight.shape[0]), pool(maps))
         maps = block(maps)
 
 
@@ -210,15 +210,26 @@ def _widened(inputs: int, outputs: int) -> Layer:
     return Layer(same, zeros, ones, zeros)
 
 
-def _put(conv: nn.Module, norm: nn.Module, layer: Layer, x: Tensor) -> None:
-    """Set a convolution without a bias and the normalisation behind it, so that they do to `x` what `layer` does."""
+@torch.no_grad()
+def put_layer(conv: nn.Module, norm: nn.Module, layer: Layer, x: Tensor) -> None:
+    """Set a convolution without a bias and the normalisation behind it, so that they do to `x` what `layer` does.
+
+    Parameters
+    ----------
+    conv, norm
+        Changed in place; what the normalisation has measured is what `x` gives, and each channel has a variance of 1.
+    layer
+        As many channels as `conv` has.
+    x
+        (n, inputs, h, w), what the convolution sees of training pictures.
+    """
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
     bias, scale, shift = (torch.from_numpy(v).to(x) for v in (layer.bias, layer.scale, layer.shift))
     conv.weight.copy_(torch.from_numpy(layer.weight))
     y = conv(x)
     mean, variance = y.mean((0, 2, 3)), y.var((0, 2, 3), correction=0)
-    # The recogniser's weights are so small that a step of a usual length would wipe them out. What a normalisation
+    # A recogniser's weights are so small that a step of a usual length would wipe them out. What a normalisation
     # follows may have any scale: take that in which each channel has a variance of 1.
     deviation = (variance + norm.eps).sqrt()
     conv.weight.div_(deviation[:, None, None, None])
