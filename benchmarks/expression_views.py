@@ -4,7 +4,8 @@ A trained network answers for several `models.shipped_expression.Views` of each 
 image, tilted copies, zoom. Accuracy, and log loss at the temperature that is best for each, as the export fits it; how
 many times the network runs. Of those that leave at least 150 faces a second on one core (two runs of a network of
 this size) the most accurate one goes into the recipe; no other picture is seen. Writes ``expression_views.json`` and
-``.md`` under ``results/``.
+``.md`` under ``results/`` for the network that is shipped, and ``expression_views_NAME.json`` and ``.md`` for that of
+another ``--recipe recipes/NAME.toml``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from fleeting.training.expression_teachers import network_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+COMMAND = "python benchmarks/expression_views.py --data ../shared/data"
+SHIPPED = Path(weights.card("expression")["recipe"])
 TILTS, ZOOMS = (0.0, 4.0, 8.0, 12.0), (1.0, 0.97, 0.94)
 SEEN = [Views(flip=False), *(Views(True, tilt, zoom) for tilt, zoom in product(TILTS, ZOOMS))]
 
@@ -55,7 +58,7 @@ def measure(data: Path, recipe: Path, run: Path) -> dict[str, Any]:
         )
         print(found[-1], flush=True)
     return {
-        "command": "python benchmarks/expression_views.py --data ../shared/data",
+        "command": COMMAND if recipe.stem == SHIPPED.stem else f"{COMMAND} --recipe recipes/{recipe.name}",
         "pictures": len(truth),
         "epochs": chosen.ends_at,
         "in the recipe": asdict(chosen.views()),
@@ -87,13 +90,13 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of fer2013_training_publictest.npz")
-    shipped = Path(weights.card("expression")["recipe"])
-    parser.add_argument("--recipe", type=Path, default=HERE.parent / shipped)
-    parser.add_argument("--run", type=Path, default=HERE.parent / "runs" / shipped.stem, help="folder of its training")
+    parser.add_argument("--recipe", type=Path, default=HERE.parent / SHIPPED)
+    parser.add_argument("--runs", type=Path, default=HERE.parent / "runs", help="folder of the trainings")
     options = parser.parse_args()
-    found = measure(options.data, options.recipe, options.run)
-    (RESULTS / "expression_views.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (RESULTS / "expression_views.md").write_text(table(found), encoding="utf-8")
+    found = measure(options.data, options.recipe, options.runs / options.recipe.stem)
+    name = "expression_views" + ("" if options.recipe.stem == SHIPPED.stem else f"_{options.recipe.stem}")
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.md").write_text(table(found), encoding="utf-8")
     print(table(found))
 
 
