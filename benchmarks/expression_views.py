@@ -25,7 +25,7 @@ from fleeting.models.shipped_expression import Views
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.expression_pictures import cross_entropy_of, labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.expression_teachers import network_of
+from fleeting.training.expression_teachers import teacher_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -39,7 +39,7 @@ def measure(data: Path, recipe: Path, run: Path) -> dict[str, Any]:
     """All figures."""
     chosen = settings.load(ExpressionRecipe, recipe)
     torch.set_num_threads(chosen.threads)
-    network = network_of(run, chosen)
+    network = teacher_of(run, chosen).network
     faces = fer2013.read(data / chosen.data)
     rows = fer2013.training_rows(faces, validation_percent=chosen.validation_percent).validation
     held = labelled(faces.select(rows), chosen, torch.device("cpu"))
