@@ -27,10 +27,11 @@ from expression import mcnemar
 from fleeting import settings
 from fleeting.datasets import fer2013
 from fleeting.training.calibration import fit_temperature
+from fleeting.training.expression_answers import mean_answers
 from fleeting.training.expression_export import scores
 from fleeting.training.expression_pictures import labelled, logits_of
 from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.expression_teachers import mean_answers, sources, teacher_of
+from fleeting.training.expression_teachers import sources, teacher_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"

@@ -45,9 +45,7 @@ from fleeting.training.expression_recipe import (  # noqa: E402
     ExpressionRecipe,
     NetworkSettings,
 )
-from fleeting.training.expression_teachers import (  # noqa: E402
-    network_of,
-)
+from fleeting.training.expression_teachers import network_of  # noqa: E402
 from fleeting.training.expression_trainer import Trainer  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 from fleeting.weights import checksum  # noqa: E402

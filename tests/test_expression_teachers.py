@@ -27,20 +27,11 @@ from fleeting.datasets import fer2013  # noqa: E402
 from fleeting.errors import SettingsError  # noqa: E402
 from fleeting.models.deep_emotion import standardise  # noqa: E402
 from fleeting.models.shipped_expression import Views  # noqa: E402
+from fleeting.training.expression_answers import Teacher, mean_answers, said_of  # noqa: E402
 from fleeting.training.expression_lineage import lineage  # noqa: E402
 from fleeting.training.expression_pictures import labelled, logits_of  # noqa: E402
-from fleeting.training.expression_recipe import (  # noqa: E402
-    NetworkSettings,
-)
-from fleeting.training.expression_teachers import (  # noqa: E402
-    Sources,
-    Teacher,
-    mean_answers,
-    network_of,
-    said_of,
-    sources,
-    teacher_of,
-)
+from fleeting.training.expression_recipe import NetworkSettings  # noqa: E402
+from fleeting.training.expression_teachers import Sources, network_of, sources, teacher_of  # noqa: E402
 from fleeting.training.expression_trainer import Trainer  # noqa: E402
 from fleeting.training.pretrained_faces import INSTALL  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
@@ -56,6 +47,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_small(data, tmp_path_factory.mktemp("trained"))
+
+
+def keep_the_exported(run: Path, folder: Path) -> None:
+    """Of an ended training only what is shipped."""
+    folder.mkdir()
+    for name in ("expression.onnx", "expression.json"):
+        shutil.copy(run / name, folder / name)
 
 
 def test_a_training_may_begin_as_another_and_be_taught_by_several(trained: Path, data: Path, tmp_path: Path) -> None:
@@ -185,9 +183,7 @@ def test_an_exported_network_teaches_without_its_checkpoint(data: Path, tmp_path
     recipe = small(zoom=0.9, model=NetworkSettings(0.1, [8, 12, 16], [1, 1, 1], 0.1))
     trained = tmp_path / "trained"
     train(write_recipe(tmp_path / "expression.toml", recipe), data=data, out=trained)
-    (tmp_path / "first").mkdir()
-    for name in ("expression.onnx", "expression.json"):
-        shutil.copy(trained / name, tmp_path / "first" / name)
+    keep_the_exported(trained, tmp_path / "first")
     rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
     found = teacher_of(tmp_path / "first", recipe)
     assert found.views == Views(zoom=0.9) == teacher_of(trained, recipe).views
@@ -201,9 +197,7 @@ def test_an_exported_network_teaches_without_its_checkpoint(data: Path, tmp_path
 def test_a_training_may_begin_as_an_exported_network(stem: Any, data: Path, tmp_path: Path) -> None:
     size = NetworkSettings(0.1, [8, 8, 16], [1, 2, 1], 0.0, stem)
     train(write_recipe(tmp_path / "a.toml", small(model=size, epochs=4)), data=data, out=tmp_path / "whole")
-    (tmp_path / "first").mkdir()
-    for name in ("expression.onnx", "expression.json"):
-        shutil.copy(tmp_path / "whole" / name, tmp_path / "first" / name)
+    keep_the_exported(tmp_path / "whole", tmp_path / "first")
     recipe = small(model=size, begins_as="first")
     rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
     others = sources(recipe, rows, beside=tmp_path, stopped=False)
@@ -237,9 +231,8 @@ def test_another_network_than_the_exported_one_cannot_begin_as_it(
     changes: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
     size = NetworkSettings(0.1, [8, 12, 16], [1, 1, 1], 0.1)
-    train(write_recipe(tmp_path / "a.toml", small(model=size, epochs=1)), data=data, out=tmp_path / "first")
-    for name in ("checkpoint.pt", "network.safetensors"):
-        (tmp_path / "first" / name).unlink()
+    train(write_recipe(tmp_path / "a.toml", small(model=size, epochs=1)), data=data, out=tmp_path / "whole")
+    keep_the_exported(tmp_path / "whole", tmp_path / "first")
     recipe = small(begins_as="first", **changes)
     with pytest.raises(SettingsError, match=r"the size that is exported in first.*same network, widths, blocks"):
         train(write_recipe(tmp_path / "b.toml", recipe), data=data, out=tmp_path / "run")

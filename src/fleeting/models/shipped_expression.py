@@ -7,8 +7,9 @@ run; `shipped_network` then holds the answers of both against each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,16 +200,22 @@ def _network_like(layers: list[_Layer]) -> ExpressionNetwork:
     return ExpressionNetwork(widths=(a, b, c), blocks=(d, e, f), stem="pooled" if pooled else "unshuffled")
 
 
+def normalised(network: nn.Module) -> Iterator[tuple[str, nn.Sequential, int]]:
+    """Yield each convolution with a normalisation behind it: name and module of the sequence of both, and its place."""
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Sequential):
+            for place, (conv, norm) in enumerate(pairwise(module)):
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    yield name, module, place
+
+
 def _fold(network: nn.Module) -> None:
     """Give every convolution before a normalisation a bias, and remove the normalisation."""
-    for module in list(network.modules()):
-        if not isinstance(module, nn.Sequential):
-            continue
-        for place in range(len(module) - 1):
-            conv, norm = module[place], module[place + 1]
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
-                module[place + 1] = nn.Identity()
+    for _, sequence, place in list(normalised(network)):
+        conv = sequence[place]
+        assert isinstance(conv, nn.Conv2d)
+        conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
+        sequence[place + 1] = nn.Identity()
 
 
 def _fill(network: nn.Module, layers: list[_Layer]) -> None:

@@ -156,7 +156,7 @@ class ExpressionRecipe:
         and consistent", CVPR 2022).
     matched_drawn
         Each picture is answered by one of `matched_by` alone, for one of its views; the next time by another. On the
-        average the same is taught, in a fraction of the time (`training.expression_teachers.said_of`).
+        average the same is taught, in a fraction of the time (`training.expression_answers.said_of`).
     matched_tilts
         By how many degrees the copies are tilted that each of `matched_by` is shown, as `tilt_deg`; empty for what
         its own views show. For `matched_drawn` alone.

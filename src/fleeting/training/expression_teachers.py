@@ -18,32 +18,17 @@ from torch import Tensor
 
 from fleeting import settings
 from fleeting.errors import SettingsError
-from fleeting.models.deep_emotion import DeepEmotion, standardise
-from fleeting.models.expression_net import ExpressionNetwork
-from fleeting.models.shipped_expression import Views, exported_network
+from fleeting.models.deep_emotion import standardise
+from fleeting.models.shipped_expression import exported_network
+from fleeting.training.expression_answers import Network, Teacher
 from fleeting.training.expression_lineage import Lineage, card_of, lineage
-from fleeting.training.expression_pictures import Labelled, logits_of
+from fleeting.training.expression_pictures import Labelled
 from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.pretrained_faces import begin_with, read_layers, weights_file
 from fleeting.training.unfolding import unfold
 
-Network = DeepEmotion | ExpressionNetwork
-
 KEPT = "network.safetensors"
 """Name of the averaged network in the folder of an ended training."""
-
-
-@dataclass(frozen=True, slots=True)
-class Teacher:
-    """A network in evaluation mode, and what it sees of a picture."""
-
-    network: Network
-    views: Views
-
-    def on(self, device: torch.device) -> Teacher:
-        """Return it on a device, its weights in the layout in which the CPU is fast."""
-        network = self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return Teacher(network, self.views)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,19 +216,24 @@ def beginning(recipe: ExpressionRecipe, data: Labelled, *, beside: Path) -> Netw
     SettingsError
         As `network_of`, `unfolding.unfold` and `pretrained_faces.weights_file` do.
     """
-    exported = _exported(beside / recipe.begins_as, recipe) if recipe.begins_as else None
-    if recipe.begins_as and exported is None:
-        return network_of(beside / recipe.begins_as, recipe)
-    if exported is None and not recipe.pretrained:
-        return None
-    torch.manual_seed(recipe.seed)  # of heads that are not given
-    network = recipe.build()
-    faces = standardise(data.pictures[:1024].cpu().float())
-    if exported is not None:
-        unfold(exported.network, network, faces, where=recipe.begins_as)
+    if recipe.begins_as:
+        exported = _exported(beside / recipe.begins_as, recipe)
+        if exported is None:
+            return network_of(beside / recipe.begins_as, recipe)
+        network = recipe.build()
+        unfold(exported.network, network, _first_of(data), where=recipe.begins_as)
         return network
-    begin_with(network, read_layers(weights_file().read_bytes()), faces)
+    if not recipe.pretrained:
+        return None
+    torch.manual_seed(recipe.seed)  # the heads are random
+    network = recipe.build()
+    begin_with(network, read_layers(weights_file().read_bytes()), _first_of(data))
     return network
+
+
+def _first_of(data: Labelled) -> Tensor:
+    """Return as many training pictures, standardised, as normalisations need to begin with."""
+    return standardise(data.pictures[:1024].cpu().float())
 
 
 def begin_as(network: Network, started: Network, *, where: str) -> None:
@@ -264,45 +254,3 @@ def begin_as(network: Network, started: Network, *, where: str) -> None:
             "Give the recipe the same network, widths and blocks.",
         )
     network.load_state_dict(its)
-
-
-def mean_answers(teachers: Sequence[Teacher], data: Labelled) -> Tensor:
-    """Return the mean probabilities (n, 7) float32 that teachers give pictures, each through its own views.
-
-    A teacher that stands there twice counts twice.
-    """
-    device = data.label.device
-    said: dict[Teacher, Tensor] = {}
-    for teacher in teachers:
-        if teacher not in said:
-            logits = logits_of(teacher.on(device).network, data, teacher.views)
-            said[teacher] = torch.from_numpy(logits).softmax(1)
-    return torch.stack([said[teacher] for teacher in teachers]).mean(0).to(device)
-
-
-@torch.no_grad()
-def said_of(teachers: Sequence[Teacher], faces: Tensor, *, drawn_by: torch.Generator | None) -> Tensor:
-    """Return the probabilities (n, 7) that teachers give changed pictures.
-
-    Parameters
-    ----------
-    teachers
-        In evaluation mode, on the device of the pictures.
-    faces
-        (n, 1, h, w), standardised and then changed, in any order: which teacher answers for one hangs on its place.
-    drawn_by
-        Where given, every teacher answers for its share of the pictures alone, and sees of them one thing of its views,
-        drawn anew in every step. The cross-entropy is linear in what is taught, so its gradient is on the average that
-        of the mean over all teachers and all their views, for the price of one answer per picture. Where not, the mean
-        of what all answer for the pictures as they are.
-    """
-    if drawn_by is None:
-        return torch.stack([teacher.network(faces).float().softmax(1) for teacher in teachers]).mean(0)
-    said = []
-    for teacher, share in zip(teachers, faces.tensor_split(len(teachers)), strict=True):
-        if not len(share):
-            continue
-        seen = teacher.views.of(share)
-        one = seen[int(torch.randint(len(seen), (1,), generator=drawn_by))]
-        said.append(teacher.network(one).float().softmax(1))
-    return torch.cat(said)

@@ -14,11 +14,12 @@ from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.models.shipped_expression import Views
 from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
+from fleeting.training.expression_answers import Network, mean_answers, said_of
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp
 from fleeting.training.expression_lineage import Lineage
 from fleeting.training.expression_pictures import Labelled, cross_entropy, logits_of, settle
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase
-from fleeting.training.expression_teachers import Network, Sources, begin_as, mean_answers, said_of
+from fleeting.training.expression_teachers import Sources, begin_as
 
 MACHINE = ("threads", "device", "rounds", "settled", "tilt_deg", "zoom")
 """Settings that may change between a stopped training and its resumption: more rounds only follow those before, and

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fleeting.errors import SettingsError
 from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
+from fleeting.models.shipped_expression import normalised
 from fleeting.training.pretrained_faces import Layer, put_layer
 
 
@@ -51,24 +52,20 @@ def unfold(
         {name: tuple(m.weight.shape) for name, m in modules.items() if isinstance(m, (nn.Conv2d, nn.Linear))}
         for modules in (mine, its)
     ]
-    if type(network) is not type(exported) or sizes[0] != sizes[1]:
+    if sizes[0] != sizes[1]:
         raise SettingsError(
             f"a network of the size that is exported in {where}",
             "a recipe for another",
             "Give the recipe the same network, widths, blocks and stem.",
         )
     network.eval()
+    norms = {f"{name}.{place}": sequence[place + 1] for name, sequence, place in normalised(network)}
     hooks = []
-    for name, module in its.items():
-        if not isinstance(module, (nn.Conv2d, nn.Linear)):
-            continue
-        own = mine[name]
-        assert isinstance(own, (nn.Conv2d, nn.Linear))
-        norm = mine.get(_next(name))
-        if own.bias is None and isinstance(own, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            hooks.append(module.register_forward_hook(_filling(own, norm)))
+    for name in sizes[1]:
+        if name in norms:
+            hooks.append(its[name].register_forward_hook(_filling(mine[name], norms[name])))
         else:
-            own.load_state_dict(module.state_dict())
+            mine[name].load_state_dict(its[name].state_dict())
     exported.eval()(faces)
     for hook in hooks:
         hook.remove()
@@ -76,13 +73,7 @@ def unfold(
         network.votes.load_state_dict(network.labels.state_dict())
 
 
-def _next(name: str) -> str:
-    """Return the name of the module behind one in a sequence; of no module where it is in none."""
-    before, _, place = name.rpartition(".")
-    return f"{before}.{int(place) + 1}" if place.isdigit() else ""
-
-
-def _filling(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Any:
+def _filling(conv: nn.Module, norm: nn.Module) -> Any:
     """Return a hook of an exported convolution that gives its weights to another and the normalisation behind it."""
 
     def fill(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
