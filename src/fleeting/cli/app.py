@@ -12,9 +12,11 @@ import signal
 import sys
 import threading
 import warnings
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from fleeting.cli.analyse import analyse
 from fleeting.cli.benchmark import benchmark
@@ -38,8 +40,49 @@ from fleeting.errors import FleetingError, FleetingWarning
 
 log = logging.getLogger(__name__)
 
+GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
+    "For recordings": {
+        "analyse": (analyse, "Find micro-expressions: a timeline, a report and files."),
+        "probe": (probe, "Check whether a recording is good enough."),
+        "calibrate": (calibrate, "Measure how small a movement a recording can show."),
+        "live": (live, "Report micro-expressions while they happen."),
+        "emotion": (emotion, "Read the expression of every face, frame by frame."),
+        "explain": (explain, "Show where the expression network looks in a face."),
+        "magnify": (magnify, "Enlarge the small movements of a video."),
+        "flow": (flow, "Measure the motion between two pictures, in pixels."),
+        "report": (report, "Build a report again from its timeline."),
+        "demo": (demo, "Film a portrait with known movements and analyse it."),
+    },
+    "For data sets": {
+        "data": (data, "Check labelled data sets and list what was repaired."),
+        "prepare": (prepare, "Make flow images and sequences of labelled clips."),
+        "synthesise": (synthesise, "Make clips whose every movement is known."),
+        "benchmark": (benchmark, "Train and test models with people held out."),
+        "compare": (compare, "Compare benchmarks: intervals and paired tests."),
+    },
+    "For networks": {
+        "evaluate": (evaluate, "Measure the shipped networks on labelled data."),
+        "train": (train, "Train a network from its recipe."),
+    },
+}
+"""All commands as ``fleeting --help`` lists them, each with a line that fits 80 columns."""
+
+ALIASES = {"analyze": analyse, "synthesize": synthesise}
+
+
+class _Grouped(typer.core.TyperGroup):
+    """Lists the commands under the headings of `GROUPS`."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write one section for each group."""
+        for heading, commands in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
+
+
 app = typer.Typer(
     name="fleeting",
+    cls=_Grouped,
     help="Find and recognise facial micro-expressions: from a video to a timeline.",
     no_args_is_help=True,
     add_completion=False,
@@ -48,9 +91,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(analyse)
-app.command("analyze", hidden=True)(analyse)
-app.command()(probe)
+for _commands in GROUPS.values():
+    for _name, (_command, _) in _commands.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_name)
+        else:
+            app.command(_name)(_command)
+for _name, _same in ALIASES.items():
+    app.command(_name, hidden=True)(_same)
 
 
 def _version(value: bool) -> None:
@@ -69,24 +117,6 @@ def _options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what is going on.")] = False,
 ) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
-
-
-app.command()(calibrate)
-app.command()(emotion)
-app.command()(explain)
-app.command()(report)
-app.command()(train)
-app.command()(evaluate)
-app.command()(benchmark)
-app.command()(compare)
-app.command()(live)
-app.command()(flow)
-app.command()(magnify)
-app.command()(demo)
-app.command()(synthesise)
-app.command("synthesize", hidden=True)(synthesise)
-app.add_typer(data, name="data")
-app.command()(prepare)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object) -> None:
