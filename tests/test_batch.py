@@ -137,6 +137,9 @@ def test_the_results_themselves_are_no_video(fleeting: Command, three: list[Path
         (["x/a.mp4", "y/A.mp4"], ["x_a.mp4", "y_A.mp4"]),
         (["x/z/a.mp4", "y/z/a.mp4"], ["{root}_x_z_a.mp4", "{root}_y_z_a.mp4"]),
         (["x/take.1", "x/take.2"], ["take.1", "take.2"]),
+        (["con.mp4", "x/nul.a.mp4", "console.mp4"], ["con_", "nul.a_", "console"]),
+        (["a?.mp4", "b .mp4", "c..mp4", "d<e>.mp4"], ["a_", "b_", "c_", "d_e_"]),
+        (["x/a?.mp4", "x/a:.mp4"], ["{root}_x_a_.mp4", "{root}_x_a_.mp4_2"]),
     ],
 )
 def test_names_of_folders(tmp_path: Path, videos: list[str], names: list[str]) -> None:

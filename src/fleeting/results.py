@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -27,6 +28,9 @@ from fleeting.files import make_folder, output_error, write_text
 from fleeting.settings import AnalyseSettings, to_dict
 
 RUN_NAME = "run.json"
+
+DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+"""Names that Windows keeps for its devices, with any suffix."""
 
 NEVER_BY_HAND = frozenset({RUN_NAME, "report.html"})
 """Not edited by people; `fleeting report` builds the page again."""
@@ -45,11 +49,28 @@ def result_names(videos: Sequence[Path]) -> list[str]:
         raise InputError("each video once", f"{twice[0]} more than once", "Remove it from the list.")
     # A link names its results, not the file it points to.
     absolute = [_absolute(v) for v in videos]
-    names = [v.name if v.is_dir() else v.stem for v in absolute]
+    names = [portable(v.name if v.is_dir() else v.stem) for v in absolute]
     for longer in (lambda v: v.name, lambda v: f"{v.parent.name}_{v.name}", lambda v: "_".join(v.parts[1:])):
         counts = Counter(name.casefold() for name in names)  # some disks do not tell A from a
-        names = [longer(v) if counts[n.casefold()] > 1 else n for n, v in zip(names, absolute, strict=True)]
+        names = [portable(longer(v)) if counts[n.casefold()] > 1 else n for n, v in zip(names, absolute, strict=True)]
+    taken: Counter[str] = Counter()
+    for place, name in enumerate(names):  # names that differ only in what `portable` takes out of them
+        taken[name.casefold()] += 1
+        if taken[name.casefold()] > 1:
+            names[place] = f"{name}_{taken[name.casefold()]}"
     return names
+
+
+def portable(name: str) -> str:
+    """Return a name that every system accepts for a folder; other names stay as they are.
+
+    Windows refuses some characters, blanks and full stops at the end, and the names of its devices. Results move from
+    one computer to another, so such names are changed everywhere.
+    """
+    name = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name)
+    if name != name.rstrip(" ."):
+        name = name.rstrip(" .") + "_"
+    return f"{name}_" if name.split(".")[0].casefold() in DEVICES else name
 
 
 def check_writable(folder: str | Path) -> None:

@@ -67,7 +67,7 @@ GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
 }
 """All commands as ``fleeting --help`` lists them, each with a line that fits 80 columns."""
 
-ALIASES = {"analyze": analyse, "synthesize": synthesise}
+ALIASES: dict[str, Callable[..., None]] = {"analyze": analyse, "synthesize": synthesise}
 
 
 class _Grouped(typer.core.TyperGroup):

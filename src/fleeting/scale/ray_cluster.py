@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import signal
 import socket
 import threading
@@ -171,7 +172,7 @@ def _done_there(job: Job, load: tuple[Work, Any], code: str) -> tuple[Attempt, s
     """Do one job on a machine of the cluster; also return the machine's name where it holds other code than `code`."""
     function, shared = load
     made = attempt_apart(job, function, shared)
-    return made, "" if package_fingerprint() == code else os.uname().nodename
+    return made, "" if package_fingerprint() == code else platform.node()
 
 
 def _answer(ray: Any, reference: Any) -> tuple[Attempt, str]:

@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from fleeting.errors import FleetingWarning, InputError, OutputError
 from fleeting.files import atomic_path, make_folder, output_error, write_text
 from fleeting.scale.job import Job, Result
-
-try:
-    import fcntl
-except ImportError:  # Windows, where two runs on one store are not told from each other
-    fcntl = None  # type: ignore[assignment]
 
 LOCK_NAME = ".fleeting-run.lock"
 _HEAD = "job"
@@ -103,21 +99,21 @@ class ResultStore:
             Where another run is at work here, or the disk refuses.
         """
         make_folder(self.folder)
+        lock = FileLock(self.folder / LOCK_NAME)
         try:
-            lock = (self.folder / LOCK_NAME).open("a")
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise OutputError(
+                f"{self.folder} for this run alone",
+                "another run that is at work there",
+                "Wait for its end, or choose another --out.",
+            ) from error
         except OSError as error:
             raise output_error(self.folder / LOCK_NAME, error) from error
-        with lock:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise OutputError(
-                        f"{self.folder} for this run alone",
-                        "another run that is at work there",
-                        "Wait for its end, or choose another --out.",
-                    ) from error
+        try:
             yield
+        finally:
+            lock.release()
 
     def _path(self, job: Job, suffix: str) -> Path:
         return self.folder / f"{job.id}.{suffix}"
