@@ -178,6 +178,30 @@ def test_finished_videos_are_skipped(fleeting: Command, three: list[Path], tmp_p
     assert known.calls == ["a.mp4", "b.mp4", "c.mp4"]
 
 
+def test_a_missing_format_is_written_from_the_timeline(
+    fleeting: Command, three: list[Path], tmp_path: Path, known: Known
+) -> None:
+    folder = tmp_path / "out" / "a"
+    fleeting("analyse", three[0], "--out", tmp_path / "out", *CSV)
+    (folder / "notes.txt").write_text("mine")
+    known.calls.clear()
+    more = ("analyse", three[0], "--out", tmp_path / "out", "--format", "csv,elan,megc")
+    said = fleeting(*more)
+    assert (said.status, known.calls) == (0, [])
+    assert {"events.csv", "events.eaf", "megc_spotting.csv", "timeline.json", "notes.txt"} <= {
+        p.name for p in folder.iterdir()
+    }
+    whole = results.read_run(folder)
+    assert whole is not None
+    assert {"csv", "elan", "megc", "json"} == set(whole["formats"])
+    before = (folder / "events.eaf").stat().st_mtime_ns
+    assert fleeting(*more).status == 0
+    assert (folder / "events.eaf").stat().st_mtime_ns == before
+    # A report needs pictures, which only an analysis gives.
+    fleeting("analyse", three[0], "--out", tmp_path / "out", "--format", "csv,report")
+    assert known.calls == ["a.mp4"]
+
+
 def newer(video: Path, _: Path) -> list[str]:
     os.utime(video, ns=(0, video.stat().st_mtime_ns + 1))
     return []
@@ -217,7 +241,6 @@ CHANGES: list[Callable[[Path, Path], list[str]]] = [
     lambda *_: ["--all-faces"],
     lambda *_: ["--flow", "tvl1"],
     lambda *_: ["--fps", "100"],
-    lambda *_: ["--format", "csv,elan"],
 ]
 
 

@@ -128,6 +128,24 @@ def write_results(timeline: Timeline, media: Any, folder: Path, formats: Sequenc
         write(timeline, partial, [name for name in formats if name != "report"])
 
 
+def add_formats(folder: Path, formats: Sequence[str]) -> None:
+    """Write more formats into a folder of results, from the timeline that lies there.
+
+    Raises
+    ------
+    OutputError
+        Where the disk refuses.
+    InputError
+        Where the timeline cannot be read.
+    """
+    from fleeting.export import write
+    from fleeting.export.timeline_json import read_timeline
+
+    timeline = read_timeline(folder / TIMELINE_NAME)
+    with results.changed_folder(folder, add=formats) as partial:
+        write(timeline, partial, formats)
+
+
 def save_live(timeline: Timeline, out: str | Path) -> Path:
     """Write what was seen live into a new folder ``out/live-DATE-TIME/``, and return it; there are no pictures.
 

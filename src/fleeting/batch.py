@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fleeting import results
-from fleeting.api import TIMELINE_NAME, Progress, analyse_into, chosen_formats, describe
+from fleeting.api import TIMELINE_NAME, Progress, add_formats, analyse_into, chosen_formats, describe
 from fleeting.errors import FleetingError, OutputError
 from fleeting.records import Timeline
 from fleeting.scale import executor
@@ -68,8 +68,9 @@ def analyse_many(
 ) -> list[Outcome]:
     """Analyse several videos; one that fails does not stop the others, finished ones are skipped.
 
-    A video is finished when its folder holds every file that is asked for, made by the same version with the same
-    settings from a video of the same name, size and time of change. Parameters as for `api.analyse`, and:
+    A video is finished when its folder holds results of the same version, made with the same settings from a video of
+    the same name, size and time of change. Formats that are asked for and missing there are written from its timeline;
+    only a missing report has the video analysed again. Parameters as for `api.analyse`, and:
 
     Parameters
     ----------
@@ -117,7 +118,10 @@ def _one(video: _Video, progress: Progress | None) -> Outcome:
         run = describe(path, video.settings, video.fps, video.formats)
         if run is not None:
             results.settle(folder)
-            if not video.force and results.is_finished(folder, run):
+            missing = None if video.force else results.missing_formats(folder, run)
+            if missing is not None and "report" not in missing:  # a report needs the pictures of an analysis
+                if missing:
+                    add_formats(folder, missing)
                 return Outcome(path, folder, skipped=True)
             results.check_place(folder, run, force=video.force)
         timeline = analyse_into(folder, path, run, settings=video.settings, progress=progress)

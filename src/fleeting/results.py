@@ -113,14 +113,24 @@ def describe_run(
     }
 
 
-def is_finished(folder: Path, run: dict[str, Any]) -> bool:
-    """Whether a folder holds all that a run would make: same version, settings, rate and video, and every file."""
+def missing_formats(folder: Path, run: dict[str, Any]) -> tuple[str, ...] | None:
+    """Return the formats that a folder lacks of what a run would make: none where the run is finished.
+
+    None where the video has to be analysed: another version, settings, rate or video, or a file is gone.
+    """
     stored = read_run(folder)
-    if stored is None or not set(run["formats"]) <= set(stored["formats"]):
-        return False
+    if stored is None:
+        return None
     same = all(stored.get(key) == run[key] for key in ("version", "fps", "settings"))
     unchanged = all(stored["video"].get(key) == run["video"][key] for key in ("name", "bytes", "modified_ns"))
-    return same and unchanged and all((folder / name).is_file() for name in stored["files"])
+    if not (same and unchanged and all((folder / name).is_file() for name in stored["files"])):
+        return None
+    return tuple(name for name in run["formats"] if name not in stored["formats"])
+
+
+def is_finished(folder: Path, run: dict[str, Any]) -> bool:
+    """Whether a folder holds all that a run would make: same version, settings, rate and video, and every file."""
+    return missing_formats(folder, run) == ()
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:
@@ -203,10 +213,10 @@ def new_folder(folder: Path, run: dict[str, Any]) -> Iterator[Path]:
 
 
 @contextmanager
-def changed_folder(folder: Path) -> Iterator[Path]:
+def changed_folder(folder: Path, *, add: Sequence[str] = ()) -> Iterator[Path]:
     """Give a copy of a video's results in which some are to be made anew, then take its place as `new_folder` does.
 
-    Files that a person has changed are not copied: they are kept as theirs.
+    Files that a person has changed are not copied: they are kept as theirs. `add` are formats that are new.
 
     Raises
     ------
@@ -217,6 +227,7 @@ def changed_folder(folder: Path) -> Iterator[Path]:
     if run is None:
         raise OutputError("a folder of results", f"{folder}, which holds none", "Analyse the video first.")
     made = run.pop("files")
+    run["formats"] = [*run["formats"], *add]
     with new_folder(folder, run) as partial:
         for name, known in made.items():
             if (folder / name).is_file() and _sha256(folder / name) == known:
