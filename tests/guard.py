@@ -17,7 +17,7 @@ from pathlib import Path
 
 PROGRAM = "from fleeting.cli import main; main()"
 SOURCE = Path(__file__).resolve().parents[1] / "src"
-HERE = ("127.", "::1", "localhost")
+HERE = ("127.", "::1", "::ffff:127.", "localhost")
 DEVICES = ("/dev/", "/proc/")
 _TRACED = "connect,bind,sendto,sendmsg,sendmmsg,open,openat,creat,mkdir,mkdirat,rename,renameat,renameat2"
 _ADDRESS = re.compile(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,15 @@ def test_a_command_keeps_to_itself(name: str, clip: Path, tmp_path: Path) -> Non
     assert found.status == 0, found.said
     assert found.reached == ()
     assert found.left == ()
+
+
+def test_a_ray_of_its_own_keeps_to_itself(clip: Path) -> None:
+    pytest.importorskip("ray", reason="Ray comes with the extra research")
+    with tempfile.TemporaryDirectory(prefix="f") as short:  # Ray's sockets have paths of at most 107 bytes
+        place = Path(short)
+        found = guarded("analyse", clip, "--out", place / "out", "--engine", "ray", "--jobs", "1", folder=place)
+        assert found.status == 0, found.said
+        assert found.reached == found.left == ()
 
 
 def test_the_guard_sees_files_and_addresses(tmp_path: Path) -> None:
