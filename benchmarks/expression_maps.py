@@ -31,6 +31,7 @@ from fleeting.faces.landmarks import LandmarkNet
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.models.shipped_expression import shipped_network
 from fleeting.records import FaceBox
+from fleeting.weights.runtime import open_network
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PARTS = ("mouth", "eyes", "brows", "nose", "elsewhere")
@@ -65,7 +66,6 @@ def found_points(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def shuffled_answers(name: str, *, seed: int = 0) -> Answers:
     """Return the shipped network with the numbers of each weight tensor in another order."""
     import onnx
-    import onnxruntime
     from onnx import numpy_helper
 
     model = onnx.load(str(weights.folder() / f"{name}.onnx"))
@@ -75,9 +75,7 @@ def shuffled_answers(name: str, *, seed: int = 0) -> Answers:
         if values.dtype in (np.float16, np.float32) and values.size > 1:
             mixed = rng.permutation(values.ravel()).reshape(values.shape)
             tensor.CopyFrom(numpy_helper.from_array(mixed, tensor.name))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = open_network(model.SerializeToString())
     return lambda faces: session.run(None, {"faces": faces})[0]
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import nn
 
@@ -30,6 +29,7 @@ from fleeting.training.dsticnn import DsticnnSettings, DsticnnTask
 from fleeting.training.macro_to_micro import ALONE, MiNetSettings, MiNetTask
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.training.sequence_fit import FitSettings, SequenceTrainer
+from fleeting.weights.runtime import open_network
 
 HERE = Path(__file__).resolve().parent
 FRAMES = 50  # of an event: a quarter of a second at 200 frames/s
@@ -61,9 +61,7 @@ def milliseconds(
         path = Path(folder) / "network.onnx"
         write_onnx(network, (clips,), path, inputs=("clips",), outputs=outputs)
         store_in_half(path, least=256)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = open_network(path)
         size = path.stat().st_size / 1e6
     given = {"clips": clips.numpy()}
     return _median(lambda: session.run(None, given), times), size

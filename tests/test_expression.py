@@ -11,7 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
 import pytest
 from expression_faces import drawn
 
@@ -49,6 +48,7 @@ from fleeting.training.expression_teachers import network_of  # noqa: E402
 from fleeting.training.expression_trainer import Trainer  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 from fleeting.weights import checksum  # noqa: E402
+from fleeting.weights.runtime import open_network  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -453,7 +453,7 @@ def test_the_last_round_may_train_a_deeper_network(trained: Path, data: Path, tm
     )
     assert all(torch.equal(one[key], two[key]) for key in one)
     assert float(one["trunk.1.second.1.weight"].abs().max()) > 0, "an added block learns"
-    session = onnxruntime.InferenceSession(tmp_path / "at_once" / "expression.onnx")
+    session = open_network(tmp_path / "at_once" / "expression.onnx")
     assert session.get_inputs()[0].name == "faces"
     for wrong in ({"last_blocks": [2, 2, 3]}, {"rounds": 3}):
         with pytest.raises(SettingsError, match=f"another value of {next(iter(wrong))}"):
@@ -483,7 +483,7 @@ def test_the_exported_file_says_what_the_network_says(network: str, views: Views
         fixed(net, 1.1, 0.1, 0.05, -0.1, 0.9, 0.02)
     wrapped = ExpressionAnswer(net, temperature=0.5, views=views)
     assert write_onnx(wrapped, tmp_path / "net.onnx") < 0.02
-    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    session = open_network(tmp_path / "net.onnx")
     pictures, _ = drawn(9, seed=4)
     found = session.run(None, {"faces": pictures})[0]
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)

@@ -12,8 +12,6 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the research extra")
 onnx = pytest.importorskip("onnx", reason="needs the research extra")
 
-import onnxruntime  # noqa: E402
-
 from fleeting import settings, weights  # noqa: E402
 from fleeting.datasets.samples import Samples  # noqa: E402
 from fleeting.errors import DataError, FleetingWarning  # noqa: E402
@@ -33,6 +31,7 @@ from fleeting.training.synthetic_flow import (  # noqa: E402
     SyntheticSettings,
     synthetic_flow_images,
 )
+from fleeting.weights.runtime import open_network  # noqa: E402
 
 QUICK_TRAINING = EpochSettings(
     epochs=2, batch_size=32, learning_rate=2e-3, shuffle=True, balanced=True, extra_batch=8, extra_weight=0.3,
@@ -194,7 +193,7 @@ def test_a_class_without_training_rows_is_never_the_answer() -> None:
     fitted = Fleeting(QUICK).fit(data.select(data.label != 1), None, seed=0)
     assert fitted.probabilities(data)[:, 1].max() < 1e-6
     graph = fleeting_export.graph(fitted).SerializeToString()
-    (answer,) = onnxruntime.InferenceSession(graph).run(None, {"flow": data.flow})
+    (answer,) = open_network(graph).run(None, {"flow": data.flow})
     assert answer[:, 1].max() < 1e-6
 
 
@@ -202,7 +201,7 @@ def test_a_class_without_training_rows_is_never_the_answer() -> None:
 def test_onnx_equals_the_model_for_any_batch_size(networks: int) -> None:
     fitted = Fleeting(replace(QUICK, networks=networks)).fit(samples(), None, seed=0)
     graph = fleeting_export.graph(fitted).SerializeToString()
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = open_network(graph)
     new = samples(seed=5).flow
     for images in (new, new[:1], np.zeros((1, 28, 28, 3), np.uint8)):
         (answer,) = session.run(None, {"flow": images})
@@ -250,7 +249,7 @@ def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
     assert card["subjects"] == sorted(set(data.subject))
     assert card["scores"] == {"uf1": 0.5}
     assert card["recipe"]["settings"]["networks"] == QUICK.networks
-    (answer,) = onnxruntime.InferenceSession(str(network)).run(None, {"flow": data.flow})
+    (answer,) = open_network(network).run(None, {"flow": data.flow})
     expected = Fleeting(QUICK).fit(data, None, seed=0).probabilities(data)
     np.testing.assert_allclose(answer, expected, atol=1e-4)
     recipe.write_text(recipe.read_text().replace("scores.json", "none.json"))

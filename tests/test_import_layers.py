@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "fleeting"
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "fleeting"
 
 # What each room may import of the others, beside itself.
 FOUNDATION = {"errors", "files", "metrics", "records", "labels", "settings", "weights"}
@@ -67,6 +68,22 @@ def imported_rooms(path: Path) -> set[str]:
     return rooms
 
 
+def modules_named(path: Path) -> set[str]:
+    """Return what a file imports, or asks pytest or importlib for by name."""
+    named: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            named.add(node.module or "")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in _IMPORTERS:
+            named |= {str(a.value) for a in node.args if isinstance(a, ast.Constant)}
+    return named
+
+
+_IMPORTERS = ("importorskip", "import_module", "__import__")
+
+
 def sources() -> list[Path]:
     return [p for p in sorted(SOURCE.rglob("*.py")) if p != SOURCE / "__init__.py"]
 
@@ -78,6 +95,15 @@ def test_imports_point_down(path: Path) -> None:
     assert room in ALLOWED, f"{relative}: a new room needs a place in the layers"
     wrong = imported_rooms(path) - ALLOWED[room] - {room, "__version__"}
     assert not wrong, f"{relative} imports {sorted(wrong)}, which lie above or beside it"
+
+
+def test_onnx_runtime_is_imported_in_one_place() -> None:
+    """There its telemetry is off before it starts; SECURITY.md."""
+    files = [p for room in ("src", "tests", "benchmarks", "scripts") for p in (ROOT / room).rglob("*.py")]
+    assert len(files) > 300
+    naming = [p for p in files if "onnxruntime" in p.read_text(encoding="utf-8")]  # to parse them all would be slow
+    importing = [p for p in naming if any(m.split(".")[0] == "onnxruntime" for m in modules_named(p))]
+    assert importing == [SOURCE / "weights" / "runtime.py"]
 
 
 def test_core_imports_without_torch() -> None:

@@ -9,8 +9,6 @@ import pytest
 pytest.importorskip("torch", reason="needs the research extra")
 onnx = pytest.importorskip("onnx", reason="needs the research extra")
 
-import onnxruntime  # noqa: E402
-
 from fleeting import settings, weights  # noqa: E402
 from fleeting.datasets.composite import FlowImages  # noqa: E402
 from fleeting.errors import FleetingWarning, InputError, SettingsError  # noqa: E402
@@ -26,6 +24,7 @@ from fleeting.training.linear_recogniser import (  # noqa: E402
     softmax,
 )
 from fleeting.training.recogniser import RecogniserRecipe, fit_recogniser, train  # noqa: E402
+from fleeting.weights.runtime import open_network  # noqa: E402
 
 QUICK = RecogniserRecipe(inner_folds=3, inner_repeats=1, blur=(1.5,), strength=(1e-4, 1e-3))
 
@@ -95,9 +94,7 @@ def test_it_learns_and_a_missing_class_is_never_the_answer() -> None:
 
 def test_onnx_equals_the_model_for_any_batch_size() -> None:
     model = fit(made_up(), LinearSettings()).with_temperature(0.7)
-    session = onnxruntime.InferenceSession(
-        recogniser_export.graph(model).SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+    session = open_network(recogniser_export.graph(model).SerializeToString())
     flat = np.zeros((1, 28, 28, 3), np.uint8)
     for images in (made_up(seed=4).flow, made_up(seed=4).flow[:1], flat):
         (answer,) = session.run(None, {"flow": images})
@@ -182,7 +179,7 @@ def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
     assert card["subjects"] == sorted(set(data.subject))
     assert card["scores"] == {"uf1": 0.5}
     assert network.stat().st_size < 1_000_000
-    session = onnxruntime.InferenceSession(str(network), providers=["CPUExecutionProvider"])
+    session = open_network(network)
     assert (session.run(None, {"flow": data.flow})[0].argmax(1) == data.label).mean() > 0.9
     recipe.write_text(recipe.read_text().replace("scores.json", "none.json"))
     with pytest.warns(FleetingWarning, match="the card states no scores"):

@@ -20,6 +20,7 @@ from fleeting.training.face_pictures import FacePicture, of_part  # noqa: E402
 from fleeting.training.face_scenes import Scene, SceneMaker, SceneSettings  # noqa: E402
 from fleeting.training.face_targets import finder_loss, targets_of  # noqa: E402
 from fleeting.training.finder_export import export, ship  # noqa: E402
+from fleeting.weights.runtime import open_network  # noqa: E402
 
 NOTHING = np.zeros((0, 4), np.float32)
 
@@ -217,11 +218,10 @@ def face_finder_checksum(folder: Path) -> str:
 
 
 def test_export_computes_the_same_at_any_size(tmp_path: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
     torch.manual_seed(0)
     net = FaceFinderNet(width=8).eval()
     export(net, tmp_path / "net.onnx")
-    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    session = open_network(tmp_path / "net.onnx")
     for shape in ((1, 1, 32, 32), (2, 1, 64, 96)):
         grey = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
         heat, sides = session.run(None, {"grey": grey})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ pytest.importorskip("mediapipe", reason="the extra 'mediapipe' is tested in an e
 data = pytest.importorskip("skimage.data", reason="the portrait comes with the extra 'demo'")
 
 import cv2  # noqa: E402
+from guard import can_trace, guarded  # noqa: E402
 
 from fleeting.faces.mediapipe_landmarks import MediaPipeLandmarker  # noqa: E402
 
@@ -58,3 +60,23 @@ def test_a_known_face_is_followed_and_a_wrong_place_scores_nothing(
     assert np.linalg.norm(again.points - seen.points, axis=1).mean() < 0.04 * seen.iod
     (gone,) = landmarker.from_points(grey, [seen.points * 0.3 + (380, 300)])
     assert gone.score == 0
+
+
+def test_nothing_is_sent(tmp_path: Path) -> None:
+    """MediaPipe's reports of its use end on this machine, whatever proxy the user has; native code, so it is traced."""
+    if not can_trace():
+        pytest.skip("strace, which sees calls of native code, is not installed or not allowed")
+    program = (
+        "import os; os.environ.update(https_proxy='', no_proxy='*', NO_PROXY='*')\n"
+        "import time, cv2; from skimage import data\n"
+        "from fleeting.faces.mediapipe_landmarks import MediaPipeLandmarker\n"
+        "landmarker = MediaPipeLandmarker()\n"
+        "assert len(landmarker(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY))) == 1\n"
+        "time.sleep(1); landmarker.close()\n"
+    )
+    found = guarded(folder=tmp_path, program=program)
+    assert found.status == 0, found.said
+    assert [seen for seen in found.reached if seen.startswith("address")] == []
+    assert {"/".join(Path(p).relative_to(tmp_path).parts[:3]) for p in found.left} <= {
+        *("home/.cache", "home/.config", "home/.cache/matplotlib", "home/.config/matplotlib")
+    }, "a list of fonts, by matplotlib, which MediaPipe imports"

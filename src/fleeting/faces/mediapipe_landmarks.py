@@ -7,6 +7,7 @@ visible rim of the face. The package must be installed in an environment of its 
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,9 @@ MESH_TO_IBUG = np.array(
 
 MOST_FACES = 6
 
+_NOWHERE = {"https_proxy": "http://127.0.0.1:9", "no_proxy": "localhost"}
+"""Nothing listens on port 9. Exceptions of the user's own, in NO_PROXY, would otherwise be taken."""
+
 
 class MediaPipeLandmarker:
     """Finds faces and their landmarks with MediaPipe; stands in for both `FaceDetector` and `LandmarkNet`.
@@ -51,6 +55,10 @@ class MediaPipeLandmarker:
     """
 
     def __init__(self, *, model: Path | None = None) -> None:
+        # MediaPipe reports its use to Google and has no switch for it. Its HTTP library obeys the environment of C,
+        # which Python's own requests do not read.
+        for name, value in _NOWHERE.items():
+            os.putenv(name, value)
         try:
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision

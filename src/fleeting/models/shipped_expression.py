@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,6 @@ from fleeting import weights
 from fleeting.errors import WeightsError
 from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 SIDE = 48
 CLOSE = 1e-3
@@ -111,7 +108,7 @@ def shipped_network(name: str = "expression") -> ExpressionAnswer:
     return exported_network(weights.folder() / f"{name}.onnx", weights.card(name), weights.session(name))
 
 
-def exported_network(path: Path, card: Mapping[str, Any], session: InferenceSession) -> ExpressionAnswer:
+def exported_network(path: Path, card: Mapping[str, Any], session: Any) -> ExpressionAnswer:
     """Return an exported expression network as a torch module in evaluation mode.
 
     Parameters

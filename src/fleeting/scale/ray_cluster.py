@@ -7,11 +7,14 @@ however often it was begun. Ray is imported when an engine is used, not before.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
+import secrets
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections import deque
@@ -27,6 +30,20 @@ log = logging.getLogger(__name__)
 
 RETRIES = 5
 """How often a job is begun again because the machine that did it was lost."""
+
+_NOWHERE = "http://127.0.0.1:9"
+"""Port 9 discards what it gets, and nothing listens there."""
+
+_ALONE = {
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),  # else Ray keeps one in the user's home
+    "http_proxy": _NOWHERE,  # with its reports off, Ray still asks which cloud it runs in
+    "https_proxy": _NOWHERE,
+    "no_proxy": "127.0.0.1,localhost",
+}
+"""Environment of a Ray that is started for one run: it talks to nobody but itself."""
+
+_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Lets Ray listen to this machine alone, as it does on Windows. It is read when Ray is imported."""
 
 
 class RayCluster:
@@ -64,23 +81,25 @@ class RayCluster:
         """
         if not jobs:
             return
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home
-        try:
-            import ray
-        except ImportError as error:
-            raise MissingExtraError("research", "jobs on a Ray cluster") from error
-        own = not ray.is_initialized()
-        with _stop_as_before():
-            if own:
-                self._connect(ray)
-            try:
-                yield from self._dealt(ray, jobs, function, shared)
-            finally:
-                if own:
-                    ray.shutdown()
-
-    def _connect(self, ray: Any) -> None:
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        with _variables(_quiet(address)):
+            try:
+                import ray
+            except ImportError as error:
+                raise MissingExtraError("research", "jobs on a Ray cluster") from error
+            own = not ray.is_initialized()
+            with _stop_as_before():
+                if own:
+                    _forget_token()
+                    self._connect(ray, address)
+                try:
+                    yield from self._dealt(ray, jobs, function, shared)
+                finally:
+                    if own:
+                        ray.shutdown()
+                        _forget_token()
+
+    def _connect(self, ray: Any, address: str) -> None:
         more = {"num_cpus": self.workers, "include_dashboard": False} if address == "local" else {}
         try:
             _knock(address)
@@ -130,6 +149,37 @@ class RayCluster:
     def _room(self, ray: Any) -> int:
         """Return how many jobs may be on their way; twice the cores, so that none waits for the next job."""
         return self.workers or max(2, 2 * int(ray.cluster_resources().get("CPU", 0)))
+
+
+def _quiet(address: str) -> dict[str, str]:
+    """Return the variables with which Ray reports nothing to its makers, whatever the user's environment says."""
+    reports = {"RAY_USAGE_STATS_ENABLED": "0"}
+    if address != "local":
+        return reports
+    return reports | _ALONE | (_LOOPBACK if "ray" not in sys.modules else {})
+
+
+def _forget_token() -> None:
+    """Let Ray read its token anew: that of another cluster does not open this one."""
+    with contextlib.suppress(ImportError, AttributeError):  # versions without tokens
+        from ray._raylet import AuthenticationTokenLoader
+
+        AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def _variables(values: dict[str, str]) -> Iterator[None]:
+    """Change the environment, which Ray's processes inherit, while the block lasts."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _knock(address: str) -> None:

@@ -21,6 +21,7 @@ from fleeting.training.expression_lineage import Lineage
 from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.weights import checksum
+from fleeting.weights.runtime import open_network
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +65,6 @@ def export(wrapped: ExpressionAnswer, path: Path) -> float:
     RuntimeError
         Where that difference exceeds `LARGEST_DIFFERENCE`.
     """
-    import onnxruntime
-
     wrapped = wrapped.eval()
     example = torch.zeros((2, fer2013.SIZE, fer2013.SIZE), dtype=torch.uint8)
     write_onnx(wrapped, (example,), path, inputs=["faces"], outputs=["probabilities"])
@@ -75,7 +74,7 @@ def export(wrapped: ExpressionAnswer, path: Path) -> float:
     ramp = np.linspace(0, 255, fer2013.SIZE)
     noise = rng.integers(0, 256, (16, fer2013.SIZE, fer2013.SIZE)) * rng.uniform(0, 1, (16, 1, 1))
     faces = np.clip((noise + ramp) / 2, 0, 255).astype(np.uint8)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_network(path)
     shipped = session.run(None, {"faces": faces})[0]
     with torch.no_grad():
         own = wrapped(torch.from_numpy(faces)).numpy()
@@ -88,9 +87,7 @@ def export(wrapped: ExpressionAnswer, path: Path) -> float:
 
 def probabilities_of(path: Path, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return what an ONNX file of `export` says of pictures (n, 48, 48): (n, 7)."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_network(path)
     found = [session.run(None, {"faces": pictures[i : i + 64]})[0] for i in range(0, len(pictures), 64)]
     return np.concatenate(found).astype(np.float32, copy=False)
 

@@ -26,6 +26,7 @@ from fleeting.training.expression_pictures import Labelled
 from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.pretrained_faces import begin_with, read_layers, weights_file
 from fleeting.training.unfolding import unfold
+from fleeting.weights.runtime import open_network
 
 KEPT = "network.safetensors"
 """Name of the averaged network in the folder of an ended training."""
@@ -118,12 +119,10 @@ def _exported(folder: Path, recipe: ExpressionRecipe) -> Teacher | None:
     path = folder / f"{recipe.network}.onnx"
     if any((folder / name).exists() for name in ("checkpoint.pt", KEPT)) or not path.exists():
         return None
-    import onnxruntime
-
     card = card_of(path.with_suffix(".json"))
     its = card["pictures"]["validation_percent"]
     _agree("validation_percent", recipe.validation_percent, its, where=f"the card of {path}")
-    answer = exported_network(path, card, onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]))
+    answer = exported_network(path, card, open_network(path))
     return Teacher(answer.network, answer.views)
 
 

@@ -13,6 +13,7 @@ import torch
 from fleeting.models.face_finder import ALIGNMENT, FaceFinderNet
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.weights import checksum
+from fleeting.weights.runtime import open_network
 
 if TYPE_CHECKING:
     from fleeting.training.face_finder import FinderRecipe
@@ -81,8 +82,6 @@ def export(net: FaceFinderNet, path: Path) -> None:
     RuntimeError
         Where the file computes something else than the network.
     """
-    import onnxruntime
-
     net = net.eval()
     example = (torch.zeros(1, 1, 96, 128),)
     write_onnx(net, example, path, inputs=["grey"], outputs=["heat", "sides"], axes={0: "n", 2: "h", 3: "w"})
@@ -90,7 +89,7 @@ def export(net: FaceFinderNet, path: Path) -> None:
     sample = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 64, 160)).astype(np.float32))
     with torch.no_grad():
         expected = net(sample)[0].numpy()
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_network(path)
     difference = float(np.abs(session.run(None, {"grey": sample.numpy()})[0] - expected).max())
     if difference > LARGEST_DIFFERENCE:
         raise RuntimeError(f"The exported network differs from torch's by {difference:.3g} in its logits.")

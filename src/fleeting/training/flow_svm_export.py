@@ -23,6 +23,7 @@ from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.files import make_folder, write_bytes, write_text
 from fleeting.labels import THREE_CLASSES, UNSURE
 from fleeting.training.flow_svm import FittedFlowSvm, FlowSvmSettings, flow_svm_of_images
+from fleeting.weights.runtime import open_network
 
 log = logging.getLogger(__name__)
 
@@ -153,9 +154,7 @@ def compare(fitted: FittedFlowSvm, features: npt.NDArray[np.float32], path: Path
     RuntimeError
         Where it does not.
     """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_network(path)
     given = session.run(None, {"features": features})[0]
     difference = float(np.abs(given - fitted.of_rows(features)).max())
     if difference > 1e-3:

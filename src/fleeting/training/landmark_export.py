@@ -17,6 +17,7 @@ from fleeting.training.landmark_recipe import LandmarkRecipe
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.training.people import digest_of
 from fleeting.weights import checksum
+from fleeting.weights.runtime import open_network
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,6 @@ def export(network: LandmarkNetwork, path: Path) -> float:
     RuntimeError
         Where that difference exceeds `LARGEST_DIFFERENCE`.
     """
-    import onnxruntime
-
     wrapped = ExportedLandmarkNetwork(network).eval()
     example = torch.zeros((2, 1, SIZE, SIZE), dtype=torch.uint8)
     write_onnx(wrapped, (example,), path, inputs=["crops"], outputs=["points", "states"])
@@ -48,7 +47,7 @@ def export(network: LandmarkNetwork, path: Path) -> float:
     ramp = np.linspace(0, 255, SIZE, dtype=np.float32)
     crops = rng.integers(0, 256, (8, 1, SIZE, SIZE)).astype(np.float32) * rng.uniform(0, 1, (8, 1, 1, 1))
     crops = np.clip((crops + ramp) / 2, 0, 255).astype(np.uint8)
-    shipped = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"crops": crops})
+    shipped = open_network(path).run(None, {"crops": crops})
     with torch.no_grad():
         own = [t.numpy() for t in wrapped(torch.from_numpy(crops))]
     difference = float(np.abs(shipped[0] - own[0]).max())

@@ -16,6 +16,7 @@ from fleeting.models.micro_flow import MULTIPLE, MicroFlowNetwork
 from fleeting.training.network_files import write_onnx
 from fleeting.training.people import digest_of
 from fleeting.weights import checksum
+from fleeting.weights.runtime import open_network
 
 log = logging.getLogger(__name__)
 
@@ -88,14 +89,12 @@ def compare(network: MicroFlowNetwork, path: Path) -> None:
     RuntimeError
         Where it does not.
     """
-    import onnxruntime
-
     rng = np.random.default_rng(0)
     first = rng.uniform(0, 255, (1, 1, 160, 128)).astype(np.float32)
     second = np.roll(first, (1, 2), (2, 3))
     with torch.no_grad():
         expected = network(torch.from_numpy(first), torch.from_numpy(second)).numpy()
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_network(path)
     given = session.run(None, {"first": first, "second": second})[0]
     difference = float(np.abs(given - expected).max())
     if difference > TOLERANCE_PX:

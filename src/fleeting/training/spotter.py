@@ -24,6 +24,7 @@ from fleeting.training.calibration import fit_temperature
 from fleeting.training.network_files import write_onnx
 from fleeting.training.spotting_examples import Examples, MeasuredFilm, examples_of, load_films, patterns_of
 from fleeting.weights import checksum
+from fleeting.weights.runtime import open_network
 
 log = logging.getLogger(__name__)
 
@@ -258,14 +259,12 @@ def compare(network: ExportedSpottingNetwork, path: Path) -> None:
     RuntimeError
         Where it does not.
     """
-    import onnxruntime
-
     rng = np.random.default_rng(0)
     window = rng.standard_normal((5, CHANNELS, SAMPLES)).astype(np.float32)
     scalars = rng.standard_normal((5, SCALARS)).astype(np.float32)
     with torch.no_grad():
         expected = network(torch.from_numpy(window), torch.from_numpy(scalars))
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_network(path)
     given = session.run(None, {"window": window, "scalars": scalars})
     difference = max(float(np.abs(a - b.numpy()).max()) for a, b in zip(given, expected, strict=True))
     if difference > 1e-4:

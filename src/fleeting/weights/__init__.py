@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fleeting.errors import WeightsError
+from fleeting.weights.runtime import open_network
 
 
 def folder() -> Path:
@@ -84,10 +85,4 @@ def session(name: str, *, threads: int = 1, folder: Path | None = None) -> Any:
             "another file" if path.exists() else "no file",
             "Train it anew." if folder is not None else "The installation is damaged: reinstall fleeting.",
         )
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return open_network(path, threads=threads)
