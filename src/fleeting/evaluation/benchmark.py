@@ -10,7 +10,8 @@ from typing import Any
 from fleeting.errors import SettingsError
 from fleeting.evaluation.benchmark_data import read_data
 from fleeting.evaluation.protocols import HOLDOUT, PROTOCOLS
-from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.benchmark_settings import BenchmarkSettings
+from fleeting.evaluation.run_benchmark import run_benchmark
 from fleeting.scale.executor import Engine, Outcome
 from fleeting.settings import nearest
 from fleeting.training.recogniser_registry import recogniser

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from fleeting.evaluation import benchmark_files as files
 from fleeting.evaluation.answer_jobs import ANSWER, run_answer_job
 from fleeting.evaluation.benchmark_data import BenchmarkData
 from fleeting.evaluation.benchmark_scores import SCORES, benchmark_scores
+from fleeting.evaluation.benchmark_settings import BenchmarkSettings
 from fleeting.evaluation.code_of import modules_behind
 from fleeting.evaluation.fold_checks import require_honest
 from fleeting.evaluation.fold_jobs import CHECK, FOLD, MANY_FOLDS, FoldWork
@@ -42,43 +42,6 @@ LEAKY_WARNING = (
     "LEAKY: for each subject the epoch was chosen by its own test clips, as many published figures were. "
     "These figures say nothing about new people; the honest ones are those of the last epoch."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class BenchmarkSettings:
-    """What is asked of a benchmark.
-
-    Attributes
-    ----------
-    model
-        Name of the recogniser.
-    protocol
-        One of `protocols.PROTOCOLS`, or ``holdout`` where `test` names data.
-    seeds
-        Number of repetitions, with the seeds 0, 1, ...
-    folds
-        Of ``kfold``.
-    validation
-        Share of the training subjects held out for validation in every fold.
-    classes
-        Number of classes.
-    draws
-        Bootstrap samples of subjects for the intervals.
-    data
-        ``NAME=PATH`` of all data; for a hold-out of what is trained on.
-    test
-        ``NAME=PATH`` of what is only tested on.
-    """
-
-    model: str
-    protocol: str = "loso"
-    seeds: int = 1
-    folds: int = 5
-    validation: float = 0.0
-    classes: int = 3
-    draws: int = 2000
-    data: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
 
 
 def run_benchmark(
