@@ -25,7 +25,7 @@ from fleeting.evaluation.answer_jobs import ANSWER, run_answer_job
 from fleeting.evaluation.benchmark_data import BenchmarkData
 from fleeting.evaluation.benchmark_scores import SCORES, benchmark_scores
 from fleeting.evaluation.benchmark_settings import BenchmarkSettings
-from fleeting.evaluation.code_of import modules_behind
+from fleeting.evaluation.code_of import code_outside, modules_behind
 from fleeting.evaluation.fold_checks import require_honest
 from fleeting.evaluation.fold_jobs import CHECK, FOLD, MANY_FOLDS, FoldWork
 from fleeting.evaluation.protocols import HOLDOUT, LEAKY, holdout_fold, make_folds
@@ -144,8 +144,9 @@ def planned_jobs(
     beside another that trains on these clips, since a leak may need the company of other folds.
     """
     # Other models may change without a result of this one being thrown away.
-    code = source_fingerprint([*modules_behind([type(model).__module__]), "evaluation.fold_jobs"])
-    base = fingerprint(data.digest, model.name, model.settings(), code, leaky)
+    module = type(model).__module__
+    code = source_fingerprint([*modules_behind([module]), "evaluation.fold_jobs"])
+    base = fingerprint(data.digest, model.name, model.settings(), code, leaky, *code_outside(module))
     batched = isinstance(model, ManyFoldsEpochs if leaky else ManyFolds)
     jobs: list[Job] = []
     if isinstance(model, ManyFolds):  # first, so that nothing else is trained where it fails
