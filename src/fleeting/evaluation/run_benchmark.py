@@ -21,13 +21,12 @@ import numpy as np
 
 from fleeting.errors import FleetingWarning, SettingsError
 from fleeting.evaluation import benchmark_files as files
-from fleeting.evaluation.answer_jobs import ANSWER, run_answer_job
 from fleeting.evaluation.benchmark_data import BenchmarkData
 from fleeting.evaluation.benchmark_scores import SCORES, benchmark_scores
 from fleeting.evaluation.benchmark_settings import BenchmarkSettings
 from fleeting.evaluation.code_of import code_outside, modules_behind
 from fleeting.evaluation.fold_checks import require_honest
-from fleeting.evaluation.fold_jobs import CHECK, FOLD, MANY_FOLDS, FoldWork
+from fleeting.evaluation.fold_jobs import ANSWER, CHECK, FOLD, MANY_FOLDS, FoldWork, run_job
 from fleeting.evaluation.protocols import HOLDOUT, LEAKY, holdout_fold, make_folds
 from fleeting.evaluation.splits import Fold
 from fleeting.scale.executor import Engine, Outcome, results_of, run
@@ -103,7 +102,7 @@ def run_benchmark(
     for some in ([j for j in jobs if j.task == CHECK], [j for j in jobs if j.task != CHECK]):
         outcomes = run(
             some,
-            run_answer_job,
+            run_job,
             store=ResultStore(Path(out) / files.JOBS),
             engine=engine,
             shared=work,
