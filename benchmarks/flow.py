@@ -20,6 +20,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from flow_panels import panels_of
 
 from fleeting.faces.align import crop_size
 from fleeting.motion.flow import METHODS, dense_flow
@@ -135,24 +136,14 @@ def table(results: dict[str, Any]) -> str:
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Draw the error against the peak, a panel for each condition."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, len(CONDITIONS), figsize=(13, 3.6), sharey=True, layout="constrained")
-    for panel, condition in zip(panels, CONDITIONS, strict=True):
-        for name, result in results.items():
-            style = {"color": "black", "linestyle": ":"} if name == NOTHING else {"marker": "o", "markersize": 4}
-            panel.plot(PEAKS, list(result["end_point_error_px"][condition].values()), label=name, **style)
-        panel.set(title=condition, xscale="log", yscale="log", xlabel="peak of the motion, px")
-        panel.set_xticks(PEAKS, [f"{p:g}" for p in PEAKS])
-        panel.minorticks_off()
-        panel.grid(alpha=0.3)
-    panels[0].set_ylabel("mean end-point error, px")
-    panels[-1].legend(fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    about = {"x": "peak of the motion, px", "y": "mean end-point error, px"}
+    with panels_of(CONDITIONS, path, legend_size=8, **about) as panels:
+        for panel, condition in panels:
+            for name, result in results.items():
+                style = {"color": "black", "linestyle": ":"} if name == NOTHING else {"marker": "o", "markersize": 4}
+                panel.plot(PEAKS, list(result["end_point_error_px"][condition].values()), label=name, **style)
+            panel.set_xticks(PEAKS, [f"{p:g}" for p in PEAKS])
+            panel.minorticks_off()
 
 
 def main() -> None:

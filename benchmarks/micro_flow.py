@@ -18,6 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from flow_panels import panels_of
 
 from fleeting.evaluation.flow_error import BORDER, NOTHING, grid_of, measure, method_of
 from fleeting.faces.align import align, crop_transform
@@ -108,28 +109,18 @@ def table(results: dict[str, Any]) -> str:
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Draw error against time, a panel for each condition: the mean over sizes of error over that of no motion."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, len(CONDITIONS), figsize=(13, 3.6), sharey=True, layout="constrained")
     nothing = results["methods"][NOTHING]["end_point_error_px"]
-    for panel, condition in zip(panels, CONDITIONS, strict=True):
-        for name, found in results["methods"].items():
-            if name == NOTHING:
-                continue
-            errors = found["end_point_error_px"][condition]
-            share = float(np.exp(np.mean([np.log(errors[p] / nothing[condition][p]) for p in errors])))
-            learned = name == "learned"
-            panel.plot(found["ms"], share, "*" if learned else "o", markersize=13 if learned else 6, label=name)
-        panel.axhline(1, color="black", linestyle=":", linewidth=1)
-        panel.set(title=condition, xscale="log", yscale="log", xlabel="ms per pair of 160 x 160 px")
-        panel.grid(alpha=0.3)
-    panels[0].set_ylabel("error, in errors of 'no motion'")
-    panels[-1].legend(fontsize=7)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    about = {"x": "ms per pair of 160 x 160 px", "y": "error, in errors of 'no motion'"}
+    with panels_of(CONDITIONS, path, legend_size=7, **about) as panels:
+        for panel, condition in panels:
+            for name, found in results["methods"].items():
+                if name == NOTHING:
+                    continue
+                errors = found["end_point_error_px"][condition]
+                share = float(np.exp(np.mean([np.log(errors[p] / nothing[condition][p]) for p in errors])))
+                learned = name == "learned"
+                panel.plot(found["ms"], share, "*" if learned else "o", markersize=13 if learned else 6, label=name)
+            panel.axhline(1, color="black", linestyle=":", linewidth=1)
 
 
 def main() -> None:

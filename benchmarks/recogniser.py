@@ -14,7 +14,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,11 @@ from typing import Any
 import numpy as np
 
 from fleeting.datasets import composite
-from fleeting.datasets.composite import FlowImages
-from fleeting.datasets.samples import from_flow_images
+from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.evaluation.predictions import Predictions, cross_validate, scores
-from fleeting.motion.flow_image import standardised
-from fleeting.training.contract import TrainingRows
 from fleeting.training.fleeting_recogniser import Fleeting
-from fleeting.training.linear_recogniser import softmax
-from fleeting.training.recogniser import RecogniserRecipe, fit_recogniser
+from fleeting.training.half_face import HalfFace
+from fleeting.training.linear_svm import LinearSvm
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
@@ -44,48 +41,13 @@ LOOKED_AT = (
 )
 
 
-@dataclass(frozen=True)
-class Floor:
-    """Linear SVM; its margins pass for probabilities, so its calibration means nothing."""
-
-    machine: Any
-    threshold: float = 0.0
-
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return the softmax of the margins, (n, classes)."""
-        return softmax(self.machine.decision_function(_flat(images)))
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return standardised(images, limit=np.inf).reshape(len(images), -1)
-
-
-def fit_floor(train: FlowImages) -> Floor:
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import LinearSVC
-
-    machine = make_pipeline(StandardScaler(), LinearSVC(C=1e-3, class_weight="balanced", random_state=0))
-    return Floor(machine.fit(_flat(train.flow), train.label))
-
-
-def own_predictions(data: FlowImages, *, seed: int) -> Predictions:
-    """Train all folds of the recogniser ``fleeting`` at once and predict each clip by the fold without its subject."""
-    samples, subjects = from_flow_images(data), np.unique(data.subject)
+def own(*, seed: int) -> Fleeting:
+    """Return the recogniser ``fleeting``; the seeds after the first go without inner folds."""
     kind = Fleeting()
-    if seed > 0:
-        kind = Fleeting(replace(kind.plan, inner_folds=0))
-    folds = [TrainingRows(str(s), np.flatnonzero(data.subject != s), np.array([], np.int64)) for s in subjects]
-    probabilities = np.full((len(data), 3), np.nan, np.float32)
-    answered = np.zeros(len(data), bool)
-    for subject, fitted in zip(subjects, kind.fit_many(samples, folds, seed=seed), strict=True):
-        own = data.subject == subject
-        probabilities[own] = fitted.probabilities(samples.select(own))
-        answered[own] = probabilities[own].max(1) >= fitted.threshold
-    return Predictions(data.subject, data.clip, data.subject, data.label, probabilities, answered)
+    return kind if seed == 0 else Fleeting(replace(kind.plan, inner_folds=0))
 
 
-def kept(path: Path, data: FlowImages, make: Callable[[], Predictions]) -> Predictions:
+def kept(path: Path, data: Samples, make: Callable[[], Predictions]) -> Predictions:
     """Return predictions that are kept in a file for these very images, or make and keep them."""
     if path.exists():
         with np.load(path) as stored:
@@ -156,15 +118,14 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=HERE / "results")
     options = parser.parse_args()
-    data = composite.read(options.data)
+    data = from_flow_images(composite.read(options.data))
     tables = [
-        kept(options.keep / f"seed{seed}.npz", data, partial(own_predictions, data, seed=seed))
+        kept(options.keep / f"seed{seed}.npz", data, partial(cross_validate, data, own(seed=seed), seed=seed))
         for seed in range(options.seeds)
     ]
-    half_face = partial(fit_recogniser, recipe=RecogniserRecipe())
     found = {
-        "linear SVM": cross_validate(data, fit_floor),
-        "logistic of half faces": cross_validate(data, half_face),
+        "linear SVM": cross_validate(data, LinearSvm()),
+        "logistic of half faces": cross_validate(data, HalfFace()),
         "shipped": tables[0],
     }
     results = {name: _rounded(scores(x)) | {"protocol": PROTOCOL} for name, x in found.items()}

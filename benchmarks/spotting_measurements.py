@@ -28,11 +28,10 @@ import numpy as np
 from sitters import sitters
 
 from fleeting.errors import FleetingError, NoFaceError
-from fleeting.faces import looks
-from fleeting.faces.track import Tracker
+from fleeting.inference.first_look import first_look
+from fleeting.inference.quality import QualityMeter
 from fleeting.settings import AnalyseSettings
-from fleeting.spotting.measurements import MeasurementLog, Measurements
-from fleeting.spotting.region_motion import RegionMotion
+from fleeting.spotting.measurements import Measurements
 from fleeting.synthesis import render
 from fleeting.synthesis.film_plan import SET_KINDS, SetSettings, Sitter, draw_draft
 from fleeting.synthesis.sets import PRESET, write_disturbances
@@ -84,22 +83,12 @@ def measure(path: Path) -> Measurements:
         Where no face is seen.
     """
     settings = AnalyseSettings()
-    tracker, logs, motion, times = Tracker(settings.faces), {}, {}, []
     with open_video(path) as reader:
-        for frame, seen in looks.sightings(reader, tracker):
-            times.append(frame.time_s)
-            for sighting in seen:
-                meter = motion.setdefault(sighting.track, RegionMotion(settings.motion))
-                log = logs.setdefault(sighting.track, MeasurementLog(sighting.track))
-                log.add(
-                    frame.index,
-                    sighting.landmarks,
-                    meter.update(frame.time_s, frame.grey, sighting.landmarks, sighting.segment),
-                )
-    if not logs:
+        look = first_look(reader, settings, QualityMeter(reader.info, settings=settings.faces))
+    if not look.logs:
         raise NoFaceError("a face", f"none in {path}", "Leave this person out.")
-    largest = max(tracker.tracks(), key=lambda t: t.median_iod_px**2 * t.frame_count)
-    return logs[largest.id].collect(np.array(times))
+    largest = max(look.tracks, key=lambda t: t.median_iod_px**2 * t.frame_count)
+    return look.logs[largest.id].collect(look.time_s)
 
 
 def save_measurements(path: Path, measured: Measurements, *, fps: float) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from fleeting import weights
 from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
+from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.errors import DataError, FleetingWarning, InputError
 from fleeting.evaluation.predictions import cross_validate, scores
 from fleeting.evaluation.recogniser import evaluate_recogniser
@@ -78,25 +80,30 @@ def test_composite_files_that_are_none(tmp_path: Path) -> None:
 
 @dataclass
 class Remembering:
-    """Answers with the share of the test subject in its training rows, which must be none."""
+    """Answers alike whatever it is shown, and keeps the subjects of its training rows."""
 
-    seen: set[str]
+    fitted: list[set[str]]
+    name: str = "remembering"
+    needs: Literal["flow", "sequence"] = "flow"
     threshold: float = 0.5
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        return np.tile(np.array([0.7, 0.2, 0.1], np.float32), (len(images), 1))
+    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> Remembering:
+        assert validation is None
+        self.fitted.append(set(train.subject))
+        return self
+
+    def probabilities(self, samples: Samples) -> np.ndarray:
+        return np.tile(np.array([0.7, 0.2, 0.1], np.float32), (len(samples), 1))
+
+    def settings(self) -> dict[str, Any]:
+        return {}
 
 
 def test_cross_validation_never_shows_the_subject_that_it_tests() -> None:
     made = arrays()
-    data = FlowImages(made["flow"], made["label"].astype(np.int64), made["subject"], made["clip"])
+    data = from_flow_images(FlowImages(made["flow"], made["label"].astype(np.int64), made["subject"], made["clip"]))
     fitted: list[set[str]] = []
-
-    def fit(train: FlowImages) -> Remembering:
-        fitted.append(set(train.subject))
-        return Remembering(fitted[-1])
-
-    table = cross_validate(data, fit)
+    table = cross_validate(data, Remembering(fitted))
     assert len(fitted) == 4
     for seen, held_out in zip(fitted, sorted(set(data.subject)), strict=True):
         assert held_out not in seen

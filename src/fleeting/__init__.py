@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from fleeting.datasets.samples import Samples
     from fleeting.errors import FleetingError, FleetingWarning
     from fleeting.evaluation.benchmark import benchmark
+    from fleeting.evaluation.benchmark_settings import BenchmarkSettings
     from fleeting.evaluation.compare import compare
-    from fleeting.evaluation.run_benchmark import BenchmarkSettings
     from fleeting.explain.face import explain_face
     from fleeting.inference.emotion_files import emotion
     from fleeting.records import Calibration, Event, FaceTrack, Interval, Timeline, VideoInfo
@@ -27,7 +27,7 @@ _HOME = {
     "analyse": "api",
     "analyse_many": "batch",
     "benchmark": "evaluation.benchmark",
-    "BenchmarkSettings": "evaluation.run_benchmark",
+    "BenchmarkSettings": "evaluation.benchmark_settings",
     "calibrate": "api",
     "compare": "evaluation.compare",
     "emotion": "inference.emotion_files",

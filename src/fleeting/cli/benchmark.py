@@ -20,7 +20,9 @@ PROTOCOLS = ("loso", "cde", "hde", "kfold", "leaky-best-epoch")
 
 
 def benchmark(
-    model: Annotated[list[str], typer.Option("--model", "-m", help="What to measure; several give OUT/MODEL/ each.")],
+    model: Annotated[
+        list[str], typer.Option("--model", "-m", help="A model, or MODULE:CLASS; several give OUT/MODEL/ each.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results; a stopped run goes on there.")],
     data: Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a data set; may be repeated.")] = None,
     train: Annotated[list[str] | None, typer.Option("--train", help="NAME=PATH to train on, for a hold-out.")] = None,
@@ -46,6 +48,9 @@ def benchmark(
     from fleeting.evaluation.benchmark import settings_for
     from fleeting.scale.engines import make_engine
 
+    if any(":" in name for name in model):
+        # A module of one's own lies where one works; the processes of the engines get the same path.
+        sys.path.append(str(Path.cwd()))
     where = make_engine(engine, workers=jobs, address=address)
     plans = settings_for(
         model,
@@ -59,7 +64,7 @@ def benchmark(
     found: dict[str, Any] = {}
     failed = False
     for plan in plans:
-        folder = out if len(plans) == 1 else out / plan.model
+        folder = out if len(plans) == 1 else out / plan.model.replace(":", ".")
         display = _Display(plan.model, quiet=as_json)
         display.begin(folder)
         try:

@@ -13,16 +13,27 @@ names each; "0101" becomes 101 where a cell is a number.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from fleeting.datasets.folders import FrameFolders, find_table, root_of
+from fleeting.datasets.layout import Cells, Layout
 from fleeting.datasets.manifest import Manifest
-from fleeting.datasets.rows import RawClip, Rows
-from fleeting.datasets.tables import plain, read_headerless, sheets_of
+from fleeting.datasets.rows import Rows
+from fleeting.datasets.tables import plain, sheets_of
 
-NAME = "casme-sq"
-FPS = 30.0
-COLUMNS = ("subject", "clip", "onset", "apex", "offset", "units", "emotion", "type")
+LAYOUT = Layout(
+    dataset="casme-sq",
+    tables=("*code_final*.xlsx", "*cas*.xlsx", "*.xlsx"),
+    sheets=("CASFEcode_final",),
+    header=False,
+    columns={name: (name,) for name in ("subject", "clip", "onset", "apex", "offset", "units", "emotion", "type")},
+    fps=30.0,
+    first_number=1,
+    source_video="{subject}/{code}",
+    several_per_video=True,
+    is_clip=lambda cells: plain(cells["subject"]) != "subject",  # some copies were given a header
+)
 
 
 def read(path: Path) -> Manifest:
@@ -31,39 +42,21 @@ def read(path: Path) -> Manifest:
     Raises
     ------
     DataError
-        As `folders.find_table`, `tables.read_headerless` and `rows.Rows`.
+        As `Layout.read`.
     """
-    book = find_table(path, ("*code_final*.xlsx", "*cas*.xlsx", "*.xlsx"))
-    table = read_headerless(book, COLUMNS, sheets=("CASFEcode_final",))
-    names = _subjects(book)
-    finder = VideoFinder(root_of(path), _videos(book))
-    rows = Rows(NAME, book, several_per_video=True)
-    for number, cells in zip(table.numbers, table.records, strict=True):
-        if plain(cells["subject"]) == "subject":  # some copies were given a header
-            continue
-        subject, clip = names.get(cells["subject"].strip(), ""), cells["clip"].strip()
+    book, root = find_table(path, LAYOUT.tables), root_of(path)
+    names, find = _subjects(book), VideoFinder(root, _videos(book))
+
+    def mend(rows: Rows, cells: Cells) -> None:
+        given, clip = cells["subject"], cells["clip"]
+        subject = names.get(given, "")
         if not subject:
-            subject = f"subject{cells['subject'].strip().zfill(2)}"
+            subject = f"subject{given.zfill(2)}"
             why = "The sheet 'naming rule1' does not say which of s15 to s40 this is."
-            rows.correct(f"{subject}/{clip}", "subject", cells["subject"], subject, why)
-        rows.add(
-            RawClip(
-                number=number,
-                subject=subject,
-                clip=clip,
-                path=finder(subject, clip),
-                fps=FPS,
-                onset=cells["onset"],
-                apex=cells["apex"],
-                offset=cells["offset"],
-                emotion=cells["emotion"],
-                units=cells["units"],
-                type=cells["type"],
-                source_video=f"{subject}/{finder.code(clip)}",
-                first_number=1,
-            )
-        )
-    return rows.manifest()
+            rows.correct(f"{subject}/{clip}", "subject", given, subject, why)
+        cells |= {"subject": subject, "code": find.code(clip), "path": find(subject, clip)}
+
+    return replace(LAYOUT, mend=mend).manifest(LAYOUT.table(book), root)
 
 
 def video_of(clip: str) -> str:

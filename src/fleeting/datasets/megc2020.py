@@ -11,16 +11,27 @@ stands for a movement that began before the recording, whose frames count from 1
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fleeting.datasets import casme_sq, samm_long
-from fleeting.datasets.folders import FrameFolders, existing, root_of
+from fleeting.datasets.folders import existing, root_of
+from fleeting.datasets.layout import Cells, Layout
 from fleeting.datasets.manifest import Manifest, joined
-from fleeting.datasets.rows import RawClip, Rows
-from fleeting.datasets.tables import Table, read_headerless
+from fleeting.datasets.rows import Rows
 from fleeting.errors import DataError
 
-COLUMNS = ("subject", "video", "type", "onset", "apex", "offset")
+LAYOUT = Layout(
+    dataset="",
+    tables=("*_all_Info.txt",),
+    header=False,
+    columns={name: (name,) for name in ("subject", "video", "type", "onset", "apex", "offset")},
+    first_number=1,
+    clip="{code}_{number}",
+    source_video="{subject}/{code}",
+    places=("{code}",),
+    several_per_video=True,
+)
 
 
 def read(path: Path) -> Manifest:
@@ -29,61 +40,37 @@ def read(path: Path) -> Manifest:
     Raises
     ------
     DataError
-        Where there is none, its name says neither set, and as `tables.read_headerless` and `rows.Rows`.
+        Where there is none, its name says neither set, and as `Layout.read`.
     """
     path = existing(path)
-    files = [path] if path.is_file() else sorted(path.rglob("*_all_Info.txt"))
+    files = [path] if path.is_file() else sorted(path.rglob(LAYOUT.tables[0]))
     if not files:
         raise DataError(f"CASME_sq_all_Info.txt or SAMMLV_all_Info.txt in {path}", "neither", "Check the path.")
     return joined([_read(file, root_of(path)) for file in files])
 
 
 def _read(file: Path, root: Path) -> Manifest:
-    table = read_headerless(file, COLUMNS)
     name = file.name.lower()
-    if name.startswith("casme"):
-        return _casme_sq(table, root)
-    if name.startswith("samm"):
-        return _samm_long(table, root)
-    raise DataError("a file named CASME_sq... or SAMMLV...", f"{file.name}", "Give it the challenge's name.")
-
-
-def _casme_sq(table: Table, root: Path) -> Manifest:
-    rows = Rows(casme_sq.NAME, table.path, several_per_video=True)
+    if not name.startswith(("casme", "samm")):
+        raise DataError("a file named CASME_sq... or SAMMLV...", f"{file.name}", "Give it the challenge's name.")
     find = casme_sq.VideoFinder(root, {})
-    for number, cells in zip(table.numbers, table.records, strict=True):
+
+    def of_casme_sq(rows: Rows, cells: Cells) -> None:
         # Where people are counted from 1, only the workbook of the set says which folder that is.
         given = cells["subject"].lower()
         subject = given if given.startswith("s") else f"subject{given.zfill(2)}"
-        path = find(subject, cells["video"])
-        source = f"{subject}/{find.code(cells['video'])}"
-        rows.add(_raw(number, cells, subject=subject, path=path, fps=casme_sq.FPS, source=source))
-    return rows.manifest()
+        video = cells["video"]
+        cells |= {"subject": subject, "code": find.code(video), "path": find(subject, video), "number": _number(cells)}
+
+    def of_samm_long(rows: Rows, cells: Cells) -> None:
+        subject, video = cells["subject"].zfill(3), cells["video"]
+        code = samm_long.video_of(video) if "_" in video else f"{subject}_{video}"
+        cells |= {"subject": subject, "code": code, "number": _number(cells)}
+
+    of, mend = (casme_sq, of_casme_sq) if name.startswith("casme") else (samm_long, of_samm_long)
+    layout = replace(LAYOUT, dataset=of.LAYOUT.dataset, fps=of.LAYOUT.fps, mend=mend)
+    return layout.manifest(layout.table(file), root)
 
 
-def _samm_long(table: Table, root: Path) -> Manifest:
-    rows = Rows(samm_long.NAME, table.path, several_per_video=True)
-    folders = FrameFolders(root)
-    for number, cells in zip(table.numbers, table.records, strict=True):
-        subject = cells["subject"].zfill(3)
-        given = cells["video"]
-        video = samm_long.video_of(given) if "_" in given else f"{subject}_{given}"
-        path = str(folders.find(video))
-        rows.add(_raw(number, cells, subject=subject, path=path, fps=samm_long.FPS, source=f"{subject}/{video}"))
-    return rows.manifest()
-
-
-def _raw(number: int, cells: dict[str, str], *, subject: str, path: str, fps: float, source: str) -> RawClip:
-    return RawClip(
-        number=number,
-        subject=subject,
-        clip=f"{source.partition('/')[2]}_{cells['onset'].removesuffix('.0')}",
-        path=path,
-        fps=fps,
-        onset=cells["onset"],
-        apex=cells["apex"],
-        offset=cells["offset"],
-        type=cells["type"],
-        source_video=source,
-        first_number=1,
-    )
+def _number(cells: Cells) -> str:
+    return cells["onset"].removesuffix(".0")

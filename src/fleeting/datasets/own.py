@@ -11,12 +11,12 @@ for their number, are one person.
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 
 from fleeting.datasets.folders import find_table
 from fleeting.datasets.frames import image_numbers
+from fleeting.datasets.layout import rate
 from fleeting.datasets.manifest import Manifest
 from fleeting.datasets.rows import RawClip, Rows
 from fleeting.datasets.tables import Table, read_table
@@ -131,13 +131,7 @@ def table_has_apex(table: Table) -> bool:
 
 def _rate(file: Path, text: str, rates: dict[Path, float], number: int, table: Table) -> float:
     if text and text.lower() != "nan":
-        try:
-            rate = float(text)
-        except ValueError:
-            rate = math.nan
-        if not (math.isfinite(rate) and rate > 0):
-            raise DataError("frames per second", f"'{text}' in row {number} of {table.path}", "Correct the cell.")
-        return rate
+        return rate(text, number, table.path)
     if file.is_dir() or not file.exists():
         if not file.exists():
             return 0.0  # `Manifest.missing` lists it

@@ -9,11 +9,12 @@ from typing import Any
 
 from fleeting.errors import SettingsError
 from fleeting.evaluation.benchmark_data import read_data
+from fleeting.evaluation.benchmark_settings import BenchmarkSettings
+from fleeting.evaluation.named_model import named_model
 from fleeting.evaluation.protocols import HOLDOUT, PROTOCOLS
-from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.run_benchmark import run_benchmark
 from fleeting.scale.executor import Engine, Outcome
 from fleeting.settings import nearest
-from fleeting.training.recogniser_registry import recogniser
 
 
 def benchmark(
@@ -43,10 +44,10 @@ def benchmark(
     Raises
     ------
     DataError, SettingsError, LeakageError, JobsError, OutputError, MissingExtraError
-        As `recogniser` and `run_benchmark`.
+        As `named_model` and `run_benchmark`.
     """
     plan = replace(settings, protocol=HOLDOUT) if settings.test else settings
-    model = recogniser(plan.model)
+    model = named_model(plan.model)
     data = read_data(plan.data, test=plan.test, classes=plan.classes, cache=cache)
     return run_benchmark(data, model, plan, out=out, engine=engine, on_done=on_done)
 
@@ -66,7 +67,7 @@ def settings_for(
     Parameters
     ----------
     models
-        Names of recognisers.
+        Names of recognisers, or ``MODULE:CLASS`` (`named_model`).
     data
         ``NAME=PATH`` of what is both trained on and tested, fold by fold.
     train, test
@@ -87,7 +88,7 @@ def settings_for(
     if not models or len(set(models)) != len(models):
         raise SettingsError("one or several models, each once", ", ".join(models) or "none", "Change --model.")
     for name in models:
-        recogniser(name)
+        named_model(name)
     if protocol not in PROTOCOLS:
         raise SettingsError("a known protocol", repr(protocol), nearest(protocol, PROTOCOLS))
     if bool(train) != bool(test) or bool(data) == bool(train):

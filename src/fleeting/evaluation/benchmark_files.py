@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from fleeting import settings as toml
 from fleeting.errors import DataError, SettingsError
+from fleeting.evaluation.benchmark_settings import BenchmarkSettings
 from fleeting.files import atomic_path, make_folder, write_text
 from fleeting.training.contract import Recogniser
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from fleeting.evaluation.run_benchmark import BenchmarkSettings
 
 JOBS = "jobs"
 SETTINGS = "settings.toml"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "fleeting"
@@ -17,33 +19,55 @@ def modules_behind(starts: Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     starts
-        Full names (``fleeting.training.linear_svm``); those outside the package are passed over.
+        Full names (``fleeting.training.linear_svm``); of those outside the package, what they import of it.
 
     Returns
     -------
     tuple of str
         Names below the package (``training.linear_svm``), sorted; without those that change no number.
     """
-    waiting = [name for name in starts if _file_of(name) is not None]
-    found: set[str] = set()
+    found = {name.removeprefix(f"{PACKAGE}.") for name in _files(starts) if name.startswith(f"{PACKAGE}.")}
+    return tuple(sorted(found - _NO_MATTER))
+
+
+def code_outside(start: str) -> tuple[bytes, ...]:
+    """Return the source of a module outside the package, and of all that it imports of its own top-level package."""
+    return tuple(file.read_bytes() for name, file in sorted(_files([start]).items()) if name.split(".")[0] != PACKAGE)
+
+
+def _files(starts: Iterable[str]) -> dict[str, Path]:
+    """Files of modules and of all that they import of this package or of their own, by name."""
+    waiting = list(starts)
+    tops = {PACKAGE, *(name.split(".")[0] for name in waiting)}
+    found: dict[str, Path] = {}
     while waiting:
         name = waiting.pop()
-        file = _file_of(name)
-        if name in found or file is None:
+        file = _file_of(name) if name.split(".")[0] in tops and name not in found else None
+        if file is None:
             continue
-        found.add(name)
+        found[name] = file
+        inside = name if file.name == "__init__.py" else name.rpartition(".")[0]
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
+            elif isinstance(node, ast.ImportFrom):
+                above = inside.rsplit(".", node.level - 1)[0] if node.level else ""
+                room = ".".join(part for part in (above, node.module) if part)
                 # The last name may be a module ("from fleeting.models import ststnet") or something in one.
-                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(sorted({name.removeprefix(f"{PACKAGE}.") for name in found} - _NO_MATTER))
+                waiting += [room, *(f"{room}.{alias.name}" for alias in node.names)]
+    return found
 
 
 def _file_of(name: str) -> Path | None:
     parts = name.split(".")
-    if parts[0] != PACKAGE or len(parts) < 2:
-        return None
-    file = _ROOT.joinpath(*parts[1:]).with_suffix(".py")
-    return file if file.is_file() else None
+    if parts[0] == PACKAGE:
+        file = _ROOT.joinpath(*parts[1:]).with_suffix(".py")
+        return file if len(parts) > 1 and file.is_file() else None
+    place = getattr(sys.modules.get(name), "__file__", None)
+    if name not in sys.modules:
+        try:
+            spec = find_spec(name)
+        except (ImportError, ValueError):  # a class in a module, not a module
+            spec = None
+        place = None if spec is None else spec.origin
+    return Path(place) if place is not None and place.endswith(".py") else None

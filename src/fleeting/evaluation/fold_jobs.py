@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,19 @@ from fleeting.training.contract import Epochs, Fitted, ManyFolds, ManyFoldsEpoch
 
 FOLD, MANY_FOLDS, CHECK = "fold", "many-folds", "independence"
 """Tasks: one fold by itself, all folds of a seed in one batch, and the check that held-out rows change nothing."""
+
+
+ANSWER = "answer "
+"""Begins the names of the results that hold one answer's probabilities."""
+
+
+@runtime_checkable
+class SeveralAnswers(Fitted, Protocol):
+    """A trained recogniser of several parts, such as two streams, each of which has an answer of its own."""
+
+    def by_answer(self, samples: Samples) -> dict[str, npt.NDArray[np.float32]]:
+        """Return (n, classes) by the name of the answer; the first one is that of `probabilities`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,8 @@ def run_job(job: Job, work: FoldWork) -> Result:
     dict
         One entry per test clip in ``fold``, ``clip``, ``probabilities`` (n, classes) and ``answered``; ``seconds`` of
         training and prediction; for a leaky run ``best_probabilities``, ``best_answered`` and ``best_epoch`` (from 1),
-        and ``epochs``. For a check ``fold``, ``largest_change`` and ``seconds``.
+        and ``epochs``; for a model of several answers, trained fold by fold, ``answer NAME`` (n, classes) for each of
+        them. For a check ``fold``, ``largest_change`` and ``seconds``.
     """
     started = time.perf_counter()
     seed, wanted = int(job.content["seed"]), list(job.content["folds"])
@@ -60,7 +74,10 @@ def run_job(job: Job, work: FoldWork) -> Result:
     elif work.leaky:
         found = _leaky(work, folds, _epochs(work, job.task, folds, seed))
     else:
-        found = _honest(work, folds, _fitted(work, job.task, folds, seed))
+        fitted = _fitted(work, job.task, folds, seed)
+        found = _honest(work, folds, fitted)
+        if job.task == FOLD:
+            found |= _answers(work, folds, fitted)
     return found | {"seconds": time.perf_counter() - started}
 
 
@@ -101,6 +118,15 @@ def _honest(work: FoldWork, folds: Sequence[Fold], fitted: Sequence[Fitted]) -> 
         "probabilities": np.concatenate([p for p, _ in made]),
         "answered": np.concatenate([a for _, a in made]),
     }
+
+
+def _answers(work: FoldWork, folds: Sequence[Fold], fitted: Sequence[Fitted]) -> Result:
+    made: dict[str, list[npt.NDArray[np.float32]]] = {}
+    for fold, model in zip(folds, fitted, strict=True):
+        if isinstance(model, SeveralAnswers):
+            for name, rows in model.by_answer(blind(work.data.samples.select(fold.test))).items():
+                made.setdefault(ANSWER + name, []).append(np.asarray(rows, np.float32))
+    return {name: np.concatenate(parts) for name, parts in made.items()}
 
 
 def _leaky(work: FoldWork, folds: Sequence[Fold], epochs: Iterator[list[Fitted]]) -> Result:

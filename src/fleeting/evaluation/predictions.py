@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fleeting import metrics
-from fleeting.datasets.composite import FlowImages
+from fleeting.datasets.samples import Samples
+from fleeting.evaluation.benchmark_data import BenchmarkData
 from fleeting.evaluation.bootstrap import subject_interval
-from fleeting.evaluation.leakage import require_disjoint
+from fleeting.evaluation.fold_jobs import FOLD, MANY_FOLDS, FoldWork, run_job
 from fleeting.evaluation.splits import leave_one_subject_out
 from fleeting.labels import THREE_CLASSES
-
-
-class Fitted(Protocol):
-    """What a fit function returns: probabilities, and the threshold of an answer."""
-
-    @property
-    def threshold(self) -> float:
-        """Below this probability of the best class the answer is "unsure"."""
-        ...
-
-    def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return (n, classes) for flow images (n, 28, 28, 3) uint8."""
-        ...
+from fleeting.scale.job import Job
+from fleeting.training.contract import ManyFolds, Recogniser
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +49,31 @@ class Predictions:
         return np.asarray(self.probabilities.argmax(1), np.int64)
 
 
-def cross_validate(data: FlowImages, fit: Callable[[FlowImages], Fitted]) -> Predictions:
+def cross_validate(data: Samples, model: Recogniser, *, seed: int = 0) -> Predictions:
     """Return predictions of every clip by a model that was fitted, choices and all, without its subject.
 
     Parameters
     ----------
     data
-        Labelled flow images of at least two subjects.
-    fit
-        Gets the training rows of a fold and nothing else.
+        Labelled clips of at least two subjects.
+    model
+        The recogniser before training.
+    seed
+        Of its training.
 
     Raises
     ------
-    LeakageError
-        Where a clip id lies on both sides of a fold.
+    InputError
+        For one subject alone.
+    DataError
+        For probabilities that are none.
     """
-    fold_id = np.empty(len(data), data.subject.dtype)
-    probabilities = np.full((len(data), len(THREE_CLASSES)), np.nan, np.float32)
-    answered = np.zeros(len(data), bool)
-    for fold in leave_one_subject_out(data.subject):
-        train, test = data.select(fold.train), data.select(fold.test)
-        require_disjoint(train.clip, test.clip, what="clip")
-        fitted = fit(train)
-        probabilities[fold.test] = fitted.probabilities(test.flow)
-        answered[fold.test] = probabilities[fold.test].max(1) >= fitted.threshold
-        fold_id[fold.test] = fold.id
+    folds = tuple(leave_one_subject_out(data.subject))
+    work = FoldWork(BenchmarkData(data, data.dataset, np.zeros(len(data), bool)), model, {seed: folds})
+    task = MANY_FOLDS if isinstance(model, ManyFolds) else FOLD
+    found = run_job(Job(task, {"seed": seed, "folds": [fold.id for fold in folds]}), work)
+    order = np.argsort(np.concatenate([fold.test for fold in folds]))
+    fold_id, probabilities, answered = (found[name][order] for name in ("fold", "probabilities", "answered"))
     return Predictions(fold_id, data.clip, data.subject, data.label, probabilities, answered)
 
 

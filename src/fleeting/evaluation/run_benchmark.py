@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +21,12 @@ import numpy as np
 
 from fleeting.errors import FleetingWarning, SettingsError
 from fleeting.evaluation import benchmark_files as files
-from fleeting.evaluation.answer_jobs import ANSWER, run_answer_job
 from fleeting.evaluation.benchmark_data import BenchmarkData
 from fleeting.evaluation.benchmark_scores import SCORES, benchmark_scores
-from fleeting.evaluation.code_of import modules_behind
+from fleeting.evaluation.benchmark_settings import BenchmarkSettings
+from fleeting.evaluation.code_of import code_outside, modules_behind
 from fleeting.evaluation.fold_checks import require_honest
-from fleeting.evaluation.fold_jobs import CHECK, FOLD, MANY_FOLDS, FoldWork
+from fleeting.evaluation.fold_jobs import ANSWER, CHECK, FOLD, MANY_FOLDS, FoldWork, run_job
 from fleeting.evaluation.protocols import HOLDOUT, LEAKY, holdout_fold, make_folds
 from fleeting.evaluation.splits import Fold
 from fleeting.scale.executor import Engine, Outcome, results_of, run
@@ -42,43 +41,6 @@ LEAKY_WARNING = (
     "LEAKY: for each subject the epoch was chosen by its own test clips, as many published figures were. "
     "These figures say nothing about new people; the honest ones are those of the last epoch."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class BenchmarkSettings:
-    """What is asked of a benchmark.
-
-    Attributes
-    ----------
-    model
-        Name of the recogniser.
-    protocol
-        One of `protocols.PROTOCOLS`, or ``holdout`` where `test` names data.
-    seeds
-        Number of repetitions, with the seeds 0, 1, ...
-    folds
-        Of ``kfold``.
-    validation
-        Share of the training subjects held out for validation in every fold.
-    classes
-        Number of classes.
-    draws
-        Bootstrap samples of subjects for the intervals.
-    data
-        ``NAME=PATH`` of all data; for a hold-out of what is trained on.
-    test
-        ``NAME=PATH`` of what is only tested on.
-    """
-
-    model: str
-    protocol: str = "loso"
-    seeds: int = 1
-    folds: int = 5
-    validation: float = 0.0
-    classes: int = 3
-    draws: int = 2000
-    data: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
 
 
 def run_benchmark(
@@ -140,7 +102,7 @@ def run_benchmark(
     for some in ([j for j in jobs if j.task == CHECK], [j for j in jobs if j.task != CHECK]):
         outcomes = run(
             some,
-            run_answer_job,
+            run_job,
             store=ResultStore(Path(out) / files.JOBS),
             engine=engine,
             shared=work,
@@ -181,8 +143,9 @@ def planned_jobs(
     beside another that trains on these clips, since a leak may need the company of other folds.
     """
     # Other models may change without a result of this one being thrown away.
-    code = source_fingerprint([*modules_behind([type(model).__module__]), "evaluation.fold_jobs"])
-    base = fingerprint(data.digest, model.name, model.settings(), code, leaky)
+    module = type(model).__module__
+    code = source_fingerprint([*modules_behind([module]), "evaluation.fold_jobs"])
+    base = fingerprint(data.digest, model.name, model.settings(), code, leaky, *code_outside(module))
     batched = isinstance(model, ManyFoldsEpochs if leaky else ManyFolds)
     jobs: list[Job] = []
     if isinstance(model, ManyFolds):  # first, so that nothing else is trained where it fails

@@ -26,6 +26,9 @@ def permutation_test(one: Counts, other: Counts, *, draws: int = 10_000, seed: i
     with the observed assignment counted: ``p = (1 + number as large) / (1 + draws)``; with so few subjects that there
     are no more than `draws` assignments, all of them are tried and p is exact.
 
+    `scipy.stats.permutation_test` has a statistic of one value a row; here a row is a subject's table of counts, for
+    each of several seeds, and three scores are tested on the same assignments.
+
     Parameters
     ----------
     one, other

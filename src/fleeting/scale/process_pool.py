@@ -1,8 +1,9 @@
 """Jobs in several processes of this machine.
 
-Not `concurrent.futures`: there, one process that dies (a crash in a library, the system short of memory) fails every
-job that waits. Here each process has a line of its own to the one that deals out the jobs, so that a death is told of
-the very job that died, and the others go on.
+Not `concurrent.futures`, nor joblib's loky: there, one process that dies (a crash in a library, the system short of
+memory) fails every job that waits, nobody is told how it ended, a job that runs cannot be stopped, and processes whose
+parent was killed may wait for ever. Here each process has a line of its own to the one that deals out the jobs: a death
+is told of the very job that died, the others go on, and a line that closes ends the process.
 """
 
 from __future__ import annotations
