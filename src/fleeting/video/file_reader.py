@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from fleeting.video.decoding import (
     announced_seconds,
     decode_raw,
     decode_whole,
+    moving_streams,
     open_stream,
     scan_packets,
 )
@@ -58,14 +60,16 @@ class FileReader(VideoReader):
         # The table for random access grows while the video is first read.
         self._ticks, self._times, self._keys = array("q"), array("d"), array("q")
         self._damaged = self._concluded = False
-        with open_stream(path) as (container, stream):
+        films = moving_streams(path)
+        self._index = films[0]
+        with self._opened() as (container, stream):
             self._announced_s = announced_seconds(container, stream)
             scan = scan_packets(container, stream)
             if scan.complete and scan.count < 2:
                 raise _too_short(path, stream, scan, self._announced_s)
         gap_ticks = estimate_rate(scan.ticks, Fraction(1)).gap_ticks
         self._order = Order(stored=scan.stored_order, gap_ticks=gap_ticks)
-        with open_stream(path) as (container, stream):
+        with self._opened() as (container, stream):
             picture = next(self._decode(container, stream, Damage()), None)
             if picture is None:
                 raise trouble.nothing_decoded(path, stream.codec_context.name)
@@ -73,6 +77,11 @@ class FileReader(VideoReader):
             self._display = _display(stream, picture)
             self.info = self._describe(container, stream, picture, timing)
             self._stored_size = (picture.width, picture.height)
+        if len(films) > 1:
+            self._warn(
+                f"{path.name} holds {len(films)} films; stream {self._index} ({self.info.width} x {self.info.height}) is "
+                f"analysed. For another one: ffmpeg -i {path.name} -map 0:{films[1]} -c copy other.mkv"
+            )
         if timing.note and fps is None:
             self._warn(f"{path.name}: {timing.note}")
         if picture.interlaced_frame:
@@ -81,6 +90,9 @@ class FileReader(VideoReader):
                 "Convert it first: ffmpeg -i in -vf bwdif=1 out.mp4"
             )
         self._gap_s = 1.0 / timing.fps
+
+    def _opened(self) -> AbstractContextManager[tuple[Any, Any]]:
+        return open_stream(self.path, index=self._index)
 
     def _describe(self, container: Any, stream: Any, picture: Any, timing: _Timing) -> VideoInfo:
         width, height = self._display.orientation.size(self._display.width, self._display.height)
@@ -106,7 +118,7 @@ class FileReader(VideoReader):
     def _stream(self) -> Generator[Frame]:
         damage = Damage()
         end_s = 0.0
-        with open_stream(self.path) as (container, stream):
+        with self._opened() as (container, stream):
             clock = Clock(time_base=stream.time_base, gap_s=self._gap_s)
             for index, picture in enumerate(self._decode(container, stream, damage)):
                 tick = picture.pts
@@ -175,7 +187,7 @@ class FileReader(VideoReader):
             if position > last:
                 return
         # Seeking led elsewhere, as it does where the index of the file is wrong: count from the beginning.
-        with open_stream(self.path) as (container, stream):
+        with self._opened() as (container, stream):
             for index, picture in enumerate(self._decode(container, stream, Damage())):
                 if index > last:
                     return
@@ -201,7 +213,7 @@ class FileReader(VideoReader):
             or any(b <= a for a, b in zip(ticks, ticks[1:], strict=False))
         ):
             start = 0
-        with open_stream(self.path) as (container, stream):
+        with self._opened() as (container, stream):
             if start == 0:
                 for index, picture in enumerate(self._decode(container, stream, Damage())):
                     if index >= first:

@@ -63,6 +63,7 @@ class StoredPicture:
             raise VideoError("readable images", f"{self.path.name} ({error.strerror})", "Check the disk.") from error
         image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR) if data.size else None
         if image is None:
+            trouble.check_no_photo(self.path)
             raise VideoError("readable images", f"{self.path.name}, which is damaged or no image", "Copy it again.")
         if image.dtype == np.uint16:
             image = np.rint(image / 257.0).astype(np.uint8)
