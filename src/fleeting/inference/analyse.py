@@ -23,11 +23,12 @@ from fleeting.inference.first_look import FirstLook, Progress, first_look
 from fleeting.inference.quality import QualityMeter
 from fleeting.inference.second_look import second_look
 from fleeting.inference.systems import System, open_systems
+from fleeting.inference.upright import open_upright
 from fleeting.records import Event, EventMedia, FaceTrack, Signals, Timeline
 from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
-from fleeting.video.reader import VideoReader, open_video
+from fleeting.video.reader import VideoReader
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def analyse_video(
     settings = settings or AnalyseSettings()
     systems = open_systems(settings.recognition)
     network = expression_network(settings.expressions)
-    with open_video(path, fps=fps) as reader:
+    with open_upright(path, fps=fps, settings=settings.faces) as reader:
         notes: list[str] = []
         meter = QualityMeter(reader.info, settings=settings.faces)
         readings = None if network is None else ExpressionMeter(network, per_second=settings.expressions.per_second)

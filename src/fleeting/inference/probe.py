@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import FleetingWarning, VideoError
+from fleeting.faces import looks
+from fleeting.faces.track import Tracker
+from fleeting.faces.turn import Detect
 from fleeting.inference.quality import Face, Quality, QualityMeter
+from fleeting.inference.upright import open_upright, shipped_detector
 from fleeting.records import VideoInfo
-from fleeting.settings import AnalyseSettings
-from fleeting.video.reader import open_video
+from fleeting.settings import AnalyseSettings, FaceSettings
+from fleeting.video.frame import Frame
+from fleeting.video.reader import VideoReader, open_video
 
 PROBE_S = 20.0
 """Seconds from the beginning that are looked at: enough for every measure, at any length of video."""
@@ -82,24 +88,24 @@ def probe(
     seconds
         How much of it to look at; infinity for all.
     faces
-        Finds the faces of a grey picture; None takes `faces.detect.FaceDetector`.
+        Finds the faces of a grey picture, four times a second; None follows them as an analysis does.
 
     Raises
     ------
     VideoError
         Where the path is no usable video.
     """
-    find = faces or _shipped_detector()
-    with warnings.catch_warnings(), open_video(path, fps=fps) as reader:
-        # They are told as part of the result.
-        warnings.simplefilter("ignore", FleetingWarning)
-        meter = QualityMeter(reader.info, settings=(settings or AnalyseSettings()).faces)
+    wanted = (settings or AnalyseSettings()).faces
+    with warnings.catch_warnings(action="ignore", category=FleetingWarning), _opened(path, fps, wanted, faces) as video:
+        # Warnings are told as part of the result.
+        reader, see = video
+        meter = QualityMeter(reader.info, settings=wanted)
         count, last_s, complete = 0, 0.0, True
-        for frame in reader:
+        for frame, seen in see(meter):
             if frame.time_s > seconds:
                 complete = False
                 break
-            meter.add(frame, find(frame.grey) if meter.wants_faces(frame) else ())
+            meter.add(frame, seen)
             count, last_s = count + 1, frame.time_s
         if count == 0:
             raise VideoError("a video with frames", f"{path}, of which none can be decoded", "Copy it again.")
@@ -108,8 +114,24 @@ def probe(
     return Probe(reader.info, quality, count, last_s + 1.0 / reader.info.fps, complete, notes)
 
 
-def _shipped_detector() -> FaceFunction:
-    from fleeting.faces.detect import FaceDetector
+@contextmanager
+def _opened(
+    path: str | Path, fps: float | None, settings: FaceSettings, faces: FaceFunction | None
+) -> Generator[tuple[VideoReader, Callable[[QualityMeter], Iterator[tuple[Frame, Sequence[Face]]]]]]:
+    """Open a video, with what yields its frames and their faces: as in an analysis, so that both say the same."""
+    if faces is not None:
+        find = faces
+        with open_video(path, fps=fps) as reader:
+            yield reader, lambda meter: ((f, find(f.grey) if meter.wants_faces(f) else ()) for f in reader)
+        return
+    detect = _shipped_detector(settings)
+    with open_upright(path, fps=fps, settings=settings, detect=detect) as reader:
+        tracker = Tracker(settings, detector=detect)
+        yield (
+            reader,
+            lambda _: ((frame, [s.landmarks for s in seen]) for frame, seen in looks.sightings(reader, tracker)),
+        )
 
-    detect = FaceDetector()
-    return lambda grey: [landmarks for _, landmarks in detect(grey)]
+
+def _shipped_detector(settings: FaceSettings) -> Detect:
+    return shipped_detector(settings)

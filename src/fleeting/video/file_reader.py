@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ class FileReader(VideoReader):
                 raise trouble.nothing_decoded(path, stream.codec_context.name)
             timing = _timing(stream, scan)
             self._display = _display(stream, picture)
+            self._orientation = self._display.orientation
             self.info = self._describe(container, stream, picture, timing)
             self._stored_size = (picture.width, picture.height)
         if len(films) > 1:
@@ -140,7 +141,7 @@ class FileReader(VideoReader):
                 f"{self.info.width} x {self.info.height}."
             )
         time_s = self._times[index] if self._fps_given is None else index / self._fps_given
-        return Frame(index, time_s, DecodedPicture(picture, self._display))
+        return Frame(index, time_s, DecodedPicture(picture, replace(self._display, orientation=self._orientation)))
 
     def _conclude(self, damage: Damage, clock: Clock, end_s: float) -> None:
         """Say what was wrong with the video, now that it was read to its end for the first time."""

@@ -15,6 +15,7 @@ from fleeting.errors import VideoError
 from fleeting.records import VideoInfo
 from fleeting.video import trouble
 from fleeting.video.frame import Frame
+from fleeting.video.orientation import Orientation
 from fleeting.video.reader import VideoReader
 
 Image = npt.NDArray[np.uint8]
@@ -31,19 +32,28 @@ class StoredPicture:
         Width and height that it must have; None before the first is known.
     first
         Name of the file that set the size.
+    orientation
+        How it is turned after it was read.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int] | None = None, first: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int] | None = None,
+        first: str = "",
+        orientation: Orientation | None = None,
+    ) -> None:
         self.path, self._size, self._first = path, size, first
+        self._orientation = orientation or Orientation()
 
     def grey(self) -> Image:
         """(h, w) uint8."""
-        image = self.read()
+        image = self._orientation.apply(self.read())
         return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
     def rgb(self) -> Image:
         """(h, w, 3) uint8 RGB."""
-        image = self.read()
+        image = self._orientation.apply(self.read())
         turn = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
         return np.asarray(cv2.cvtColor(image, turn), np.uint8)
 
@@ -117,7 +127,7 @@ class FolderReader(VideoReader):
         )
 
     def _picture(self, index: int) -> StoredPicture:
-        return StoredPicture(self._files[index], self._size, self._files[0].name)
+        return StoredPicture(self._files[index], self._size, self._files[0].name, self._orientation)
 
     def _stream(self) -> Generator[Frame]:
         yield from self._between(0, len(self._files) - 1)
