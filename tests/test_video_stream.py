@@ -225,7 +225,8 @@ def test_largest_of_several_pictures(tmp_path: Path) -> None:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         for stream in streams:
             container.mux(stream.encode(None))
-    reader = open_video(path)
+    with pytest.warns(FleetingWarning, match=r"a.mkv holds 3 films; stream 1 \(64 x 48\) is read"):
+        reader = open_video(path)
     assert (reader.info.width, reader.info.height) == (64, 48)
     assert [number_of(f.grey) for f in reader] == [0, 1, 2, 3]
 

@@ -47,14 +47,15 @@ def make_upright(reader: VideoReader, settings: FaceSettings, detect: Detect | N
     turn = turn_of_film(frames, detect or shipped_detector(settings))
     reader.close()
     if turn:
-        reader.turn(turn, why=told(reader.path.name, turn))
+        reader.turn(turn, why=turned(reader.path.name, turn))
 
 
-def told(name: str, turn: int) -> str:
+def turned(name: str, turn: int) -> str:
     """Return what the user is told of a picture that was turned."""
     how = "stands on its head" if turn == 180 else "lies on its side"
+    by = {90: "90 degrees clockwise", 180: "180 degrees", 270: "90 degrees counter-clockwise"}[turn]
     return (
-        f"{name}: the face {how}, so the picture was turned by {turn} degrees clockwise. --turn 0 takes it as it is filmed."
+        f'{name}: the face {how}, so the picture was turned by {by}. To take it as it is: faces.turn = "0" (--turn 0).'
     )
 
 

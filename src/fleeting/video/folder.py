@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Generator
@@ -139,6 +140,25 @@ class FolderReader(VideoReader):
             yield Frame(index, index / self._fps, self._picture(index))
 
 
+def videos_in(folder: Path, *, without: Path | None = None) -> list[Path]:
+    """Return the videos below a folder, by name; hidden files and folders are left out, and so is `without`.
+
+    A folder that holds images is a clip of its own, whatever else lies in it: there are none.
+    """
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return []
+    if any(p.suffix.lower() in trouble.IMAGE_SUFFIXES and not p.name.startswith(".") for p in folder.iterdir()):
+        return []
+    left_out = None if without is None else without.resolve()
+
+    def wanted(file: Path) -> bool:
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        ours = left_out is not None and file.resolve().is_relative_to(left_out)
+        return file.suffix.lower() in trouble.VIDEO_SUFFIXES and file.is_file() and not hidden and not ours
+
+    return sorted(file for file in folder.rglob("*") if wanted(file))
+
+
 def numbered_images(folder: Path) -> list[Path]:
     """Return the images of a folder in the order of their numbers (the last number in each name).
 
@@ -153,7 +173,7 @@ def numbered_images(folder: Path) -> list[Path]:
     images = [p for p in names if p.suffix.lower() in trouble.IMAGE_SUFFIXES and p.is_file()]
     if not images:
         videos = [p.name for p in names if p.suffix.lower() in trouble.VIDEO_SUFFIXES]
-        hint = f"It holds videos: give them one by one, such as {videos[0]}." if videos else "Check the path."
+        hint = f"It holds videos: fleeting analyse {folder} analyses them one by one." if videos else "Check the path."
         raise VideoError("a folder of numbered images", f"{folder}, which holds none", hint)
     if len(images) == 1:
         raise trouble.still_picture(images[0], "the only image of its folder")

@@ -93,7 +93,7 @@ def check_no_photo(path: Path) -> None:
         raise VideoError(
             "a picture or a video that can be read",
             f"{path.name}, which is a {kind} photo, whatever its name says",
-            f"Convert it: heif-convert {path.name} {path.stem}.png, or export it as JPEG from the program that shows it.",
+            f"Convert it: heif-convert {path.name} {path.stem}.png, or save it as JPEG with the program that shows it.",
         )
 
 
