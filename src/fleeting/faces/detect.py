@@ -136,7 +136,7 @@ class FaceDetector:
             return []
         for share, border in CLOSE:
             around = round(share * max(grey.shape))
-            wider = cv2.copyMakeBorder(grey, *([around] * 4), border, value=float(grey.mean()))
+            wider = cv2.copyMakeBorder(grey, around, around, around, around, border, value=float(grey.mean()))
             found = [
                 (box, seen)
                 for box, seen, _ in self.candidates(np.asarray(wider, np.uint8), pixels=COARSE_PIXELS)

@@ -7,12 +7,13 @@ shows no face that stands upright, and the first pictures with a face vote.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.landmarks import Landmarks
+from fleeting.faces.track import Detector
 from fleeting.records import FaceBox
 from fleeting.video.frame import Frame
 from fleeting.video.orientation import Orientation
@@ -38,10 +39,9 @@ CLOSE_S, APART_S = 0.2, 1.0
 BEGINNING_S = 3.0
 
 Grey = npt.NDArray[np.uint8]
-Detect = Callable[[Grey], Sequence[tuple[FaceBox, Landmarks]]]
 
 
-def turn_of_picture(grey: Grey, detect: Detect) -> int | None:
+def turn_of_picture(grey: Grey, detect: Detector) -> int | None:
     """Return the degrees clockwise by which a picture has to be turned for its face to stand upright.
 
     Parameters
@@ -64,7 +64,7 @@ def turn_of_picture(grey: Grey, detect: Detect) -> int | None:
     return best if scores[best] >= max(SURE, as_filmed) else None
 
 
-def turn_of_film(frames: Iterable[Frame], detect: Detect) -> int:
+def turn_of_film(frames: Iterable[Frame], detect: Detector) -> int:
     """Return the degrees clockwise by which a film has to be turned: what most of its first pictures with a face say.
 
     Only as much of the film is read as is needed: half a second where a face is in view from the beginning.

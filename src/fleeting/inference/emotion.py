@@ -94,7 +94,7 @@ class Source:
     error
         Why it could not be read; None where it could.
     turn
-        Degrees clockwise by which it was turned because its faces lay on their side; places count in the turned picture.
+        Degrees clockwise by which it was turned because its faces lay on their side; places are those after that.
     """
 
     path: Path

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ import numpy.typing as npt
 
 from fleeting.errors import FleetingWarning, VideoError
 from fleeting.faces import looks
-from fleeting.faces.track import Tracker
-from fleeting.faces.turn import Detect
+from fleeting.faces.track import Detector, Tracker
 from fleeting.inference.quality import Face, Quality, QualityMeter
 from fleeting.inference.upright import open_upright, shipped_detector
 from fleeting.records import VideoInfo
@@ -96,12 +94,16 @@ def probe(
         Where the path is no usable video.
     """
     wanted = (settings or AnalyseSettings()).faces
-    with warnings.catch_warnings(action="ignore", category=FleetingWarning), _opened(path, fps, wanted, faces) as video:
-        # Warnings are told as part of the result.
-        reader, see = video
+    detect = _shipped_detector(wanted) if faces is None else None
+    tracker = None if detect is None else Tracker(wanted, detector=detect)
+    # Warnings are told as part of the result.
+    with (
+        warnings.catch_warnings(action="ignore", category=FleetingWarning),
+        _opened(path, fps, wanted, detect) as reader,
+    ):
         meter = QualityMeter(reader.info, settings=wanted)
         count, last_s, complete = 0, 0.0, True
-        for frame, seen in see(meter):
+        for frame, seen in _seen(reader, meter, tracker, faces):
             if frame.time_s > seconds:
                 complete = False
                 break
@@ -109,29 +111,29 @@ def probe(
             count, last_s = count + 1, frame.time_s
         if count == 0:
             raise VideoError("a video with frames", f"{path}, of which none can be decoded", "Copy it again.")
-        quality = meter.quality()
+        tracks = () if tracker is None else tracker.tracks()
+        quality = meter.quality(max(tracks, key=lambda t: t.median_iod_px**2 * t.frame_count, default=None))
         notes = tuple(reader.warnings)
     return Probe(reader.info, quality, count, last_s + 1.0 / reader.info.fps, complete, notes)
 
 
-@contextmanager
-def _opened(
-    path: str | Path, fps: float | None, settings: FaceSettings, faces: FaceFunction | None
-) -> Generator[tuple[VideoReader, Callable[[QualityMeter], Iterator[tuple[Frame, Sequence[Face]]]]]]:
-    """Open a video, with what yields its frames and their faces: as in an analysis, so that both say the same."""
-    if faces is not None:
-        find = faces
-        with open_video(path, fps=fps) as reader:
-            yield reader, lambda meter: ((f, find(f.grey) if meter.wants_faces(f) else ()) for f in reader)
-        return
-    detect = _shipped_detector(settings)
-    with open_upright(path, fps=fps, settings=settings, detect=detect) as reader:
-        tracker = Tracker(settings, detector=detect)
-        yield (
-            reader,
-            lambda _: ((frame, [s.landmarks for s in seen]) for frame, seen in looks.sightings(reader, tracker)),
-        )
+def _seen(
+    reader: VideoReader, meter: QualityMeter, tracker: Tracker | None, faces: FaceFunction | None
+) -> Iterator[tuple[Frame, Sequence[Face]]]:
+    """Yield every frame with the faces in it, followed as in an analysis, so that both say the same."""
+    if tracker is not None:
+        for frame, seen in looks.sightings(reader, tracker):
+            yield frame, [s.landmarks for s in seen]
+    elif faces is not None:
+        for frame in reader:
+            yield frame, faces(frame.grey) if meter.wants_faces(frame) else ()
 
 
-def _shipped_detector(settings: FaceSettings) -> Detect:
+def _opened(path: str | Path, fps: float | None, settings: FaceSettings, detect: Detector | None) -> VideoReader:
+    if detect is None:
+        return open_video(path, fps=fps)
+    return open_upright(path, fps=fps, settings=settings, detect=detect)
+
+
+def _shipped_detector(settings: FaceSettings) -> Detector:
     return shipped_detector(settings)

@@ -280,7 +280,7 @@ def _frames(count: float | None) -> str:
 
 
 def _share_verdict(count: float | None, frames: int) -> Verdict:
-    """Return the verdict on frames that are missing or repeated; a single one hides one instant, however short a film."""
+    """Return the verdict on frames that are missing or repeated; a single one hides an instant of any film."""
     if count == 1:
         return "fair"
     return "unknown" if count is None else judge(count / max(frames, 1), 0.0, 0.01)

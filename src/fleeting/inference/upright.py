@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fleeting.faces.turn import Detect, turn_of_film
+from fleeting.faces.track import Detector
+from fleeting.faces.turn import turn_of_film
 from fleeting.settings import FaceSettings
 from fleeting.video.reader import VideoReader, open_video
 
 
 def open_upright(
-    path: str | Path, *, fps: float | None = None, settings: FaceSettings | None = None, detect: Detect | None = None
+    path: str | Path, *, fps: float | None = None, settings: FaceSettings | None = None, detect: Detector | None = None
 ) -> VideoReader:
     """Open a video, and turn it where its faces lie on their side or stand on their head.
 
@@ -38,7 +39,7 @@ def open_upright(
     return reader
 
 
-def make_upright(reader: VideoReader, settings: FaceSettings, detect: Detect | None = None) -> None:
+def make_upright(reader: VideoReader, settings: FaceSettings, detect: Detector | None = None) -> None:
     """Turn a video that is open; see `open_upright`."""
     if settings.turn != "auto":
         reader.turn(int(settings.turn))
@@ -59,7 +60,7 @@ def turned(name: str, turn: int) -> str:
     )
 
 
-def shipped_detector(settings: FaceSettings) -> Detect:
+def shipped_detector(settings: FaceSettings) -> Detector:
     """Return what finds faces by these settings."""
     if settings.landmarker == "mediapipe":
         from fleeting.faces.mediapipe_landmarks import MediaPipeLandmarker

@@ -81,7 +81,8 @@ class FileReader(VideoReader):
         if len(films) > 1:
             self._warn(
                 f"{path.name} holds {len(films)} films; stream {self._index} "
-                f"({self.info.width} x {self.info.height}) is read. For another one: ffmpeg -i {path.name} -map 0:{films[1]} -c copy other.mkv"
+                f"({self.info.width} x {self.info.height}) is read. For another one: "
+                f"ffmpeg -i {path.name} -map 0:{films[1]} -c copy other.mkv"
             )
         if timing.note and fps is None:
             self._warn(f"{path.name}: {timing.note}")
