@@ -68,7 +68,7 @@ def test_a_turned_film_is_analysed_upright(upright: list[np.ndarray], tmp_path: 
     assert (timeline.video.turn, timeline.video.rotation) == (degrees, degrees)
     assert (timeline.video.width, timeline.video.height) == (288, 192)
     assert timeline.tracks[0].frame_count == 52
-    assert np.nanmax(np.abs(timeline.signals[0].head_pose[:, 2])) < 20
+    assert np.nanmax(np.abs(timeline.signals[0].pose[:, 2])) < 20
     assert any("turned by" in said for said in timeline.warnings)
     again = read_timeline(write_timeline(timeline, tmp_path / "timeline.json"))
     assert again.video == timeline.video
