@@ -574,3 +574,64 @@ def test_python_users_choose_what_becomes_of_warnings(
     assert [w for w in timeline.warnings if "too short" in w] == list(timeline.warnings)
     assert timeline.warnings
     assert not recwarn.list
+
+
+def test_the_quality_is_said_as_probe_says_it(fleeting: Command, clip: Path, tmp_path: Path) -> None:
+    """Five frames are missing in the middle, and one is repeated."""
+    shown = pictures(clip)
+    del shown[30:35]
+    shown[20] = shown[19]
+    ticks = [i * 20 for i in range(FRAMES) if not 30 <= i < 35]
+    path = write_video(tmp_path / "a.mkv", shown, codec="ffv1", pixel_format="yuv444p", rate=FPS, ticks=ticks)
+    analysed = fleeting("analyse", path, "--out", tmp_path / "out", *CSV)
+    assert "  dropped frames: 5 frames, poor. 5 frames are missing in gaps between the timestamps" in analysed.out
+    assert "  repeated frames: 1 frame, fair. 1 frame repeats the one before" in analysed.out
+    probed = json.loads(fleeting("probe", path, "--json").out)[0]["quality"]
+    said = json.loads((tmp_path / "out" / "a" / "timeline.json").read_text())["quality"]
+    assert {n: (m["verdict"], m["advice"], m["unit"]) for n, m in probed.items() if n != "face_size"} == {
+        n: (m["verdict"], m["advice"], m["unit"]) for n, m in said.items() if n != "face_size"
+    }
+    for name, measure in probed.items():
+        wanted = measure["verdict"] in ("fair", "poor")
+        assert (f"  {name.replace('_', ' ')}: " in analysed.out) is wanted
+
+
+def test_a_folder_of_videos(fleeting: Command, three: list[Path], tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    (films / "more").mkdir(parents=True)
+    for place, path in zip(("a.mp4", "more/b.mp4", ".hidden.mp4"), three, strict=True):
+        path.rename(films / place)
+    said = fleeting("analyse", films, "--out", films / "out", *CSV)
+    assert (said.status, listing(films / "out")) == (0, ["a", "b"])
+    assert f"{films}: a folder of 2 video(s); each is analysed." in said.err
+
+
+def test_progress_that_has_ended_is_not_told_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 4.0, 5.0, 9.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    progress = FrameProgress("film")
+    for done, total in ((49, 49), (49, 49), (20, 49), (49, 49)):
+        progress(done, total)
+    assert capsys.readouterr().err.splitlines() == [
+        "film: 49 of 49 frames, 12 frames/s",
+        "film: 49 of 49 frames, 9.8 frames/s",
+    ]
+
+
+def test_what_is_wrong_is_said_once(fleeting: Command, clip: Path, tmp_path: Path) -> None:
+    said = fleeting("analyse", tmp_path / "none.mp4", "--out", tmp_path / "out")
+    assert said.err.count("which does not exist") == 1
+    path = write_video(tmp_path / "a.mkv", pictures(clip, 30), rate=FPS, options={"g": "5", "bf": "0"})
+    data = path.read_bytes()
+    path.write_bytes(data[: int(0.55 * len(data))])
+    said = fleeting("emotion", path, "--out", tmp_path / "out", "--render")
+    assert said.err.count("breaks off at") == 1
+
+
+def test_a_warning_is_said_once_of_each_video(fleeting: Command, clip: Path, tmp_path: Path) -> None:
+    images = pictures(clip, 6)
+    films = [write_video(tmp_path / name, images, rate=FPS) for name in ("a.mp4", "b.mp4")]
+    said = fleeting("analyse", *films, "--out", tmp_path / "out", *CSV)
+    assert said.err.count("too short to know the face at rest") == 2

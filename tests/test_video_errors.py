@@ -132,3 +132,17 @@ def test_neither_file_nor_folder(tmp_path: Path) -> None:
 def test_an_error_is_one_of_the_package(tmp_path: Path) -> None:
     with pytest.raises(FleetingError, match="Expected a video file or a folder of images; got"):
         open_video(str(tmp_path / "a.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("brand", "kind"), [(b"heic", "HEIC"), (b"heix", "HEIC"), (b"mif1", "HEIF"), (b"avif", "AVIF")]
+)
+def test_photo_of_a_phone_whatever_its_name(tmp_path: Path, brand: bytes, kind: str) -> None:
+    from fleeting.inference.emotion import read_picture
+
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"\x00\x00\x00\x18ftyp" + brand + b"\x00\x00\x00\x00mif1" + brand)
+    told = f"photo.jpg, which is a {kind} photo, whatever its name says. Convert it: heif-convert photo.jpg photo.png"
+    refused(path, told)
+    with pytest.raises(VideoError, match=told):
+        read_picture(path)

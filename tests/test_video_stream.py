@@ -225,7 +225,8 @@ def test_largest_of_several_pictures(tmp_path: Path) -> None:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         for stream in streams:
             container.mux(stream.encode(None))
-    reader = open_video(path)
+    with pytest.warns(FleetingWarning, match=r"a.mkv holds 3 films; stream 1 \(64 x 48\) is read"):
+        reader = open_video(path)
     assert (reader.info.width, reader.info.height) == (64, 48)
     assert [number_of(f.grey) for f in reader] == [0, 1, 2, 3]
 
@@ -271,3 +272,27 @@ def test_any_frames_of_real_videos(shared_data: Path, name: str) -> None:
     for first, last in [(40, 42), (60, 60)]:
         for frame in reader.frames(first, last):
             assert np.array_equal(frame.grey, kept[frame.index])
+
+
+@pytest.mark.parametrize("cover_first", [True, False])
+@pytest.mark.parametrize("cover", ["mjpeg", "libx264"])
+def test_the_stream_that_moves(tmp_path: Path, cover: str, cover_first: bool) -> None:
+    """A cover that is larger than the film, and not marked as one."""
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        made: dict[str, Any] = {}
+        for kind in ("cover", "film") if cover_first else ("film", "cover"):
+            stream = made[kind] = container.add_stream(cover if kind == "cover" else "libx264", rate=25)
+            stream.width, stream.height = (128, 96) if kind == "cover" else (WIDTH, HEIGHT)
+            stream.pix_fmt = "yuv420p" if kind == "film" else "yuvj420p" if cover == "mjpeg" else "yuv420p"
+        still = av.VideoFrame.from_ndarray(numbered(99, width=128, height=96), format="rgb24")
+        container.mux(made["cover"].encode(still))
+        for i in range(12):
+            container.mux(made["film"].encode(av.VideoFrame.from_ndarray(numbered(i), format="rgb24")))
+        for stream in made.values():
+            container.mux(stream.encode(None))
+    reader = open_video(path)
+    assert (reader.info.width, reader.info.codec) == (WIDTH, "h264")
+    assert [number_of(f.grey) for f in reader] == list(range(12))
+    assert [number_of(f.grey) for f in reader.frames(5, 6)] == [5, 6]
+    assert reader.warnings == []

@@ -17,6 +17,7 @@ from fleeting.errors import SettingsError
 
 FlowMethod = Literal["dis", "farneback", "tvl1", "learned"]
 Landmarker = Literal["fleeting", "mediapipe"]
+Turn = Literal["auto", "0", "90", "180", "270"]
 FLOW_METHODS: tuple[str, ...] = get_args(FlowMethod)
 
 FLOW_DEFAULT = "dis between frames, learned from onset to apex"
@@ -39,6 +40,8 @@ class FaceSettings:
         Analyse every track instead of the largest one.
     landmarker
         ``fleeting`` for the shipped networks, ``mediapipe`` for MediaPipe's (extra ``mediapipe``).
+    turn
+        Degrees clockwise by which the picture is turned; ``auto`` looks which way up the faces are.
     """
 
     min_iod_px: float = 24.0
@@ -46,6 +49,7 @@ class FaceSettings:
     find_interval_s: float = 0.5
     all_faces: bool = False
     landmarker: Landmarker = "fleeting"
+    turn: Turn = "auto"
 
 
 @dataclass(frozen=True, slots=True)

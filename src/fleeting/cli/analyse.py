@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleeting.cli.frame_progress import FrameProgress
+from fleeting.cli.quality_lines import quality_rows
+from fleeting.cli.said_once import begin_anew
 from fleeting.errors import InputError
 from fleeting.settings import FLOW_DEFAULT, FLOW_METHODS, AnalyseSettings
 
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from fleeting.batch import Outcome
 
 
+TURN_HELP = "Degrees clockwise to turn the picture: 0, 90, 180, 270, or auto to see from the faces."
+
+
 def analyse(
-    videos: Annotated[list[str], typer.Argument(help="Videos, globs, or folders of numbered images.")],
+    videos: Annotated[list[str], typer.Argument(help="Videos, globs, folders of numbered images or of videos.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results: OUT/NAME/.")] = Path(
         "fleeting-output"
     ),
@@ -36,6 +41,7 @@ def analyse(
     flow: Annotated[
         str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Unasked: {FLOW_DEFAULT}.")
     ] = None,
+    turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
     system: Annotated[
         str | None,
         typer.Option(help="System that names the events; 'all' shows every one that has a network side by side."),
@@ -65,10 +71,11 @@ def analyse(
     from fleeting.scale.executor import InProcess
 
     where = make_engine(engine, workers=jobs, address=address)
-    settings = _settings(settings_file, all_faces=all_faces, flow=flow, system=system, folder=own_weights)
+    settings = _settings(settings_file, all_faces=all_faces, flow=flow, turn=turn, system=system, folder=own_weights)
     wanted_systems(settings.recognition)  # or every video would fail for the same reason
     display = _Display(as_json=as_json)
-    paths, unmatched = _expand(videos, out)
+    paths, unmatched = _expand(videos, out, fps)
+    display.expect(len(paths) + len(unmatched))
     outcomes = [Outcome(Path(u), out, error=_no_match(u)) for u in unmatched]
     for outcome in outcomes:
         display.done(outcome)
@@ -97,13 +104,21 @@ def analyse(
 
 
 def _settings(
-    path: Path | None, *, all_faces: bool, flow: str | None, system: str | None = None, folder: Path | None = None
+    path: Path | None,
+    *,
+    all_faces: bool,
+    flow: str | None,
+    turn: str | None = None,
+    system: str | None = None,
+    folder: Path | None = None,
 ) -> AnalyseSettings:
     from fleeting.settings import from_dict, load, to_dict
 
     values = to_dict(load(AnalyseSettings, path) if path is not None else AnalyseSettings())
     if all_faces:
         values["faces"]["all_faces"] = True
+    if turn is not None:
+        values["faces"]["turn"] = turn
     if flow is not None:
         values["motion"] |= {"flow": flow, "event_flow": flow}
     if system is not None:
@@ -113,8 +128,13 @@ def _settings(
     return from_dict(AnalyseSettings, values)
 
 
-def _expand(patterns: list[str], out: Path) -> tuple[list[Path], list[str]]:
-    """Paths that the arguments name, each once, and patterns without a match; patterns are expanded here too."""
+def _expand(patterns: list[str], out: Path, fps: float | None) -> tuple[list[Path], list[str]]:
+    """Paths that the arguments name, each once, and patterns without a match.
+
+    Patterns are expanded here too, and a folder of videos stands for the videos in it.
+    """
+    from fleeting.video.folder import videos_in
+
     paths: list[Path] = []
     unmatched: list[str] = []
     for pattern in patterns:
@@ -124,6 +144,11 @@ def _expand(patterns: list[str], out: Path) -> tuple[list[Path], list[str]]:
         found = sorted(glob.glob(pattern, recursive=True))
         paths += [Path(p) for p in found]
         unmatched += [] if found else [pattern]
+    for folder in [p for p in paths if fps is None and p.is_dir()]:
+        inside = videos_in(folder, without=out)
+        if inside:
+            typer.echo(f"{folder}: a folder of {len(inside)} video(s); each is analysed.", err=True)
+            paths[paths.index(folder) : paths.index(folder) + 1] = inside
     unique: dict[Path, Path] = {}
     for path in paths:
         if path.resolve() == out.resolve():
@@ -143,9 +168,13 @@ class _Display:
     def __init__(self, *, as_json: bool) -> None:
         self._json = as_json
         self._frames: FrameProgress | None = None
-        self._finished = 0
+        self._finished, self._count = 0, 1
+
+    def expect(self, count: int) -> None:
+        self._count = count
 
     def start(self, path: Path, place: int, count: int) -> None:
+        begin_anew()
         self._frames = FrameProgress(f"[{place + 1}/{count}] {path.name}", quiet=self._json)
         self._frames.begin()
 
@@ -161,7 +190,7 @@ class _Display:
             typer.echo(_json_line(outcome))
         elif outcome.skipped:
             typer.echo(f"{outcome.path}: finished before, see {outcome.folder} (--force analyses it again)", err=True)
-        elif outcome.error is not None:
+        elif outcome.error is not None and self._count > 1:  # the list at the end says it of a single one
             typer.echo(f"error: {outcome.path}: {outcome.error}", err=True)
         elif outcome.timeline is not None:
             _summary(outcome)
@@ -189,6 +218,10 @@ def _summary(outcome: Outcome) -> None:
                 f"  {event.kind} {event.onset_s:.3f} - {event.apex_s:.3f} - {event.offset_s:.3f} s{chance}, "
                 f"{event.displacement_percent_iod:.1f} % of the eye distance, {', '.join(event.regions[:3])}"
             )
+    for name, value, verdict, said in quality_rows(timeline.quality):
+        told = name == "frame rate" and verdict == "poor"  # in a warning
+        if verdict in ("fair", "poor") and not told:
+            typer.echo(f"  {name}: {value}, {verdict}. {said}")
     report = outcome.folder / "report.html"
     typer.echo(f"  results: {report if report.exists() else outcome.folder}")
 

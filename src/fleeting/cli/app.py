@@ -34,6 +34,7 @@ from fleeting.cli.magnify import magnify
 from fleeting.cli.prepare import prepare
 from fleeting.cli.probe import probe
 from fleeting.cli.report import report
+from fleeting.cli.said_once import begin_anew, is_new
 from fleeting.cli.synthesise import synthesise
 from fleeting.cli.train import train
 from fleeting.errors import FleetingError, FleetingWarning
@@ -121,6 +122,8 @@ def _options(
 
 def _show_warning(message: Warning | str, category: type[Warning], *args: object) -> None:
     if issubclass(category, FleetingWarning):
+        if not is_new(str(message)):
+            return
         start = CLEAR if sys.stderr.isatty() else ""  # a line of progress may stand there
         typer.echo(f"{start}warning: {message}", err=True)
     else:
@@ -144,6 +147,7 @@ def run(application: typer.Typer) -> int:
     # A library may be silenced by its user; a command has none but the one who reads its output.
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     warnings.simplefilter("always", FleetingWarning)
+    begin_anew()
     if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
         return _run(application)
     former = signal.signal(signal.SIGTERM, _stop)

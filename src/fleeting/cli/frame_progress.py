@@ -29,6 +29,7 @@ class FrameProgress:
         self._doing, self._quiet, self._unit = doing, quiet, unit
         self._live = sys.stderr.isatty()
         self._open = False
+        self._ended: int | None = None
         self._began = self._shown = time.monotonic()
 
     def begin(self) -> None:
@@ -38,6 +39,9 @@ class FrameProgress:
 
     def __call__(self, done: int, total: int | None) -> None:
         """Tell the frames done and the frames to do, if known."""
+        if done == total == self._ended:  # told already
+            return
+        self._ended = None
         now = time.monotonic()
         if self._quiet or (done != total and now - self._shown < (0.2 if self._live else 10.0)):
             return
@@ -48,7 +52,7 @@ class FrameProgress:
         self._say(f"{self._doing}: {done}{of} {self._unit}, {rate:.{1 if rate < 10 else 0}f} {self._unit}/s{left}")
         if done == total:  # the next clip begins anew
             self.end()
-            self._began = now
+            self._began, self._ended = now, total
 
     def end(self) -> None:
         """Close the line that rewrites itself; whatever comes next begins a new one."""

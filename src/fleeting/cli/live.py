@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fleeting.cli.analyse import TURN_HELP
 from fleeting.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def live(
     size: Annotated[str | None, typer.Option(help="Picture that a camera is asked for, as 640x480.")] = None,
     settings_file: Annotated[Path | None, typer.Option("--settings", help="Settings as TOML.")] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Tell of every face, not the largest alone.")] = False,
+    turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line per event.")] = False,
 ) -> None:
     """Tell of micro-expressions while they happen, about a second after each has ended.
@@ -38,13 +40,14 @@ def live(
     from contextlib import closing
 
     from fleeting.cli.analyse import _settings
-    from fleeting.inference.live import LiveAnalysis, steps
+    from fleeting.inference.live import LiveAnalysis, stand_upright, steps
     from fleeting.results import check_writable
 
-    settings = _settings(settings_file, all_faces=all_faces, flow=None)
+    settings = _settings(settings_file, all_faces=all_faces, flow=None, turn=turn)
     if out is not None:
         check_writable(out)
     origin = _open(source, fps, size)
+    stand_upright(origin, settings.faces)
     analysis = LiveAnalysis(origin.info, settings=settings, late_s=origin.late_s)
     info = origin.info
     typer.echo(f"{info.name}: {info.width}x{info.height}, {info.fps:.4g} frames/s. Ctrl-C stops.", err=True)

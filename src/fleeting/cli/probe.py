@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fleeting.cli.analyse import TURN_HELP, _settings
+from fleeting.cli.quality_lines import quality_rows
 from fleeting.errors import FleetingError
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def probe(
         typer.Option("--fps", help="Frames per second of an image folder, or of a camera that stores a slower rate."),
     ] = None,
     seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="How much of each video to look at.")] = 20.0,
+    turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a video.")] = False,
 ) -> None:
     """Say what a video is and whether it is fit for micro-expressions, with advice.
@@ -32,11 +35,12 @@ def probe(
     """
     from fleeting.inference import probe as room
 
+    settings = _settings(None, all_faces=False, flow=None, turn=turn)
     failed: list[FleetingError] = []
     entries: list[dict[str, Any]] = []
     for path in videos:
         try:
-            found = room.probe(path, fps=fps, seconds=seconds)
+            found = room.probe(path, fps=fps, seconds=seconds, settings=settings)
         except FleetingError as error:
             failed.append(error)
             entries.append({"path": str(path), "error": str(error)})
@@ -71,7 +75,7 @@ def _show(found: Probe) -> None:
     table.add_column("value", justify="right")
     table.add_column("verdict", no_wrap=True)
     table.add_column("advice", ratio=1)
-    for name, value, verdict, said in _rows(found):
+    for name, value, verdict, said in quality_rows(found.quality.to_dict()):
         table.add_row(name, Text(value), Text(verdict, style=_STYLES[verdict]), Text(said))
     console = Console()
     console.print(table)
@@ -81,7 +85,7 @@ def _show(found: Probe) -> None:
 
 def _lines(found: Probe) -> list[str]:
     lines = [found.video.path, f"  {_header(found)}"]
-    for name, value, verdict, said in _rows(found):
+    for name, value, verdict, said in quality_rows(found.quality.to_dict()):
         lines.append(f"  {name:<16} {value:<44} {verdict:<8} {said}".rstrip())
     return lines + [f"  warning: {note}" for note in found.warnings]
 
@@ -102,15 +106,3 @@ def _header(found: Probe) -> str:
     looked = f"{found.frame_count} frames looked at"
     parts.append(looked if found.complete else f"{looked} (the first {found.duration_s:.0f} s)")
     return ", ".join(parts)
-
-
-def _rows(found: Probe) -> list[tuple[str, str, str, str]]:
-    return [
-        (
-            name.replace("_", " "),
-            "not measured" if m.value is None else f"{m.value:.3g} {m.unit}",
-            m.verdict,
-            m.advice,
-        )
-        for name, m in found.quality.measures.items()
-    ]

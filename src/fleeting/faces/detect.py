@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -37,6 +39,13 @@ SMALLEST_PX = 16.0
 
 MOST_PROPOSALS = 32
 """Proposals of one search that are looked at, the most probable first."""
+
+CLOSE = ((0.25, cv2.BORDER_CONSTANT), (0.5, cv2.BORDER_REFLECT))
+"""Borders that are put around a picture without a face to find one that is cut by the frame: their width as a share of
+the longer side, and what they are filled with (the mean, the mirrored picture)."""
+
+CLOSE_SIDE = 0.75
+"""Such a face's longer side, at least, as a share of the shorter side of the picture."""
 
 Grey = npt.NDArray[np.uint8]
 
@@ -109,7 +118,8 @@ class FaceDetector:
         -------
         list of (FaceBox, Landmarks)
             In pixels of the frame, the largest first; the box is that of the 68 points, its score the probability of a
-            face by all evidence. The frame is searched finer only where the first search confirms no face.
+            face by all evidence. The frame is searched finer only where the first search confirms no face, and for a
+            face that fills it only where that confirms none.
         """
         # Where the first search saw every pixel, a finer one shows nothing new.
         searches = (COARSE_PIXELS, FINE_PIXELS) if grey.size > COARSE_PIXELS else (COARSE_PIXELS,)
@@ -118,6 +128,24 @@ class FaceDetector:
             faces = dict(found)
             if faces:
                 return [(box, faces[box]) for box in distinct(list(faces))]
+        return self._close(grey)
+
+    def _close(self, grey: Grey) -> list[tuple[FaceBox, Landmarks]]:
+        """Find a face that fills the frame and is cut by it: around it there is nothing, so something is put there."""
+        if min(grey.shape) < SMALLEST_PX:
+            return []
+        for share, border in CLOSE:
+            around = round(share * max(grey.shape))
+            wider = cv2.copyMakeBorder(grey, around, around, around, around, border, value=float(grey.mean()))
+            found = [
+                (box, seen)
+                for box, seen, _ in self.candidates(np.asarray(wider, np.uint8), pixels=COARSE_PIXELS)
+                if box.score >= CONFIRM and max(box.width, box.height) >= CLOSE_SIDE * min(grey.shape)
+            ]
+            if found:
+                _, seen = max(found, key=lambda one: one[0].score)
+                points = seen.points - np.float32(around)
+                return [(points_box(points, score=max(box.score for box, _ in found)), replace(seen, points=points))]
         return []
 
     def candidates(self, grey: Grey, *, pixels: int) -> list[tuple[FaceBox, Landmarks, tuple[float, float, float]]]:

@@ -20,22 +20,19 @@ from fleeting.errors import FleetingWarning, NoFaceError, SettingsError, VideoEr
 from fleeting.faces import expression
 from fleeting.inference.expressions import ExpressionMeter, with_surroundings
 from fleeting.inference.first_look import FirstLook, Progress, first_look
-from fleeting.inference.quality import QualityMeter
+from fleeting.inference.quality import Measure, QualityMeter
 from fleeting.inference.second_look import second_look
 from fleeting.inference.systems import System, open_systems
+from fleeting.inference.upright import open_upright
 from fleeting.records import Event, EventMedia, FaceTrack, Signals, Timeline
 from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
-from fleeting.video.reader import VideoReader, open_video
 
 log = logging.getLogger(__name__)
 
 LEAST_STILL_S = 0.3
 """For so long a face that lives moves visibly; over a few frames it may look like a still picture."""
-
-MICRO_FPS = 25.0
-"""Below this frame rate a movement of half a second covers too few frames to be told from noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def analyse_video(
     settings = settings or AnalyseSettings()
     systems = open_systems(settings.recognition)
     network = expression_network(settings.expressions)
-    with open_video(path, fps=fps) as reader:
+    with open_upright(path, fps=fps, settings=settings.faces) as reader:
         notes: list[str] = []
         meter = QualityMeter(reader.info, settings=settings.faces)
         readings = None if network is None else ExpressionMeter(network, per_second=settings.expressions.per_second)
@@ -118,7 +115,8 @@ def analyse_video(
         events, media = second_look(reader, events, measured, settings, systems, network, pictures=pictures)
         shown = {track.id: shown[track.id] for track in chosen if track.id in shown}
         events = with_surroundings(events, shown, settings.expressions)
-        notes += _remarks(reader, seen, time_s)
+        quality = meter.quality(tracks[0])
+        notes += _remarks(quality.measures["frame_rate"], seen, time_s)
     for note in notes:
         warnings.warn(note, FleetingWarning, stacklevel=2)
     duration = float(time_s[-1] + (np.median(np.diff(time_s)) if len(time_s) > 1 else 0.0))
@@ -129,7 +127,7 @@ def analyse_video(
         tracks=tuple(sorted(seen.tracks, key=lambda t: t.id)),
         events=tuple(events),
         signals=tuple(signals),
-        quality=meter.quality(tracks[0]).to_dict(),
+        quality=quality.to_dict(),
         warnings=tuple(dict.fromkeys([*reader.warnings, *notes])),
         models=describe_models(systems, network),
         settings=to_dict(settings),
@@ -207,15 +205,12 @@ def _usable_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> lis
     return sorted(large, key=lambda t: -(t.median_iod_px**2) * t.frame_count)
 
 
-def _remarks(reader: VideoReader, seen: FirstLook, time_s: Any) -> list[str]:
+def _remarks(rate: Measure, seen: FirstLook, time_s: Any) -> list[str]:
     """Say what makes the result doubtful although the video could be analysed."""
-    rate, lasts = reader.info.fps, time_s[-1] - time_s[0]
+    lasts = time_s[-1] - time_s[0]
     notes = []
-    if rate < MICRO_FPS:
-        notes.append(
-            f"{rate:.3g} frames/s: a micro-expression of 0.2 s covers {0.2 * rate:.1f} frames, too few to be found "
-            f"reliably. Film at {MICRO_FPS:.0f} frames/s or more, better 100."
-        )
+    if rate.verdict == "poor":
+        notes.append(f"{rate.value:.3g} frames/s: {rate.advice[0].lower()}{rate.advice[1:]}")
     if not seen.changes and lasts >= LEAST_STILL_S:
         notes.append("All frames look the same: this is a still picture filmed as a video, so nothing can move in it.")
     if lasts < 1.0:

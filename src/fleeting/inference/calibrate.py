@@ -88,6 +88,7 @@ def calibrate_video(
     track = _largest(timeline, path)
     # What the reader says of the file, the analysis has said.
     with warnings.catch_warnings(action="ignore", category=FleetingWarning), _opened(path, fps) as reader:
+        reader.turn(timeline.video.turn)
         told = Told(progress, timeline.frame_count, trials, reader.info.fps)
         recording = measured_once(reader, settings, track, told)
         events, signals = spot(recording.measured, settings.spotting)

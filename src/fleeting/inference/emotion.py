@@ -7,6 +7,7 @@ cut as in an analysis (`faces.expression`), so what is measured there holds here
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,19 +17,21 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.errors import InputError, NoFaceError, VideoError
+from fleeting.errors import FleetingWarning, InputError, NoFaceError, VideoError
 from fleeting.faces import looks
 from fleeting.faces.crop import points_box
 from fleeting.faces.detect import FaceDetector
 from fleeting.faces.expression import MOST_YAW_DEG, ExpressionNet, expression_crop
 from fleeting.faces.track import Tracker
+from fleeting.faces.turn import turn_of_picture
 from fleeting.inference.expressions import ExpressionMeter
+from fleeting.inference.upright import open_upright, turned
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import FaceBox
 from fleeting.settings import FaceSettings
 from fleeting.video import trouble
 from fleeting.video.folder import StoredPicture
-from fleeting.video.reader import open_video
+from fleeting.video.orientation import Orientation
 
 Progress = Callable[[int, int | None], None]
 """Called with the frames (of a folder: the files) done so far and the number to be done, None where unknown."""
@@ -90,6 +93,8 @@ class Source:
         By frame, then by face.
     error
         Why it could not be read; None where it could.
+    turn
+        Degrees clockwise by which it was turned because its faces lay on their side; places are those after that.
     """
 
     path: Path
@@ -99,6 +104,7 @@ class Source:
     fps: float = math.nan
     readings: tuple[Reading, ...] = ()
     error: str | None = None
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +230,10 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in trouble.IMAGE_SUFFIXES and not path.is_dir()
 
 
-def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+def read_picture(path: Path, *, turn: int = 0) -> npt.NDArray[np.uint8]:
     """Return a picture as (h, w, 3) uint8 RGB, turned as its EXIF entry says, alpha dropped, 16 bits scaled to 8.
+
+    It is then turned clockwise by `turn` degrees: 0, 90, 180 or 270.
 
     Raises
     ------
@@ -233,7 +241,7 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
         Where it cannot be read.
     """
     trouble.check_path(path)
-    return StoredPicture(path).rgb()
+    return StoredPicture(path, orientation=Orientation.clockwise(turn)).rgb()
 
 
 class _Reader:
@@ -250,6 +258,10 @@ class _Reader:
 
     def _picture(self, path: Path, name: str) -> Source:
         grey = np.asarray(cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2GRAY), np.uint8)
+        turn = turn_of_picture(grey, self._detector) or 0
+        if turn:
+            grey = Orientation.clockwise(turn).apply(grey)
+            warnings.warn(turned(name, turn), FleetingWarning, stacklevel=2)
         found = self._detector(grey)
         readable = [abs(float(seen.pose[0])) <= MOST_YAW_DEG for _, seen in found]
         crops = [expression_crop(grey, seen.points) for (_, seen), good in zip(found, readable, strict=True) if good]
@@ -258,14 +270,14 @@ class _Reader:
             Reading(0, math.nan, face, box, float(seen.pose[0]), next(answers) if good else None)
             for face, ((box, seen), good) in enumerate(zip(found, readable, strict=True))
         )
-        return Source(path, name, False, 1, math.nan, readings)
+        return Source(path, name, False, 1, math.nan, readings, turn=turn)
 
     def _video(self, path: Path, name: str, progress: Progress | None) -> Source:
         meter = ExpressionMeter(self._network, per_second=self._per_second)
         due: list[tuple[int, float, int, FaceBox, float]] = []
         frames = 0
         try:
-            with open_video(path, fps=self._fps) as video:
+            with open_upright(path, fps=self._fps, detect=self._detector) as video:
                 for frame, seen in looks.sightings(video, Tracker(FaceSettings(), detector=self._detector)):
                     frames = frame.index + 1
                     for one in meter.add(frame, seen):
@@ -273,7 +285,7 @@ class _Reader:
                         due.append((frame.index, frame.time_s, one.track, box, float(one.landmarks.pose[0])))
                     if progress is not None and frame.index % 16 == 0:
                         progress(frames, video.info.frame_count)
-                rate = video.info.fps
+                rate, turn = video.info.fps, video.info.turn
         finally:
             curves = meter.curves()
         if not frames:
@@ -286,7 +298,7 @@ class _Reader:
             for frame, row in zip(curve.frame, curve.probabilities, strict=True)
         }
         readings = [Reading(f, t, track, box, yaw, known.get((track, f))) for f, t, track, box, yaw in due]
-        return Source(path, name, True, frames, rate, tuple(readings))
+        return Source(path, name, True, frames, rate, tuple(readings), turn=turn)
 
 
 def shown_at(readings: Sequence[Reading], *, held_s: float) -> Callable[[float], list[Reading]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from fleeting.errors import FleetingWarning
 from fleeting.files import make_folder, write_bytes, write_text
 from fleeting.inference.analyse import package_version
 from fleeting.inference.emotion import Emotions, Progress, Reading, Source, read_emotions, read_picture, shown_at
@@ -120,6 +122,7 @@ def to_json(found: Emotions, *, version: str) -> dict[str, Any]:
                 "kind": "video" if source.video else "picture",
                 "frames": source.frames,
                 "fps": source.fps if math.isfinite(source.fps) else None,
+                "turn": source.turn,
                 "error": source.error,
                 "faces": [dict(zip(COLUMNS[1:], row(source, r)[1:], strict=True)) for r in source.readings],
             }
@@ -179,7 +182,7 @@ def render_emotions(found: Emotions, out: Path, *, name: str, fps: float | None 
 
 
 def _render_picture(source: Source, path: Path) -> None:
-    picture = read_picture(source.path)
+    picture = read_picture(source.path, turn=source.turn)
     canvas = drawn(picture, source.readings, factor=enlargement(*picture.shape[:2]))
     done, data = cv2.imencode(".jpg", cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
     if not done:
@@ -191,7 +194,9 @@ def _render_video(source: Source, path: Path, fps: float | None) -> None:
     times = np.unique([r.time_s for r in source.readings])
     held_s = 1.5 * float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     shown = shown_at(source.readings, held_s=held_s)
-    with open_video(source.path, fps=fps) as video:
+    # What there is to be told of the file was told when it was read.
+    with warnings.catch_warnings(action="ignore", category=FleetingWarning), open_video(source.path, fps=fps) as video:
+        video.turn(source.turn)
         info = video.info
         factor = enlargement(info.height, info.width)
         size = (factor * info.width // 2 * 2, factor * info.height // 2 * 2)

@@ -28,13 +28,14 @@ from fleeting.inference.first_look import FirstLook
 from fleeting.inference.live_faces import KeptFaces
 from fleeting.inference.quality import QualityMeter
 from fleeting.inference.recognise import Recogniser
+from fleeting.inference.upright import make_upright
 from fleeting.motion.flow_image import expression_flow, flow_image
 from fleeting.records import Event, Signals, Timeline, VideoInfo
-from fleeting.settings import AnalyseSettings, to_dict
+from fleeting.settings import AnalyseSettings, FaceSettings, to_dict
 from fleeting.spotting.spot import spot
 from fleeting.video.ahead import ahead
 from fleeting.video.frame import Frame
-from fleeting.video.live_source import LiveSource
+from fleeting.video.live_source import LiveSource, Playback
 
 WINDOW_S = 12.0
 """Seconds that are spotted in: longer than the rest of macro-expressions (8 s) and the longest one (4 s)."""
@@ -79,6 +80,15 @@ class Told:
 
     event: Event
     delay_s: float
+
+
+def stand_upright(source: LiveSource, settings: FaceSettings) -> None:
+    """Turn a source as the settings say; where they ask the faces, a file is looked at first, and a camera stays."""
+    if isinstance(source, Playback):
+        make_upright(source.reader, settings)
+        source.info = source.reader.info
+    elif settings.turn != "auto":
+        source.turn(int(settings.turn))
 
 
 def steps(source: LiveSource, analysis: LiveAnalysis) -> Generator[tuple[Frame, list[Sighting]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import FleetingWarning, VideoError
+from fleeting.faces import looks
+from fleeting.faces.track import Detector, Tracker
 from fleeting.inference.quality import Face, Quality, QualityMeter
+from fleeting.inference.upright import open_upright, shipped_detector
 from fleeting.records import VideoInfo
-from fleeting.settings import AnalyseSettings
-from fleeting.video.reader import open_video
+from fleeting.settings import AnalyseSettings, FaceSettings
+from fleeting.video.frame import Frame
+from fleeting.video.reader import VideoReader, open_video
 
 PROBE_S = 20.0
 """Seconds from the beginning that are looked at: enough for every measure, at any length of video."""
@@ -82,34 +86,54 @@ def probe(
     seconds
         How much of it to look at; infinity for all.
     faces
-        Finds the faces of a grey picture; None takes `faces.detect.FaceDetector`.
+        Finds the faces of a grey picture, four times a second; None follows them as an analysis does.
 
     Raises
     ------
     VideoError
         Where the path is no usable video.
     """
-    find = faces or _shipped_detector()
-    with warnings.catch_warnings(), open_video(path, fps=fps) as reader:
-        # They are told as part of the result.
-        warnings.simplefilter("ignore", FleetingWarning)
-        meter = QualityMeter(reader.info, settings=(settings or AnalyseSettings()).faces)
+    wanted = (settings or AnalyseSettings()).faces
+    detect = _shipped_detector(wanted) if faces is None else None
+    tracker = None if detect is None else Tracker(wanted, detector=detect)
+    # Warnings are told as part of the result.
+    with (
+        warnings.catch_warnings(action="ignore", category=FleetingWarning),
+        _opened(path, fps, wanted, detect) as reader,
+    ):
+        meter = QualityMeter(reader.info, settings=wanted)
         count, last_s, complete = 0, 0.0, True
-        for frame in reader:
+        for frame, seen in _seen(reader, meter, tracker, faces):
             if frame.time_s > seconds:
                 complete = False
                 break
-            meter.add(frame, find(frame.grey) if meter.wants_faces(frame) else ())
+            meter.add(frame, seen)
             count, last_s = count + 1, frame.time_s
         if count == 0:
             raise VideoError("a video with frames", f"{path}, of which none can be decoded", "Copy it again.")
-        quality = meter.quality()
+        tracks = () if tracker is None else tracker.tracks()
+        quality = meter.quality(max(tracks, key=lambda t: t.median_iod_px**2 * t.frame_count, default=None))
         notes = tuple(reader.warnings)
     return Probe(reader.info, quality, count, last_s + 1.0 / reader.info.fps, complete, notes)
 
 
-def _shipped_detector() -> FaceFunction:
-    from fleeting.faces.detect import FaceDetector
+def _seen(
+    reader: VideoReader, meter: QualityMeter, tracker: Tracker | None, faces: FaceFunction | None
+) -> Iterator[tuple[Frame, Sequence[Face]]]:
+    """Yield every frame with the faces in it, followed as in an analysis, so that both say the same."""
+    if tracker is not None:
+        for frame, seen in looks.sightings(reader, tracker):
+            yield frame, [s.landmarks for s in seen]
+    elif faces is not None:
+        for frame in reader:
+            yield frame, faces(frame.grey) if meter.wants_faces(frame) else ()
 
-    detect = FaceDetector()
-    return lambda grey: [landmarks for _, landmarks in detect(grey)]
+
+def _opened(path: str | Path, fps: float | None, settings: FaceSettings, detect: Detector | None) -> VideoReader:
+    if detect is None:
+        return open_video(path, fps=fps)
+    return open_upright(path, fps=fps, settings=settings, detect=detect)
+
+
+def _shipped_detector(settings: FaceSettings) -> Detector:
+    return shipped_detector(settings)

@@ -8,14 +8,15 @@ measure             good                  fair                  because
 ==================  ====================  ====================  ========================================================
 frame_rate          >= 100 frames/s       >= 25 frames/s        the data sets are filmed at 100 (SMIC) to 200 (CASME II,
                                                                 SAMM); at 25 a movement of 0.2 s covers 5 frames
-dropped_frames      none                  < 1 %                 a gap hides an apex, and motion across it looks sudden
-repeated_frames     none                  < 1 %                 as above; many mean that the true rate is lower
+dropped_frames      none                  one, or < 1 %         a gap hides an apex, and motion across it looks sudden
+repeated_frames     none                  one, or < 1 %         as above; many mean that the true rate is lower
 face_size           >= 80 px              >= 40 px              outer eye corners; SMIC's faces have about 80, and the
                                                                 canonical crop about 90, so more adds little; at 40 a
                                                                 movement of 1 % is 0.4 px, the reach of dense flow
 face_in_view        >= 95 %               >= 70 %               nothing can be said of the rest
 noise               <= 2 grey levels      <= 5                  flow loses movements below 0.3 px at 1.5 grey levels
-                                                                already (2.8 ms DIS flow, 160 x 160 portraits)
+                                                                already (2.8 ms DIS flow, 160 x 160 portraits); below
+                                                                0.25 compression took it away, and it is fair
 blur                <= 2 %                <= 4 %                of the inter-ocular distance, about 90 mm: 2 % is the
                                                                 margin of a lid, at 4 % lashes and lid are one
 clipped             <= 1 %                <= 5 %                clipped skin has no texture to follow
@@ -220,16 +221,18 @@ class QualityMeter:
         flicker = self._flicker()
         depth = flicker[0] if flicker else None
         light = worst(judge(brightness, 60, 35), judge(brightness, 200, 225))
+        lossy = self._info.codec not in LOSSLESS
+        grain: Verdict = "fair" if advice.smoothed(noise, lossy=lossy) else judge(noise, 2, 5)
         missing: Verdict = "poor" if self._looked and not self._seen else judge(size, 80, 40)
         if size is not None and size < self._settings.min_iod_px:
             missing = "poor"
         rows: list[tuple[str, float | None, str, Verdict]] = [
             ("frame_rate", fps, "frames/s", judge(fps, 100, 25)),
-            ("dropped_frames", dropped, "frames", _share_verdict(dropped, frames)),
-            ("repeated_frames", repeated, "frames", _share_verdict(repeated, frames)),
+            ("dropped_frames", dropped, _frames(dropped), _share_verdict(dropped, frames)),
+            ("repeated_frames", repeated, _frames(repeated), _share_verdict(repeated, frames)),
             ("face_size", size, "px between the outer eye corners", missing),
             ("face_in_view", view, "% of the time", judge(view, 95, 70)),
-            ("noise", noise, "grey levels", judge(noise, 2, 5)),
+            ("noise", noise, "grey levels", grain),
             ("blur", blur, "% of the inter-ocular distance", judge(blur, 2, 4)),
             ("clipped", clipped, "% of the face" if self._seen else "% of the picture", judge(clipped, 1, 5)),
             ("brightness", brightness, "of 255 grey levels", light),
@@ -242,7 +245,7 @@ class QualityMeter:
             variable=self._info.variable_frame_rate,
             min_iod_px=self._settings.min_iod_px,
             grid_hz=flicker[1] if flicker else 0.0,
-            lossy=self._info.codec not in LOSSLESS,
+            lossy=lossy,
         )
         return Quality(
             {name: Measure(v, unit, verdict, advice.say(name, v, verdict, facts)) for name, v, unit, verdict in rows}
@@ -272,7 +275,14 @@ class QualityMeter:
         return measure.flicker_depth(np.asarray(self._brightness, np.float64), self._info.fps)
 
 
+def _frames(count: float | None) -> str:
+    return "frame" if count == 1 else "frames"
+
+
 def _share_verdict(count: float | None, frames: int) -> Verdict:
+    """Return the verdict on frames that are missing or repeated; a single one hides an instant of any film."""
+    if count == 1:
+        return "fair"
     return "unknown" if count is None else judge(count / max(frames, 1), 0.0, 0.01)
 
 

@@ -39,20 +39,27 @@ class Facts:
     lossy: bool
 
 
+def smoothed(noise: float | None, *, lossy: bool) -> bool:
+    """Whether there is less noise than any camera makes, because compression took it away."""
+    return noise is not None and lossy and noise < SMOOTHED_BELOW
+
+
 def say(name: str, value: float | None, verdict: str, facts: Facts) -> str:
     """Return the advice on a measure; empty where it is good and there is nothing to add."""
     if name == "frame_rate":
         return _frame_rate(facts, verdict)
     if value is None:
         return _UNKNOWN.get(name, "")
+    if name == "noise" and smoothed(value, lossy=facts.lossy):
+        return _SMOOTHED
     if verdict == "good":
-        return _SMOOTHED if name == "noise" and facts.lossy and value < SMOOTHED_BELOW else ""
+        return ""
     return _ADVICE[name](value, facts)
 
 
 def _frame_rate(facts: Facts, verdict: str) -> str:
     covers = MICRO_S * facts.fps
-    text = f"A movement of {MICRO_S} s covers {covers:.2g} frames"
+    text = f"A movement of {MICRO_S} s covers {covers:.2g} frame{'' if f'{covers:.2g}' == '1' else 's'}"
     if verdict == "poor":
         text += ": too few to be found reliably. Film at 100 frames/s or more."
     elif verdict == "fair":
@@ -65,8 +72,9 @@ def _frame_rate(facts: Facts, verdict: str) -> str:
 
 
 def _dropped(value: float, facts: Facts) -> str:
+    missing = "1 frame is missing in a gap" if value == 1 else f"{value:.0f} frames are missing in gaps"
     return (
-        f"{value:.0f} frames are missing in gaps between the timestamps: movements there are lost. "
+        f"{missing} between the timestamps: movements there are lost. "
         "Record to a faster disk, or at a lower resolution."
     )
 
@@ -81,7 +89,8 @@ def _repeated(value: float, facts: Facts) -> str:
             f"{100 * share:.0f} % of the frames repeat the one before: the true rate is about {true:.0f} frames/s. "
             "Use the camera's original file instead of a converted one."
         )
-    return f"{value:.0f} frames repeat the one before: the camera or the recorder could not keep up."
+    repeat = "1 frame repeats" if value == 1 else f"{value:.0f} frames repeat"
+    return f"{repeat} the one before: the camera or the recorder could not keep up."
 
 
 def _face_size(value: float, facts: Facts) -> str:

@@ -28,6 +28,9 @@ class VideoInfo:
         Pixels as shown, after the rotation is applied.
     rotation
         Degrees clockwise that were applied, one of 0, 90, 180, 270.
+    turn
+        Those among them that the file does not ask for: they were added because the faces lay on their side, or because
+        the user said so.
     fps
         Average frames per second as a float (29.97 stays 29.97).
     variable_frame_rate
@@ -53,6 +56,7 @@ class VideoInfo:
     frame_count: int | None = None
     duration_s: float | None = None
     bit_depth: int = 8
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,17 +26,59 @@ REORDERED = 4
 """Pictures that a decoder may hold for those that come between: encoders use one or two, pyramids up to four."""
 
 
+SHORT_STREAM = 0.1
+"""A stream with less than this share of the longest one's frames is a cover, or thumbnails of chapters."""
+
+
 @contextmanager
-def open_stream(path: Path) -> Iterator[tuple[Any, Any]]:
+def open_stream(path: Path, *, index: int | None = None) -> Iterator[tuple[Any, Any]]:
     """Open a file and choose its video stream; gives PyAV's container and stream, the decoder in its own threads.
 
-    Of several streams the one with the most pixels is taken (the first of equals); cover art is none.
+    Parameters
+    ----------
+    path
+        The file.
+    index
+        Of the stream; None chooses the first of `moving_streams`.
 
     Raises
     ------
     VideoError
         Where the file holds no video that FFmpeg can decode.
     """
+    if index is None:
+        index = moving_streams(path)[0]
+    with _opened(path) as container:
+        stream = container.streams[index]
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def moving_streams(path: Path) -> list[int]:
+    """Return the streams of a file that are films, the one with the most pixels first (the first of equals).
+
+    A stream with hardly any frames beside one with many is a cover; so is one that is marked as an attached picture.
+    Where a header does not give the number of frames, the first packets are counted.
+
+    Raises
+    ------
+    VideoError
+        Where the file holds no video that FFmpeg can decode.
+    """
+    with _opened(path) as container:
+        known = _known_streams(container, path)
+        if len(known) == 1:
+            return [known[0].index]
+        counts = _frame_counts(container, known)
+        longest = max(counts.values())
+        films = [s for s in known if counts[s.index] >= SHORT_STREAM * longest]
+        films.sort(key=lambda s: -s.codec_context.width * s.codec_context.height)
+        return [s.index for s in films]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    trouble.check_no_photo(path)
     try:
         # "file:" keeps a colon in the name from being read as a protocol; the white list keeps a playlist that
         # pretends to be a video from fetching anything.
@@ -51,19 +93,33 @@ def open_stream(path: Path) -> Iterator[tuple[Any, Any]]:
             raise trouble.not_a_video(path, "it is a text file")
         if kind.endswith("_pipe") or kind == "image2":
             raise trouble.still_picture(path, kind.removesuffix("_pipe"))
-        stream = _choose(container, path)
-        stream.thread_type = "AUTO"
-        yield container, stream
+        yield container
 
 
-def _choose(container: Any, path: Path) -> Any:
+def _known_streams(container: Any, path: Path) -> list[Any]:
     streams = [s for s in container.streams.video if not int(s.disposition) & int(av.stream.Disposition.attached_pic)]
     if not streams:
         raise trouble.no_picture_stream(path, has_audio=len(container.streams.audio) > 0)
     known = [s for s in streams if getattr(s, "codec_context", None) is not None]
     if not known:
         raise trouble.no_decoder(path, getattr(streams[0], "codec_tag", None) or "an unknown codec")
-    return max(known, key=lambda s: s.codec_context.width * s.codec_context.height)
+    return known
+
+
+def _frame_counts(container: Any, streams: list[Any]) -> dict[int, int]:
+    """Frames of each stream by its index: the header's, else those among the first packets of the file."""
+    stated = {s.index: s.frames for s in streams}
+    if all(stated.values()):
+        return stated
+    counts = dict.fromkeys(stated, 0)
+    try:
+        for packet in container.demux(streams):
+            counts[packet.stream_index] += packet.size > 0
+            if max(counts.values()) >= SCAN_PACKETS:
+                break
+    except av.FFmpegError:
+        pass  # the break is reported where it is reached while decoding
+    return counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from fleeting.video.decoding import (
     announced_seconds,
     decode_raw,
     decode_whole,
+    moving_streams,
     open_stream,
     scan_packets,
 )
@@ -58,21 +60,30 @@ class FileReader(VideoReader):
         # The table for random access grows while the video is first read.
         self._ticks, self._times, self._keys = array("q"), array("d"), array("q")
         self._damaged = self._concluded = False
-        with open_stream(path) as (container, stream):
+        films = moving_streams(path)
+        self._index = films[0]
+        with self._opened() as (container, stream):
             self._announced_s = announced_seconds(container, stream)
             scan = scan_packets(container, stream)
             if scan.complete and scan.count < 2:
                 raise _too_short(path, stream, scan, self._announced_s)
         gap_ticks = estimate_rate(scan.ticks, Fraction(1)).gap_ticks
         self._order = Order(stored=scan.stored_order, gap_ticks=gap_ticks)
-        with open_stream(path) as (container, stream):
+        with self._opened() as (container, stream):
             picture = next(self._decode(container, stream, Damage()), None)
             if picture is None:
                 raise trouble.nothing_decoded(path, stream.codec_context.name)
             timing = _timing(stream, scan)
             self._display = _display(stream, picture)
+            self._orientation = self._display.orientation
             self.info = self._describe(container, stream, picture, timing)
             self._stored_size = (picture.width, picture.height)
+        if len(films) > 1:
+            self._warn(
+                f"{path.name} holds {len(films)} films; stream {self._index} "
+                f"({self.info.width} x {self.info.height}) is read. For another one: "
+                f"ffmpeg -i {path.name} -map 0:{films[1]} -c copy other.mkv"
+            )
         if timing.note and fps is None:
             self._warn(f"{path.name}: {timing.note}")
         if picture.interlaced_frame:
@@ -81,6 +92,9 @@ class FileReader(VideoReader):
                 "Convert it first: ffmpeg -i in -vf bwdif=1 out.mp4"
             )
         self._gap_s = 1.0 / timing.fps
+
+    def _opened(self) -> AbstractContextManager[tuple[Any, Any]]:
+        return open_stream(self.path, index=self._index)
 
     def _describe(self, container: Any, stream: Any, picture: Any, timing: _Timing) -> VideoInfo:
         width, height = self._display.orientation.size(self._display.width, self._display.height)
@@ -106,7 +120,7 @@ class FileReader(VideoReader):
     def _stream(self) -> Generator[Frame]:
         damage = Damage()
         end_s = 0.0
-        with open_stream(self.path) as (container, stream):
+        with self._opened() as (container, stream):
             clock = Clock(time_base=stream.time_base, gap_s=self._gap_s)
             for index, picture in enumerate(self._decode(container, stream, damage)):
                 tick = picture.pts
@@ -128,7 +142,7 @@ class FileReader(VideoReader):
                 f"{self.info.width} x {self.info.height}."
             )
         time_s = self._times[index] if self._fps_given is None else index / self._fps_given
-        return Frame(index, time_s, DecodedPicture(picture, self._display))
+        return Frame(index, time_s, DecodedPicture(picture, replace(self._display, orientation=self._orientation)))
 
     def _conclude(self, damage: Damage, clock: Clock, end_s: float) -> None:
         """Say what was wrong with the video, now that it was read to its end for the first time."""
@@ -175,7 +189,7 @@ class FileReader(VideoReader):
             if position > last:
                 return
         # Seeking led elsewhere, as it does where the index of the file is wrong: count from the beginning.
-        with open_stream(self.path) as (container, stream):
+        with self._opened() as (container, stream):
             for index, picture in enumerate(self._decode(container, stream, Damage())):
                 if index > last:
                     return
@@ -201,7 +215,7 @@ class FileReader(VideoReader):
             or any(b <= a for a, b in zip(ticks, ticks[1:], strict=False))
         ):
             start = 0
-        with open_stream(self.path) as (container, stream):
+        with self._opened() as (container, stream):
             if start == 0:
                 for index, picture in enumerate(self._decode(container, stream, Damage())):
                     if index >= first:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Generator
@@ -15,6 +16,7 @@ from fleeting.errors import VideoError
 from fleeting.records import VideoInfo
 from fleeting.video import trouble
 from fleeting.video.frame import Frame
+from fleeting.video.orientation import Orientation
 from fleeting.video.reader import VideoReader
 
 Image = npt.NDArray[np.uint8]
@@ -31,19 +33,28 @@ class StoredPicture:
         Width and height that it must have; None before the first is known.
     first
         Name of the file that set the size.
+    orientation
+        How it is turned after it was read.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int] | None = None, first: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int] | None = None,
+        first: str = "",
+        orientation: Orientation | None = None,
+    ) -> None:
         self.path, self._size, self._first = path, size, first
+        self._orientation = orientation or Orientation()
 
     def grey(self) -> Image:
         """(h, w) uint8."""
-        image = self.read()
+        image = self._orientation.apply(self.read())
         return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
     def rgb(self) -> Image:
         """(h, w, 3) uint8 RGB."""
-        image = self.read()
+        image = self._orientation.apply(self.read())
         turn = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
         return np.asarray(cv2.cvtColor(image, turn), np.uint8)
 
@@ -63,6 +74,7 @@ class StoredPicture:
             raise VideoError("readable images", f"{self.path.name} ({error.strerror})", "Check the disk.") from error
         image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR) if data.size else None
         if image is None:
+            trouble.check_no_photo(self.path)
             raise VideoError("readable images", f"{self.path.name}, which is damaged or no image", "Copy it again.")
         if image.dtype == np.uint16:
             image = np.rint(image / 257.0).astype(np.uint8)
@@ -116,7 +128,7 @@ class FolderReader(VideoReader):
         )
 
     def _picture(self, index: int) -> StoredPicture:
-        return StoredPicture(self._files[index], self._size, self._files[0].name)
+        return StoredPicture(self._files[index], self._size, self._files[0].name, self._orientation)
 
     def _stream(self) -> Generator[Frame]:
         yield from self._between(0, len(self._files) - 1)
@@ -126,6 +138,25 @@ class FolderReader(VideoReader):
             raise ValueError(f"Expected frames up to {len(self._files) - 1}; got {last}.")
         for index in range(first, last + 1):
             yield Frame(index, index / self._fps, self._picture(index))
+
+
+def videos_in(folder: Path, *, without: Path | None = None) -> list[Path]:
+    """Return the videos below a folder, by name; hidden files and folders are left out, and so is `without`.
+
+    A folder that holds images is a clip of its own, whatever else lies in it: there are none.
+    """
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return []
+    if any(p.suffix.lower() in trouble.IMAGE_SUFFIXES and not p.name.startswith(".") for p in folder.iterdir()):
+        return []
+    left_out = None if without is None else without.resolve()
+
+    def wanted(file: Path) -> bool:
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        ours = left_out is not None and file.resolve().is_relative_to(left_out)
+        return file.suffix.lower() in trouble.VIDEO_SUFFIXES and file.is_file() and not hidden and not ours
+
+    return sorted(file for file in folder.rglob("*") if wanted(file))
 
 
 def numbered_images(folder: Path) -> list[Path]:
@@ -142,7 +173,7 @@ def numbered_images(folder: Path) -> list[Path]:
     images = [p for p in names if p.suffix.lower() in trouble.IMAGE_SUFFIXES and p.is_file()]
     if not images:
         videos = [p.name for p in names if p.suffix.lower() in trouble.VIDEO_SUFFIXES]
-        hint = f"It holds videos: give them one by one, such as {videos[0]}." if videos else "Check the path."
+        hint = f"It holds videos: fleeting analyse {folder} analyses them one by one." if videos else "Check the path."
         raise VideoError("a folder of numbered images", f"{folder}, which holds none", hint)
     if len(images) == 1:
         raise trouble.still_picture(images[0], "the only image of its folder")

@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -79,6 +80,10 @@ class LiveSource(ABC):
     def frames(self) -> Generator[Frame]:
         """Yield the frames; once only."""
 
+    @abstractmethod
+    def turn(self, degrees: int) -> None:
+        """Turn all frames clockwise, by 0, 90, 180 or 270 degrees; to be called before the first."""
+
 
 class Playback(LiveSource):
     """A video file, or a folder of images, played as if it were happening now.
@@ -91,13 +96,18 @@ class Playback(LiveSource):
 
     def __init__(self, path: str | Path, *, fps: float | None = None, clock: Clock | None = None) -> None:
         super().__init__(clock)
-        self._reader = open_video(path, fps=fps)
-        self.info = self._reader.info
+        self.reader = open_video(path, fps=fps)
+        self.info = self.reader.info
+
+    def turn(self, degrees: int) -> None:
+        """Turn all frames clockwise."""
+        self.reader.turn(degrees)
+        self.info = self.reader.info
 
     def frames(self) -> Generator[Frame]:
         """Yield each frame when its time has come."""
         number = 0
-        with self._reader as reader:
+        with self.reader as reader:
             for frame in reader:
                 if self.began_s is None:
                     self.began_s = self.clock.now() - frame.time_s
@@ -164,6 +174,14 @@ class Camera(LiveSource):
             height=stream.codec_context.height,
             fps=rate,
         )
+        self._display = Display(self.info.width, self.info.height, Orientation())
+
+    def turn(self, degrees: int) -> None:
+        """Turn all frames clockwise."""
+        turn = Orientation.clockwise(degrees)
+        width, height = turn.size(self.info.width, self.info.height)
+        self._display = replace(self._display, orientation=turn)
+        self.info = replace(self.info, width=width, height=height, rotation=degrees, turn=degrees)
 
     def frames(self) -> Generator[Frame]:
         """Yield the newest frames; a thread of its own takes them from the camera, which would stall otherwise."""
@@ -180,8 +198,7 @@ class Camera(LiveSource):
                     if not waiting:
                         break
                     time_s, picture = waiting.popleft()
-                size = Display(self.info.width, self.info.height, Orientation())
-                yield Frame(number, time_s, DecodedPicture(picture, size))
+                yield Frame(number, time_s, DecodedPicture(picture, self._display))
                 number += 1
             if self._failure is not None:
                 raise self._failure

@@ -37,6 +37,16 @@ class Orientation:
             return cls(False, a < 0, d < 0)
         return cls(True, c < 0, b < 0)
 
+    @classmethod
+    def clockwise(cls, degrees: int) -> Orientation:
+        """Return the turn by 0, 90, 180 or 270 degrees."""
+        return cls(degrees % 180 == 90, degrees in (90, 180), degrees in (180, 270))
+
+    def then(self, other: Orientation) -> Orientation:
+        """Return the one orientation that does what this one does, and then the other."""
+        flip_x, flip_y = (self.flip_y, self.flip_x) if other.transpose else (self.flip_x, self.flip_y)
+        return Orientation(self.transpose ^ other.transpose, flip_x ^ other.flip_x, flip_y ^ other.flip_y)
+
     @property
     def rotation(self) -> int:
         """Degrees clockwise: 0, 90, 180 or 270 (of a mirrored picture: before it was mirrored left to right)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from fleeting.errors import FleetingWarning
 from fleeting.records import VideoInfo
 from fleeting.video import trouble
 from fleeting.video.frame import Frame
+from fleeting.video.orientation import Orientation
 
 
 class VideoReader(ABC):
@@ -37,6 +39,7 @@ class VideoReader(ABC):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.warnings: list[str] = []
+        self._orientation = Orientation()
         self._running: WeakSet[Generator[Frame]] = WeakSet()
 
     def __iter__(self) -> Iterator[Frame]:
@@ -54,6 +57,19 @@ class VideoReader(ABC):
         if not 0 <= first <= last:
             raise ValueError(f"Expected 0 <= first <= last; got {first} and {last}.")
         return self._track(self._between(first, last))
+
+    def turn(self, degrees: int, *, why: str = "") -> None:
+        """Turn all frames that are read from now on clockwise, by 0, 90, 180 or 270 degrees; `info` says so.
+
+        `why` is told to the user, where it is given.
+        """
+        turn = Orientation.clockwise(degrees)
+        self._orientation = self._orientation.then(turn)
+        width, height = turn.size(self.info.width, self.info.height)
+        turned = (self.info.turn + degrees) % 360
+        self.info = replace(self.info, width=width, height=height, rotation=self._orientation.rotation, turn=turned)
+        if why:
+            self._warn(why)
 
     def close(self) -> None:
         """Stop all iterations that are under way and free what they hold."""

@@ -13,6 +13,9 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".ts", ".wmv"})
 
+PHOTO_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
+"""Major brands of the files in which phones store photos."""
+
 TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """FFmpeg's formats that paint text files as pictures."""
 
@@ -73,6 +76,25 @@ def not_a_video(path: Path, reason: str) -> VideoError:
         f"{path.name}, which FFmpeg cannot read ({reason})",
         "Check that it plays in a video player; convert it to .mp4 if it does.",
     )
+
+
+def check_no_photo(path: Path) -> None:
+    """Raise `VideoError` for a photo of the HEIF family, whatever its name says.
+
+    ISO/IEC 23008-12: the major brand of the file's first box tells. Sequences of pictures have other brands.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return
+    kind = PHOTO_BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None
+    if kind is not None:
+        raise VideoError(
+            "a picture or a video that can be read",
+            f"{path.name}, which is a {kind} photo, whatever its name says",
+            f"Convert it: heif-convert {path.name} {path.stem}.png, or save it as JPEG with the program that shows it.",
+        )
 
 
 def still_picture(path: Path, kind: str) -> VideoError:
