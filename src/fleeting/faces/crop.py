@@ -129,7 +129,7 @@ def _shrink(
 ) -> tuple[npt.NDArray[np.uint8], Transform]:
     """Average the part of a picture that a crop covers over blocks of factor x factor pixels."""
     corners = apply(invert(transform), np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64))
-    height, width = grey.shape
+    height, width = grey.shape[:2]
     x0, y0 = np.clip(np.floor(corners.min(0)).astype(int) - factor, 0, [width - 1, height - 1])
     x1, y1 = np.clip(np.ceil(corners.max(0)).astype(int) + factor, [x0 + 1, y0 + 1], [width, height])
     columns, rows = max(round((x1 - x0) / factor), 1), max(round((y1 - y0) / factor), 1)
