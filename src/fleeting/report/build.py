@@ -202,7 +202,9 @@ def _marks(timeline: Timeline, cards: list[dict[str, Any]]) -> list[dict[str, An
             "offset": round(event.offset_s, 4),
             "title": titles.get(index, KIND_NAMES[event.kind]),
             "emotion": event.emotion or "",
-            "probability": wording.percent(event.probability) if event.probability is not None else "",
+            "probability": ""
+            if event.probability is None or event.emotion == UNSURE
+            else wording.percent(event.probability),
             "contradicts": (event.surrounding or "") if event.contradicts else "",
         }
         for index, event in enumerate(timeline.events)

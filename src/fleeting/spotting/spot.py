@@ -15,11 +15,12 @@ from functools import lru_cache, partial
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.records import REGIONS, Event, EventKind, Signals
+from fleeting.records import REGIONS, Event, Signals
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.candidates import find_candidates
 from fleeting.spotting.cells import CELL_REGION, cells_of
 from fleeting.spotting.curves import of_regions, region_curves, sized
+from fleeting.spotting.event_frames import event_of, least_displacement
 from fleeting.spotting.events import Movement, find_movements
 from fleeting.spotting.judge import BLINK, MICRO, Judge
 from fleeting.spotting.measurements import Measurements
@@ -89,10 +90,14 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         lids = [_lid_movement(run, blink) for blink in blinks]
         curves = region_curves(run, [*(m for m, _ in (*micro, *macro)), *lids])
         motion[run.first : run.first + len(run.time_s)] = curves
-        events += [_event(measured, run, "micro", m, p, settings) for m, p in micro]
-        events += [_event(measured, run, "macro", m, p, settings) for m, p in macro]
-        events += [_event(measured, run, "blink", m, _closed(run, m), settings) for m in lids]
-    events = [e for e in map(partial(sized, motion=motion), events) if e.displacement_percent_iod >= _least(e, settings)]
+        events += [event_of(measured, run, "micro", m, p, settings) for m, p in micro]
+        events += [event_of(measured, run, "macro", m, p, settings) for m, p in macro]
+        events += [event_of(measured, run, "blink", m, _closed(run, m), settings) for m in lids]
+    events = [
+        e
+        for e in map(partial(sized, motion=motion), events)
+        if e.displacement_percent_iod >= least_displacement(e, settings)
+    ]
     events.sort(key=lambda e: (e.onset_frame, e.offset_frame))
     signals = Signals(
         face=measured.face,
@@ -267,57 +272,6 @@ def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged],
 
 def _peaks_in(long: Movement, short: Movement) -> bool:
     return short.onset <= long.apex <= short.offset
-
-
-def _event(
-    measured: Measurements,
-    run: RunSignals,
-    kind: EventKind,
-    movement: Movement,
-    confidence: float,
-    settings: SpottingSettings,
-) -> Event:
-    time_s = measured.time_s
-    onset, apex, offset = _frames(run, kind, movement, settings)
-    return Event(
-        face=measured.face,
-        kind=kind,
-        onset_frame=onset,
-        apex_frame=apex,
-        offset_frame=offset,
-        onset_s=float(time_s[onset]),
-        apex_s=float(time_s[apex]),
-        offset_s=float(time_s[offset]),
-        regions=movement.regions,
-        confidence=confidence,
-    )
-
-
-def _frames(run: RunSignals, kind: EventKind, movement: Movement, settings: SpottingSettings) -> tuple[int, int, int]:
-    """Frames nearest to a movement's onset, apex and offset.
-
-    Where frames are not evenly spaced they lie up to half a period beside the samples: the frame within is taken where a
-    micro-expression would last too long for one, and the frame without where a macro-expression would be too short.
-    """
-    onset, apex, offset = (run.frame(s) for s in (movement.onset, movement.apex, movement.offset))
-    last = run.first + len(run.time_s) - 1
-
-    def too_long() -> bool:
-        # As `Event.duration_s` rounds it.
-        lasts = run.time_s[offset - run.first] - run.time_s[onset - run.first]
-        return bool(round(float(lasts), 9) > settings.max_micro_s)
-
-    while kind == "micro" and too_long():
-        onset, offset = (onset, offset - 1) if offset > apex else (onset + 1, offset)
-    while kind == "macro" and not too_long() and offset < last:
-        offset += 1
-    return onset, apex, offset
-
-
-def _least(event: Event, settings: SpottingSettings) -> float:
-    """Smallest displacement with which an event is reported; a blink is one by the closing of the eyes."""
-    least = {"micro": settings.min_displacement_percent_iod, "macro": settings.min_macro_percent_iod}
-    return least.get(event.kind, 0.0)
 
 
 def _lid_movement(run: RunSignals, samples: tuple[int, int, int]) -> Movement:
