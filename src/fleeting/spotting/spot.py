@@ -43,6 +43,10 @@ LEAST_SCORE = 5.5
 AGREEMENT = 0.55
 """unless the judge sees them elsewhere: intersection over union of the two."""
 
+DOUBT = 0.5
+NEARLY = 0.95
+"""A clear movement that lasts nearly half a second, of which the judge doubts that it is so short, is a longer one."""
+
 PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
 
@@ -129,12 +133,20 @@ def _judged(
     groups: list[list[Judged]] = []
     for place in np.argsort(-probabilities[:, MICRO]):
         probability = float(probabilities[place, MICRO])
-        if probability < settings.min_probability:
+        if probability < min(DOUBT, settings.min_probability):
             break
-        movement = _placed(run, candidates[place].movement, times[place], settings)
-        if movement is None or _is_blink(movement, run.blinks):
+        movement = candidates[place].movement
+        most = _most_periods(run, settings)
+        if probability < settings.min_probability:
+            clear = movement.score >= CLEAR and movement.begins and movement.ends
+            if clear and movement.offset - movement.onset >= NEARLY * most:
+                longer.append(movement)
             continue
-        if movement.offset - movement.onset > _most_periods(run, settings):
+        placed = _placed(run, movement, times[place], settings)
+        if placed is None or _is_blink(placed, run.blinks):
+            continue
+        movement = placed
+        if movement.offset - movement.onset > most:
             longer.append(movement)
             continue
         same = [g for g in groups if _shared(movement, g[0][0]) > SAME_MOVEMENT]
