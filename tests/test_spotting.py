@@ -247,7 +247,7 @@ def test_the_kinds_hold_where_frames_are_not_evenly_spaced() -> None:
         rng = np.random.default_rng(seed)
         times = np.cumsum(rng.choice([1 / 60, 1 / 30, 1 / 20], 300))
         times -= times[0]
-        length = rng.uniform(0.4, 0.7)
+        length = rng.uniform(0.5, 0.65)
         bumps = ((3.0, 3.0 + 0.45 * length, 3.0 + length, MOUTH, 4.0),)
         for event in expressions(spot(measured(times=times, bumps=bumps, seed=seed))[0]):
             assert (event.duration_s <= 0.5) == (event.kind == "micro"), f"{event.kind} of {event.duration_s} s"
