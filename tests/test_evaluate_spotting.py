@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 import math
+import re
 from pathlib import Path
 
 import pytest
+from command import Command
 
 from fleeting.errors import DataError, NoFaceError
+from fleeting.evaluation.metrics_text import metrics_text
 from fleeting.evaluation.spotting import evaluate_spotting, find_videos, match_events, summarise
 from fleeting.records import Event, Timeline, VideoInfo
 from fleeting.synthesis.truth import TruthRow, write_truth
@@ -109,3 +113,48 @@ def test_videos_are_files_folders_of_images_and_named_ones(tmp_path: Path) -> No
         find_videos(tmp_path / "notes", [])
     with pytest.raises(DataError, match="a folder with videos"):
         find_videos(tmp_path / "nowhere", [])
+
+
+def test_people_read_a_table_and_programs_read_json(
+    monkeypatch: pytest.MonkeyPatch, fleeting: Command, tmp_path: Path
+) -> None:
+    from fleeting import api
+
+    matches = match_events(
+        "a.mp4", [row("a.mp4", 100, 119, peak_percent_iod=2.0), row("a.mp4", 200, 219)], [event(101, 119)]
+    )
+    metrics = summarise(matches, seconds=60.0) | {
+        "videos": 2,
+        "minutes": 1.0,
+        "failed": {"b.mp4": "expected a face in view"},
+        "videos_without_micro": {"minutes": 0.0, "false_micro": 0, "false_micro_per_minute": None},
+    }
+    monkeypatch.setattr(api, "evaluate", lambda *a, **k: metrics)
+    said = fleeting("evaluate", "spotting", tmp_path).out
+    assert not re.search(r"[{}\[\]']|None|nan", said)
+    cells = [line.split() for line in said.splitlines()]
+    assert cells[0] == ["kind", "marked", "found", "missed", "false", "precision", "recall", "F1"]
+    assert cells[1] == ["micro", "2", "1", "1", "0", "1.00", "0.50", "0.67"]
+    assert "not analysed: b.mp4: expected a face in view" in said
+    assert json.loads(fleeting("evaluate", "spotting", tmp_path, "--json").out) == metrics
+
+
+def test_no_metrics_are_printed_as_python_writes_them() -> None:
+    metrics = {
+        "pictures": 3,
+        "accuracy": 2 / 3,
+        "parts": {"test": 0.5, "nested": {"a": 1, "b": None}},
+        "by_class": {"happy": {"recall": 0.5, "f1": 1.0}, "sad": {"recall": None, "f1": 0.25}},
+        "classes": ["happy", "sad"],
+        "confusion": [[1, 0], [12, 2]],
+        "reliability": [{"count": 1, "accuracy": 0.5}, {"count": 2, "accuracy": 1.0}],
+        "failed": {},
+    }
+    said = metrics_text(metrics)
+    assert not re.search(r"[{}\[\]']|None", said)
+    lines = [line.split() for line in said.splitlines()]
+    assert ["accuracy", "0.6667"] in lines
+    assert ["sad", "-", "0.25"] in lines
+    assert ["12", "2"] in lines
+    assert ["1", "2", "1"] in lines, "the second row of reliability"
+    assert ["classes", "happy,", "sad"] in lines

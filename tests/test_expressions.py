@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +28,7 @@ from fleeting.inference.expressions import (
     with_surroundings,
 )
 from fleeting.labels import SEVEN_CLASSES
-from fleeting.records import Event, ExpressionCurve
+from fleeting.records import REGIONS, Event, ExpressionCurve
 from fleeting.settings import ExpressionSettings
 
 SETTINGS = ExpressionSettings()
@@ -241,6 +242,63 @@ def test_a_macro_expression_is_named_by_the_whole_face() -> None:
     assert (found.emotion, found.probability) == ("happy", pytest.approx(0.7))
     assert list(found.probabilities) == list(SEVEN_CLASSES)
     assert named(event(kind="macro"), p, least=0.75).emotion == "unsure"
+
+
+def test_a_movement_is_never_named_neutral() -> None:
+    """Whatever the whole face is read as, and whatever named the movement before."""
+    neutral = np.float32([0.1, 0, 0, 0.1, 0.1, 0, 0.7])
+    by_movement = event("surprise", kind="macro", probability=0.8)
+    assert named(by_movement, neutral, least=0.5) == by_movement
+    bare = named(replace(by_movement, emotion=None, probability=None, probabilities={}), neutral, least=0.5)
+    assert (bare.emotion, bare.probability) == ("unsure", pytest.approx(0.7))
+    for best in range(7):
+        rows = np.full(7, 0.05, np.float32)
+        rows[best] = 0.7
+        for before in (by_movement, replace(by_movement, emotion="unsure"), replace(by_movement, emotion=None)):
+            assert named(before, rows, least=0.5).emotion not in ("neutral", None)
+
+
+class Neutral:
+    """Stands in for the network that reads whole faces, and sees no expression."""
+
+    def __init__(self) -> None:
+        self.card = {"name": "expression"}
+
+    def __call__(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return np.tile(np.float32([0.02, 0, 0, 0.02, 0.02, 0, 0.94]), (len(faces), 1))
+
+
+@pytest.fixture(scope="module")
+def slow_smile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The astronaut, who smiles for 1.4 s."""
+    from fleeting.synthesis import demo
+    from fleeting.synthesis.clip import ClipSettings, PortraitClip
+    from fleeting.synthesis.emotions import activations_of
+    from fleeting.synthesis.movement import Movement
+    from fleeting.synthesis.profile import Profile
+    from fleeting.synthesis.render import render_clip
+
+    path = tmp_path_factory.mktemp("smile") / "ada.mp4"
+    smile = Movement("macro", Profile(1.2, 1.8, 2.6), activations_of("happiness"), 8.0, "happiness")
+    settings = ClipSettings(fps=25, seconds=4, width=192, height=192, iod_px=60)
+    render_clip(PortraitClip(demo.portrait(), demo.PORTRAIT_POINTS, movements=[smile], settings=settings, seed=1), path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::fleeting.errors.FleetingWarning")
+def test_a_film_of_a_slow_smile_on_a_face_read_as_neutral(slow_smile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fleeting.inference import analyse
+
+    monkeypatch.setattr(analyse, "expression_network", lambda settings: Neutral())
+    timeline = analyse.analyse_video(slow_smile, pictures=False).timeline
+    macro = timeline.of_kind("macro")
+    assert macro
+    for found in macro:
+        assert found.emotion in ("negative", "positive", "surprise", "unsure")
+        assert set(found.probabilities) == {"negative", "positive", "surprise"}
+        assert found.surrounding == "neutral", "the face around it may be"
+        shown = timeline.signals[0].motion[found.apex_frame]
+        assert found.displacement_percent_iod == pytest.approx(max(shown[REGIONS.index(r)] for r in found.regions))
 
 
 # ---------------------------------------------------------------- records and networks

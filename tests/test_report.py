@@ -104,7 +104,7 @@ def test_the_page_refers_to_nothing_outside(page: Page) -> None:
 def test_styles_and_own_script_load_nothing() -> None:
     from importlib import resources
 
-    for name in ("report.css", "report.js", "report.html", "card.html", "sketch.svg"):
+    for name in ("report.css", "report.js", "report.html", "card.html", "still.html", "sketch.svg"):
         text = resources.files("fleeting.report").joinpath(name).read_text()
         assert not re.search(r"https?://|url\(|@import|fetch\(|XMLHttpRequest|eval\(|innerHTML", text), name
 
@@ -200,6 +200,43 @@ def test_hostile_names_stay_text(timeline: Timeline, media: dict[int, EventMedia
     assert page.data["events"][0]["emotion"] == evil
     for name in ADDRESSES:
         assert not any("http" in a.get(name, "") for _, a in page.elements)
+
+
+def test_without_scripts_the_timeline_is_a_picture(timeline: Timeline) -> None:
+    """Every event and every peak is in the page itself; only zooming needs a script."""
+    two = replace(timeline, signals=(timeline.signals[0],))
+    page = Page(render(two, {}))
+    assert len(page.all("div", class_="still")) == 1
+    links = [a["href"] for a in page.all("a") if a["href"].startswith("#event-") and a.get("tabindex") == "-1"]
+    assert sorted(links) == sorted(f"#event-{i}" for i in range(len(timeline.events)))
+    marks = [a for a in page.all("rect") if a.get("class") in ("micro", "macro", "blink")]
+    for mark, event in zip(
+        sorted(marks, key=lambda a: float(a["x"])), sorted(timeline.events, key=lambda e: e.onset_s), strict=True
+    ):
+        last = timeline.signals[0].time_s[-1]
+        assert float(mark["x"]) == pytest.approx(1000 * event.onset_s / last, abs=0.1)
+        assert float(mark["width"]) >= 3
+    paths = [a["d"] for a in page.all("path") if a.get("class") in ("left", "right", "middle")]
+    assert len(paths) == 3 * 3 + 2
+    ends = [[tuple(map(float, p.split())) for p in re.split("[ML]", d)[1:]] for d in paths]
+    assert all(0 <= x <= 1000 and -1e-6 <= y <= 100 for line in ends for x, y in line)
+    # The largest curve of each row reaches its upper edge, whatever was thinned out.
+    for row in (ends[0:3], ends[3:6], ends[6:9]):
+        assert min(y for line in row for _, y in line) == pytest.approx(0, abs=0.05)
+    assert min(y for line in ends[9:] for _, y in line) >= 0
+
+
+def test_a_face_that_leaves_breaks_the_still_lines(timeline: Timeline) -> None:
+    signals = timeline.signals[0]
+    motion = signals.motion.copy()
+    motion[1000:1600] = np.nan
+    page = Page(render(replace(timeline, signals=(replace(signals, motion=motion),)), {}))
+    paths = [a["d"] for a in page.all("path") if a.get("class") in ("left", "right", "middle")]
+    assert [d.count("M") for d in paths] == [2] * 9 + [1, 1]
+    unseen = replace(
+        signals, motion=np.full_like(motion, np.nan), eye_opening=np.full_like(signals.eye_opening, np.nan)
+    )
+    assert not [a for a in Page(render(replace(timeline, signals=(unseen,)), {})).all("path") if "nan" in a["d"]]
 
 
 def test_an_empty_timeline(timeline: Timeline) -> None:

@@ -69,6 +69,71 @@ def browse(page: Path, profile: Path, width: int) -> dict[str, Any]:
     return json.loads(html.unescape(found.group(1)))
 
 
+NARROW = """<script>
+(async () => {
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  for (let i = 0; i < 200 && document.body.dataset.ready !== "yes"; i++) await wait(50);
+  document.querySelectorAll("details").forEach((d) => (d.open = true));
+  await wait(100);
+  const hidden = [...document.querySelectorAll("td, th, dd, dt, p, figure, li, .main-svg, code")].filter((e) => {
+    const box = e.getBoundingClientRect();
+    return box.width && (box.right > innerWidth + 1 || box.left < -1);
+  });
+  parent.postMessage({
+    ready: document.body.dataset.ready, width: innerWidth, page: document.documentElement.scrollWidth,
+    cut: [...document.querySelectorAll(".scroll")].filter((e) => e.scrollWidth > e.clientWidth + 1).length,
+    hidden: hidden.slice(0, 5).map((e) => e.outerHTML.slice(0, 80)),
+    labels: document.querySelectorAll(".stack td:not([data-label])").length,
+  }, "*");
+})();
+</script>"""
+
+
+def test_nothing_is_cut_off_on_a_phone(tmp_path: Path) -> None:
+    """In a frame of 420 pixels, since a window without a screen is never narrower than 500."""
+    timeline = make_timeline(faces=2, name="a_very_long_name_of_a_recording_without_any_space_in_it_2024_06_01")
+    page, frame = tmp_path / "report.html", tmp_path / "frame.html"
+    text = render(timeline, make_media(timeline, loop_frames=6))
+    page.write_text(text.replace("</body>", NARROW + "</body>"), encoding="utf-8")
+    frame.write_text(
+        '<body><iframe src="report.html" style="width:420px;height:900px;border:0"></iframe><script>'
+        'addEventListener("message", (e) => { const pre = document.createElement("pre"); pre.id = "probe";'
+        "pre.textContent = JSON.stringify(e.data); document.body.append(pre); });</script></body>",
+        encoding="utf-8",
+    )
+    seen = browse(frame, tmp_path / "profile", 500)
+    assert (seen["ready"], seen["width"]) == ("yes", 420)
+    assert seen["hidden"] == []
+    assert seen["page"] <= 420
+    assert seen["cut"] == 0, "a table must be pushed aside to be read"
+    assert seen["labels"] == 0, "a cell stands without the name of its column"
+
+
+def test_without_scripts_the_timeline_is_drawn(tmp_path: Path) -> None:
+    """As a picture: the events of the timeline are seen in their colours."""
+    import cv2
+
+    timeline = make_timeline()
+    page, picture = tmp_path / "report.html", tmp_path / "page.png"
+    page.write_text(render(timeline, {}), encoding="utf-8")
+    (tmp_path / "frame.html").write_text(
+        '<body style="margin:0"><iframe sandbox src="report.html" style="width:420px;height:1500px;border:0"></iframe>',
+        encoding="utf-8",
+    )
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
+    where = [f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}", "--window-size=500,1500"]
+    subprocess.run(
+        [str(BROWSER), *options, *where, (tmp_path / "frame.html").as_uri()],
+        capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    seen = cv2.imread(str(picture))[:, :420, ::-1].astype(int)
+    for red, green, blue in ((0x6D, 0x28, 0xD9), (0x0F, 0x76, 0x6E), (0x64, 0x74, 0x8B)):
+        near = (abs(seen - [red, green, blue]) < 12).all(axis=2)
+        # Blocks of a lane: stretches of a row of pixels, the tiles' borders and the links' letters left out.
+        blocks = cv2.erode(near.astype("uint8"), cv2.getStructuringElement(cv2.MORPH_RECT, (3, 9)))
+        assert blocks.any(), f"no event in {red:02x}{green:02x}{blue:02x}"
+
+
 @pytest.mark.parametrize("width", [1280, 500])
 def test_the_page_works_in_a_browser(tmp_path: Path, width: int) -> None:
     timeline = make_timeline()

@@ -5,7 +5,7 @@ import pytest
 
 from fleeting.faces.align import CANONICAL_POINTS
 from fleeting.motion.regions import signal_map
-from fleeting.records import REGIONS, Event
+from fleeting.records import REGIONS, Event, Signals
 from fleeting.settings import SpottingSettings
 from fleeting.spotting import spot as spotter
 from fleeting.spotting.cells import CELL_REGION, cell_weights, cells_of
@@ -215,6 +215,85 @@ def test_settings_reach_the_spotter() -> None:
     assert spot(whole, SpottingSettings(min_probability=1.0))[0] == []
     (event,) = spot(whole, SpottingSettings(max_micro_s=0.2))[0]
     assert event.kind == "macro"
+
+
+FRAME_RATES = [25.0, 30.0, 50.0, 60000 / 1001, 60.0, 100.0, 200.0]
+MOUTH = ("left_mouth_corner", "right_mouth_corner", "left_cheek")
+
+
+def shown_at_apex(event: Event, signals: Signals) -> float:
+    """What somebody reads off the curves of an event's regions at its apex."""
+    return max(float(signals.motion[event.apex_frame, REGIONS.index(name)]) for name in event.regions)
+
+
+@pytest.mark.parametrize("fps", FRAME_RATES)
+def test_a_movement_of_any_length_is_reported_once_as_what_it_lasts(fps: float) -> None:
+    """Around half a second, a movement goes over from one kind to the other and is lost by neither."""
+    kinds = []
+    for length in np.arange(0.36, 0.72, 0.03):
+        bumps = ((3.0, 3.0 + 0.45 * length, 3.0 + length, MOUTH, 4.0),)
+        events, signals = spot(measured(fps=fps, bumps=bumps, seconds=7, seed=1))
+        (event,) = expressions(events)
+        assert (event.duration_s <= 0.5) == (event.kind == "micro"), f"{event.kind} of {event.duration_s} s"
+        assert event.displacement_percent_iod == pytest.approx(shown_at_apex(event, signals), abs=1e-6)
+        kinds.append(event.kind)
+    assert kinds[0] == "micro"
+    assert kinds == sorted(kinds, reverse=True), "the longer movement is the shorter kind"
+
+
+def test_the_kinds_hold_where_frames_are_not_evenly_spaced() -> None:
+    count = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        times = np.cumsum(rng.choice([1 / 60, 1 / 30, 1 / 20], 300))
+        times -= times[0]
+        length = rng.uniform(0.5, 0.65)
+        bumps = ((3.0, 3.0 + 0.45 * length, 3.0 + length, MOUTH, 4.0),)
+        for event in expressions(spot(measured(times=times, bumps=bumps, seed=seed))[0]):
+            assert (event.duration_s <= 0.5) == (event.kind == "micro"), f"{event.kind} of {event.duration_s} s"
+            count += 1
+    assert count >= 10
+
+
+@pytest.mark.parametrize("low", [0.0, 3.0])
+@pytest.mark.parametrize("fps", [30.0, 100.0])
+def test_the_displacement_of_every_event_is_that_of_its_curve(fps: float, low: float) -> None:
+    """A short movement counts from the rest around it, also while the face goes slowly from one place to another."""
+    bumps = (
+        (2.0, 2.12, 2.3, ("left_brow", "right_brow"), 1.0),
+        (5.0, 5.15, 5.35, MOUTH, 2.0),
+        (8.0, 9.0, 10.5, ("chin", "lower_lip"), 5.0),
+        (12.0, 12.3, 12.58, ("nose",), 3.0),
+    )
+    whole = measured(fps=fps, seconds=16, bumps=bumps, blinks=(3.5, 14.0))
+    slow = low * bump(whole.time_s, 1.0, 6.0, 15.0)
+    whole.displacement[:, cells_of("left_mouth_corner"), 1] -= slow[:, None].astype(np.float32)
+    settings = SpottingSettings()
+    events, signals = spot(whole, settings)
+    assert {e.kind for e in events} == {"micro", "macro", "blink"}
+    for event in events:
+        assert event.displacement_percent_iod == pytest.approx(shown_at_apex(event, signals), abs=1e-6)
+        least = {"micro": settings.min_displacement_percent_iod, "macro": settings.min_macro_percent_iod, "blink": 0.0}
+        assert event.displacement_percent_iod >= least[event.kind]
+    if low:
+        (smile,) = (e for e in events if e.kind == "micro" and abs(e.apex_s - 5.15) < 0.1)
+        assert smile.displacement_percent_iod == pytest.approx(2.0, rel=0.3), "the slow change is counted in"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_least_displacements_hold_for_what_is_reported(seed: int) -> None:
+    """Movements around the least sizes, in noise that shifts where their largest value is seen."""
+    bumps = tuple((2.0 + 6 * i, 2.6 + 6 * i, 3.4 + 6 * i, ("chin",), 1.1 + 0.05 * i) for i in range(8))
+    settings = SpottingSettings(min_displacement_percent_iod=0.6)
+    small = tuple(
+        (5.4 + 6 * i, 5.53 + 6 * i, 5.7 + 6 * i, ("left_brow", "right_brow"), 0.5 + 0.15 * i) for i in range(8)
+    )
+    events, signals = spot(measured(fps=50, seconds=52, bumps=bumps + small, noise=0.06, seed=seed), settings)
+    found = expressions(events)
+    assert {e.kind for e in found} == {"micro", "macro"}
+    for event in found:
+        least = settings.min_macro_percent_iod if event.kind == "macro" else settings.min_displacement_percent_iod
+        assert shown_at_apex(event, signals) >= least
 
 
 def test_running_median_ignores_short_bumps_and_follows_steps() -> None:

@@ -16,6 +16,9 @@ FIVE_CLASSES: tuple[str, ...] = ("happiness", "disgust", "repression", "surprise
 SEVEN_CLASSES: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """FER-2013 in the order of its label codes 0..6: Goodfellow et al., ICONIP 2013."""
 
+NEUTRAL = "neutral"
+"""Of `SEVEN_CLASSES`: says something of a face, nothing of a movement."""
+
 UNSURE = "unsure"
 """The answer of a recogniser whose best class is not probable enough."""
 
@@ -43,6 +46,16 @@ WORDS: frozenset[str] = frozenset(TO_THREE) | {OTHERS, "other", "neutral"}
 
 _SAME = {"angry": "anger", "happy": "happiness", "sad": "sadness", "other": OTHERS}
 """Words that mean the same in different data sets."""
+
+
+def class_text(emotion: str | None, probability: float | None) -> str:
+    """Return a class with its probability, such as ``positive 83 %``; empty where there is none.
+
+    The probability beside "unsure" would be that of a class that is not named, so it is left out.
+    """
+    if emotion is None or probability is None or emotion == UNSURE:
+        return emotion or ""
+    return f"{emotion} {100 * probability:.0f} %"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from fleeting.cli.frame_progress import FrameProgress
 from fleeting.cli.quality_lines import quality_rows
 from fleeting.cli.said_once import begin_anew
 from fleeting.errors import InputError
+from fleeting.labels import class_text
 from fleeting.settings import FLOW_DEFAULT, FLOW_METHODS, AnalyseSettings
 
 if TYPE_CHECKING:
@@ -213,9 +214,10 @@ def _summary(outcome: Outcome) -> None:
     )
     for event in timeline.events:
         if event.kind != "blink":
-            chance = f" {event.emotion} ({event.probability:.0%})" if event.emotion and event.probability else ""
+            named = class_text(event.emotion, event.probability)
             typer.echo(
-                f"  {event.kind} {event.onset_s:.3f} - {event.apex_s:.3f} - {event.offset_s:.3f} s{chance}, "
+                f"  {event.kind} {event.onset_s:.3f} - {event.apex_s:.3f} - {event.offset_s:.3f} s, "
+                f"{named + ', ' if named else ''}"
                 f"{event.displacement_percent_iod:.1f} % of the eye distance, {', '.join(event.regions[:3])}"
             )
     for name, value, verdict, said in quality_rows(timeline.quality):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fleeting.labels import class_text
+
 if TYPE_CHECKING:
     from fleeting.evaluation.spotting import Match
     from fleeting.records import Timeline
@@ -71,7 +73,7 @@ def _cells(match: Match) -> list[str]:
         "-" if put is None else f"{put.peak_percent_iod:.1f}",
         "-" if found is None else f"{found.onset_s:.2f}-{found.apex_s:.2f}-{found.offset_s:.2f}",
         "-" if found is None or found.kind == "blink" else f"{found.displacement_percent_iod:.1f}",
-        "-" if found is None or found.emotion is None else f"{found.emotion} {found.probability or 0:.0%}",
+        (found is not None and class_text(found.emotion, found.probability)) or "-",
         f"{match.iou:.2f}" if put is not None and found is not None else ("missed" if put is not None else "false"),
     ]
 

@@ -26,7 +26,7 @@ def evaluate(
     method: Annotated[str, typer.Option(help=f"Method of flow: {', '.join(FLOW_METHODS)}.")] = "learned",
     pairs: Annotated[int, typer.Option(help="Pairs of pictures of each size and condition, for flow.")] = 4,
     fps: Annotated[float | None, typer.Option(help="Frames per second of image folders, for spotting.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, for programs.")] = False,
 ) -> None:
     """Measure a shipped network on labelled data, and write metrics.json.
 
@@ -43,8 +43,9 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(metrics))
         return
-    for name, value in metrics.items():
-        typer.echo(f"{name:24} {value}")
+    from fleeting.evaluation.metrics_text import metrics_text, spotting_text
+
+    typer.echo(spotting_text(metrics) if model == "spotting" else metrics_text(metrics))
 
 
 def _flow(method: str, pairs: int, out: Path, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from fleeting.cli.analyse import TURN_HELP
 from fleeting.errors import SettingsError
+from fleeting.labels import class_text
 
 if TYPE_CHECKING:
     from fleeting.inference.live import LiveAnalysis, Told
@@ -84,7 +85,8 @@ def _show(told: list[Told], *, as_json: bool) -> None:
 
             typer.echo(json.dumps({**asdict(event), "delay_s": round(one.delay_s, 3)}))
             continue
-        chance = f", {event.emotion} ({event.probability:.0%})" if event.emotion and event.probability else ""
+        named = class_text(event.emotion, event.probability)
+        chance = f", {named}" if named else ""
         chance += f", against a face that is {event.surrounding}" if event.contradicts else ""
         typer.echo(
             f"{event.onset_s:8.2f} s  {event.kind} of {event.duration_s:.2f} s{chance}, "

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.faces.align import CANONICAL_IOD, CANONICAL_WIDTH, align
+from fleeting.faces.align import CANONICAL_WIDTH, align
 from fleeting.faces.crop import cut
 from fleeting.faces.expression import SIZE, expression_transform
 from fleeting.motion.flow_image import flow_image
 from fleeting.motion.magnification import magnify
-from fleeting.motion.regions import signal_map
 from fleeting.motion.registration import Registration
-from fleeting.records import REGIONS, Event, EventMedia
+from fleeting.records import Event, EventMedia
 from fleeting.settings import MotionSettings
 from fleeting.video.reader import VideoReader
 
@@ -48,9 +47,6 @@ class EventPictures:
     ----------
     flow_image
         (28, 28, 3) uint8 of onset -> apex.
-    peak_percent_iod
-        Displacement onset -> apex in the regions of the event, percent of the inter-ocular distance: the 98th
-        percentile over their pixels, which unlike the mean of a cell does not depend on how much of it moved.
     face
         (48, 48) uint8 the whole face at the apex, as the expression network sees it.
     media
@@ -58,7 +54,6 @@ class EventPictures:
     """
 
     flow_image: npt.NDArray[np.uint8]
-    peak_percent_iod: float
     face: npt.NDArray[np.uint8]
     media: EventMedia | None
 
@@ -103,11 +98,11 @@ def picture_event(
     # From the onset's place at once, whether or not the frames between are looked at: the class is the same.
     apex = registration.measured_by(settings.event_flow, registration.step(frames[event.apex_frame][0], transform))
     flow = apex.flow
-    image, peak = flow_image(flow), peak_percent_iod(flow, event.regions)
+    image = flow_image(flow)
     grey, rgb = frames[event.apex_frame]
     face = cut(grey, expression_transform(apex.transform), size=SIZE)
     if not loop:
-        return EventPictures(image, peak, face, None)
+        return EventPictures(image, face, None)
     placed: dict[int, npt.NDArray[np.float64]] = {}
     guess = transform
     for index in sorted(frames):
@@ -124,7 +119,6 @@ def picture_event(
     magnified = magnify(sequence, rate, factor=factor, low_hz=0.0, high_hz=min(10.0, 0.45 * rate))
     return EventPictures(
         image,
-        peak,
         face,
         EventMedia(
             onset=crops[event.onset_frame],
@@ -137,14 +131,6 @@ def picture_event(
             face=cut(rgb, expression_transform(apex.transform, size=FACE_SIDE), size=FACE_SIDE),
         ),
     )
-
-
-def peak_percent_iod(flow: npt.NDArray[np.float32], regions: tuple[str, ...]) -> float:
-    """98th percentile of a canonical flow's length in some regions, percent of the inter-ocular distance."""
-    labels = [REGIONS.index(name) + 1 for name in regions]
-    inside = np.isin(signal_map(flow.shape[1]), labels)
-    length = np.linalg.norm(flow[inside], axis=1)
-    return float(100 * np.percentile(length, 98) / CANONICAL_IOD) if len(length) else 0.0
 
 
 def _wanted(event: Event, transforms: npt.NDArray[np.float64], fps: float) -> set[int]:

@@ -18,7 +18,7 @@ from fleeting.faces.align import crop_transform
 from fleeting.faces.crop import cut
 from fleeting.faces.expression import MOST_YAW_DEG, SIZE, ExpressionNet, expression_transform
 from fleeting.faces.track import Sighting
-from fleeting.labels import SEVEN_CLASSES, TO_THREE, UNSURE
+from fleeting.labels import NEUTRAL, SEVEN_CLASSES, TO_THREE, UNSURE
 from fleeting.records import Event, ExpressionCurve
 from fleeting.settings import ExpressionSettings
 from fleeting.video.frame import Frame
@@ -180,19 +180,25 @@ def contradiction(event: Event, around: Mapping[str, float], *, least: float) ->
 def named(event: Event, probabilities: npt.NDArray[np.float32], *, least: float) -> Event:
     """Return a macro-expression with the class of its whole face at the apex.
 
+    A face that moves is not neutral, however small the movement is beside what the whole face shows: where it is read
+    as neutral, the event keeps the class that a recogniser of movements gave it, and is "unsure" where none did.
+
     Parameters
     ----------
     event
-        A macro-expression.
+        A macro-expression, named by its movement where a recogniser was asked.
     probabilities
         (7,) of `labels.SEVEN_CLASSES` at its apex.
     least
         `settings.ExpressionSettings.min_probability`.
     """
     best = int(probabilities.argmax())
+    if SEVEN_CLASSES[best] == NEUTRAL and event.emotion is not None:
+        return event
+    sure = SEVEN_CLASSES[best] != NEUTRAL and probabilities[best] >= least
     return replace(
         event,
-        emotion=SEVEN_CLASSES[best] if probabilities[best] >= least else UNSURE,
+        emotion=SEVEN_CLASSES[best] if sure else UNSURE,
         probability=float(probabilities[best]),
         probabilities={name: float(p) for name, p in zip(SEVEN_CLASSES, probabilities, strict=True)},
     )

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from fleeting.errors import NoFaceError
 from fleeting.faces.looks import sightings
@@ -22,7 +23,6 @@ from fleeting.inference.analyse import (
     expression_network,
     package_version,
 )
-from fleeting.inference.event_media import peak_percent_iod
 from fleeting.inference.expressions import ExpressionMeter, named, with_surroundings
 from fleeting.inference.first_look import FirstLook
 from fleeting.inference.live_faces import KeptFaces
@@ -30,7 +30,7 @@ from fleeting.inference.quality import QualityMeter
 from fleeting.inference.recognise import Recogniser
 from fleeting.inference.upright import make_upright
 from fleeting.motion.flow_image import expression_flow, flow_image
-from fleeting.records import Event, Signals, Timeline, VideoInfo
+from fleeting.records import REGIONS, Event, Signals, Timeline, VideoInfo
 from fleeting.settings import AnalyseSettings, FaceSettings, to_dict
 from fleeting.spotting.spot import spot
 from fleeting.video.ahead import ahead
@@ -132,6 +132,7 @@ class LiveAnalysis:
         self.tracker = self._look.tracker
         self._told: list[Event] = []
         self._silent: list[Event] = []
+        self._curves: list[tuple[Event, npt.NDArray[np.float32]]] = []
         self._kept = KeptFaces(seconds=WINDOW_S, crop_width=self.settings.motion.crop_width)
         self._next_spot_s = LEAST_SEEN_S
         self._recogniser: Recogniser | None = None
@@ -171,10 +172,15 @@ class LiveAnalysis:
         chosen = analysed_tracks(self._look, self.settings, self._info.path)
         shown = {} if self._readings is None else self._readings.curves()
         time_s = self._look.time_s
-        # The curves of the whole recording; events stay those that were told.
+        # The curves of the whole recording; at an event, what was seen of it when it was told.
         signals: list[Signals] = [
             spot(self._look.logs[track.id].collect(time_s), self.settings.spotting)[1] for track in chosen
         ]
+        of_face = {curves.face: curves for curves in signals}
+        for event, motion in sorted(self._curves, key=lambda told: -told[0].duration_s):
+            if event.face in of_face:
+                rows = [REGIONS.index(name) for name in event.regions]
+                of_face[event.face].motion[event.onset_frame : event.offset_frame + 1, rows] = motion[:, rows]
         notes = []
         if dropped:
             share = dropped / (dropped + len(time_s))
@@ -206,7 +212,7 @@ class LiveAnalysis:
     def _tell(self, until_s: float) -> list[Told]:
         found: list[Told] = []
         for face in self._faces():
-            for event in self._window_events(face):
+            for event, motion in self._window_events(face):
                 known = any(
                     e.face == face and (e.kind == "blink") == (event.kind == "blink") and _shared(e, event) > SAME
                     for e in [*self._told, *self._silent]
@@ -219,6 +225,7 @@ class LiveAnalysis:
                 if event.kind != "blink":
                     event = self._beside_the_face(self._recognised(event))
                 self._told.append(event)
+                self._curves.append((event, motion))
                 found.append(Told(event, self._late_s(event.offset_s)))
         return found
 
@@ -237,22 +244,25 @@ class LiveAnalysis:
         tracks.sort(key=lambda t: -(t.median_iod_px**2) * t.frame_count)
         return [t.id for t in (tracks if self.settings.faces.all_faces else tracks[:1])]
 
-    def _window_events(self, face: int) -> list[Event]:
-        """Events of the last seconds of one face, with frames and seconds of the recording."""
+    def _window_events(self, face: int) -> list[tuple[Event, npt.NDArray[np.float32]]]:
+        """Events of the last seconds of one face, with frames and seconds of the recording, and their curves."""
         times = self._look.time_s
         first = int(np.searchsorted(times, times[-1] - WINDOW_S))
         part = self._look.logs[face].since(first)
         if not part.frames:
             return []
-        events = spot(part.collect(times[first:]), self.settings.spotting)[0]
+        events, signals = spot(part.collect(times[first:]), self.settings.spotting)
         # What the window cuts off at its beginning was told before, or is not known whole.
         whole = [e for e in events if first == 0 or e.onset_s > times[first] + SETTLED_S]
         return [
-            replace(
-                e,
-                onset_frame=e.onset_frame + first,
-                apex_frame=e.apex_frame + first,
-                offset_frame=e.offset_frame + first,
+            (
+                replace(
+                    e,
+                    onset_frame=e.onset_frame + first,
+                    apex_frame=e.apex_frame + first,
+                    offset_frame=e.offset_frame + first,
+                ),
+                signals.motion[e.onset_frame : e.offset_frame + 1].copy(),
             )
             for e in whole
         ]
@@ -262,19 +272,18 @@ class LiveAnalysis:
         if onset is None or apex is None:
             return event
         flow, _ = expression_flow(onset.crop, apex.crop, method=self.settings.motion.event_flow)
-        event = replace(event, displacement_percent_iod=peak_percent_iod(flow, event.regions))
-        if event.kind == "macro" and self._network is not None:
-            probabilities = self._network(apex.whole[None])[0]
-            return named(event, probabilities, least=self.settings.expressions.min_probability)
         recogniser = self._recogniser = self._recogniser or Recogniser()
         row = recogniser(flow_image(flow)[None])[0]
         label, probability = recogniser.name(row)
-        return replace(
+        event = replace(
             event,
             emotion=label,
             probability=float(probability),
             probabilities={name: float(p) for name, p in zip(recogniser.labels, row, strict=True)},
         )
+        if event.kind == "micro" or self._network is None:
+            return event
+        return named(event, self._network(apex.whole[None])[0], least=self.settings.expressions.min_probability)
 
     def _beside_the_face(self, event: Event) -> Event:
         """Return an event with what the whole face showed around it, as far as that was seen by now."""

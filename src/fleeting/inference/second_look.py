@@ -1,4 +1,4 @@
-"""The frames of every event once more: its class, its size, and its pictures."""
+"""The frames of every event once more: its class and its pictures."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def second_look(
     settings
         See `settings.AnalyseSettings`.
     systems
-        What names micro-expressions, and macro-expressions where there is no `network`.
+        What names micro-expressions, and macro-expressions whose whole face is not read or is neutral.
     network
         Reads the whole face at the apex.
     pictures
@@ -61,7 +61,7 @@ def second_look(
     Returns
     -------
     events, media
-        All events, with classes and size; pictures by place in them.
+        All events, with classes; pictures by place in them.
     """
     expressions = [i for i, e in enumerate(events) if e.kind != "blink"]
     looked: dict[int, Event] = {}
@@ -75,7 +75,7 @@ def second_look(
         view = bare(found.flow_image)
         if frames_too:
             view = with_frames(view, reader, event, transforms, settings.motion)
-        event = _answered(replace(event, displacement_percent_iod=found.peak_percent_iod), answers(systems, view))
+        event = _answered(event, answers(systems, view))
         if network is None:
             return event, None if found.media is None else replace(found.media, face=None)
         probabilities = network(found.face[None])[0]

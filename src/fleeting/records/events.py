@@ -65,7 +65,8 @@ class Event:
     regions
         Regions (`REGIONS`) that moved, the strongest first.
     displacement_percent_iod
-        Largest regional displacement at the apex, head motion removed, in percent of the inter-ocular distance.
+        Largest value in the apex frame of the curves (`Signals.motion`) of `regions`, in percent of the inter-ocular
+        distance; NaN where it was not measured.
     confidence
         In 0..1. micro: the judge's probability that it is one; macro: how far it stands out of this recording's own
         noise; blink: the share by which the eyes closed. Not the probability of an emotion.
@@ -118,8 +119,8 @@ class Event:
 
     @property
     def duration_s(self) -> float:
-        """Seconds from onset to offset."""
-        return self.offset_s - self.onset_s
+        """Seconds from the onset frame to the offset frame, without the rounding of timestamps."""
+        return round(self.offset_s - self.onset_s, 9)
 
     @property
     def surrounding(self) -> str | None:

@@ -20,6 +20,7 @@ from fleeting.records import Event, EventMedia, FaceTrack, Timeline
 from fleeting.report import calibration, wording
 from fleeting.report.curves import pack_face
 from fleeting.report.pictures import arrows, at_most, heat_uri, picture_uri, quality_for, saliency_uri, sheet
+from fleeting.report.still import still
 
 KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink"}
 VERDICTS = ("good", "fair", "poor")
@@ -64,6 +65,7 @@ def render(timeline: Timeline, media: Mapping[int, EventMedia]) -> str:
         contrary=sum(e.contradicts for e in timeline.events),
         settings=list(_settings_rows(timeline.settings)),
         calibration=None if timeline.calibration is None else calibration.panel(timeline.calibration),
+        stills=[still(s, timeline, {card["index"]: card["title"] for card in cards}) for s in timeline.signals],
         data=_json(_data(timeline, cards)),
         css=_asset("report.css"),
         script=_asset("report.js"),
@@ -202,7 +204,9 @@ def _marks(timeline: Timeline, cards: list[dict[str, Any]]) -> list[dict[str, An
             "offset": round(event.offset_s, 4),
             "title": titles.get(index, KIND_NAMES[event.kind]),
             "emotion": event.emotion or "",
-            "probability": wording.percent(event.probability) if event.probability is not None else "",
+            "probability": ""
+            if event.probability is None or event.emotion == UNSURE
+            else wording.percent(event.probability),
             "contradicts": (event.surrounding or "") if event.contradicts else "",
         }
         for index, event in enumerate(timeline.events)

@@ -63,7 +63,7 @@ def pack_face(signals: Signals, timeline: Timeline) -> dict[str, Any]:
         "names": [words(n) for n in names],
         "steps": [float(f"{s:.6g}") for s in steps],
         "rows": [{"title": title, "curves": [names.index(n) for n in members]} for title, members in ROWS.items()],
-        "floor": _floors(signals, timeline),
+        "floor": floors(signals, timeline),
         "time": _squeeze(np.diff(ticks, prepend=0).astype("<i4").tobytes()),
         "curves": _squeeze(_bytes_apart(codes)),
         "ticksPerSecond": TICKS_PER_S,
@@ -93,7 +93,7 @@ def pack_expressions(curve: ExpressionCurve) -> dict[str, Any] | None:
     return {"time": [round(t, 3) for t in time], "names": list(EXPRESSION_ROWS), "percent": rows}
 
 
-def _floors(signals: Signals, timeline: Timeline) -> list[float | None]:
+def floors(signals: Signals, timeline: Timeline) -> list[float | None]:
     """Smallest displacement that counted as a movement, for the noisiest region of each row; None for the eyes."""
     spotting = timeline.settings.get("spotting", {})
     threshold = spotting.get("threshold") if isinstance(spotting, dict) else None

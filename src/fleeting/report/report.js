@@ -52,12 +52,7 @@
   }
 
   // ---- the timeline ----------------------------------------------------------------------------------------------
-  const LIGHT = { left: "#1d4ed8", right: "#c2410c", middle: "#15803d" };
-  const DARK = { left: "#7fb0ff", right: "#ff9d5c", middle: "#6fd693" };
-  function colour(name) {
-    const set = dark.matches ? DARK : LIGHT;
-    return set[(/^(left|right)/.exec(name) || ["middle"])[0]];
-  }
+  const colour = (name) => css(`--${(/^(left|right)/.exec(name) || ["middle"])[0]}`);
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const DASHES = { "left cheek": "dot", "right cheek": "dot", "lower lip": "dash", chin: "dot" };
   const LANES = ["blink", "macro", "micro"];
@@ -168,6 +163,8 @@
     const last = chart.time[chart.time.length - 1];
     chart.whole = [chart.time[0], last > chart.time[0] ? last : chart.time[0] + 1];
     charts.push(chart);
+    node.replaceChildren(); // the still timeline
+    node.classList.add("live");
     await redraw(chart, chart.whole);
     node.on("plotly_relayout", (change) => {
       const from = change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0], to = change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1];
@@ -249,7 +246,11 @@
   document.querySelectorAll(".player").forEach(player);
   document.querySelectorAll("[data-show]").forEach((b) => b.addEventListener("click", () => showInTimeline(Number(b.dataset.show))));
   const nodes = [...document.querySelectorAll(".chart")];
-  const giveUp = () => { document.getElementById("plots").hidden = true; document.getElementById("too-old").hidden = false; };
+  const stills = nodes.map((node) => [...node.childNodes]);
+  const giveUp = () => {
+    nodes.forEach((node, i) => { node.classList.remove("live"); node.replaceChildren(...stills[i]); });
+    document.getElementById("too-old").hidden = false;
+  };
   if (nodes.length) {
     if (typeof DecompressionStream === "undefined") giveUp();
     else Promise.all(nodes.map(draw)).then(() => { document.body.dataset.ready = "yes"; }, (error) => { giveUp(); throw error; });

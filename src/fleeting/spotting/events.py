@@ -46,6 +46,9 @@ class Movement:
         Peak in units of the noise.
     begins, ends
         Whether the rest before and after it was seen; False where the run is cut there.
+    long_rest
+        Whether it was found against the rest over twice the longest macro-expression (`RunSignals.slow`), not the one
+        over `MICRO_REST_S`.
     """
 
     onset: int
@@ -56,6 +59,7 @@ class Movement:
     score: float
     begins: bool = True
     ends: bool = True
+    long_rest: bool = False
 
     def __len__(self) -> int:
         return self.offset - self.onset + 1

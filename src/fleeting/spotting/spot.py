@@ -10,19 +10,21 @@ and face size.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.records import REGIONS, Event, EventKind, Signals
+from fleeting.records import REGIONS, Event, Signals
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.candidates import find_candidates
 from fleeting.spotting.cells import CELL_REGION, cells_of
+from fleeting.spotting.curves import of_regions, region_curves, sized
+from fleeting.spotting.event_frames import event_of, least_displacement
 from fleeting.spotting.events import Movement, find_movements
 from fleeting.spotting.judge import BLINK, MICRO, Judge
 from fleeting.spotting.measurements import Measurements
-from fleeting.spotting.rest import Array, resample
+from fleeting.spotting.rest import Array
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
 
 SLOW_NOISE = 3.0
@@ -40,6 +42,10 @@ LEAST_SCORE = 5.5
 
 AGREEMENT = 0.55
 """unless the judge sees them elsewhere: intersection over union of the two."""
+
+DOUBT = 0.5
+NEARLY = 0.95
+"""A clear movement that lasts nearly half a second, of which the judge doubts that it is so short, is a longer one."""
 
 PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
@@ -81,14 +87,21 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
     events: list[Event] = []
     motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
     for run in runs:
-        shown = resample(_of_regions(np.linalg.norm(run.slow, axis=2)), run.grid, run.time_s)
-        motion[run.first : run.first + len(run.time_s)] = shown
-        micro, blinks = _judged(run, noise, settings)
+        micro, blinks, longer = _judged(run, noise, settings)
         macro = _macro(run, noise, slow_noise, blinks, settings)
+        macro += _lasting(run, longer, macro, blinks, settings)
         micro, macro = _told_apart(micro, macro)
-        events += [_event(measured, run, "micro", m, p) for m, p in micro]
-        events += [_event(measured, run, "macro", m, p) for m, p in macro]
-        events += [_blink(measured, run, blink) for blink in blinks]
+        lids = [_lid_movement(run, blink) for blink in blinks]
+        curves = region_curves(run, [*(m for m, _ in (*micro, *macro)), *lids])
+        motion[run.first : run.first + len(run.time_s)] = curves
+        events += [event_of(measured, run, "micro", m, p, settings) for m, p in micro]
+        events += [event_of(measured, run, "macro", m, p, settings) for m, p in macro]
+        events += [event_of(measured, run, "blink", m, _closed(run, m), settings) for m in lids]
+    events = [
+        e
+        for e in map(partial(sized, motion=motion), events)
+        if e.displacement_percent_iod >= least_displacement(e, settings)
+    ]
     events.sort(key=lambda e: (e.onset_frame, e.offset_frame))
     signals = Signals(
         face=measured.face,
@@ -97,14 +110,9 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         eye_opening=measured.eye_opening,
         mouth_opening=measured.mouth_opening,
         pose=measured.pose,
-        noise=_of_regions(noise[None])[0].astype(np.float32),
+        noise=of_regions(noise[None])[0].astype(np.float32),
     )
     return events, signals
-
-
-def _of_regions(values: Array) -> Array:
-    """Largest value of each region's cells, (n, c) to (n, r)."""
-    return np.stack([values[:, cells_of(name)].max(axis=1) for name in REGIONS], axis=1)
 
 
 @lru_cache(maxsize=1)
@@ -114,17 +122,32 @@ def _judge() -> Judge:
 
 def _judged(
     run: RunSignals, noise: Array, settings: SpottingSettings
-) -> tuple[list[Judged], list[tuple[int, int, int]]]:
-    """Micro-expressions with their probability, and blinks as onset, apex and offset samples."""
+) -> tuple[list[Judged], list[tuple[int, int, int]], list[Movement]]:
+    """Return micro-expressions with their probability, blinks as onset, apex and offset samples, and what is longer.
+
+    What is longer looks like a micro-expression to the judge, but lasts too long to be one.
+    """
+    longer: list[Movement] = []
     candidates = find_candidates(run, noise, settings)
     probabilities, times = _judge()(candidates)
     groups: list[list[Judged]] = []
     for place in np.argsort(-probabilities[:, MICRO]):
         probability = float(probabilities[place, MICRO])
-        if probability < settings.min_probability:
+        if probability < min(DOUBT, settings.min_probability):
             break
-        movement = _placed(run, candidates[place].movement, times[place], settings)
-        if movement is None or _is_blink(movement, run.blinks):
+        movement = candidates[place].movement
+        most = _most_periods(run, settings)
+        if probability < settings.min_probability:
+            clear = movement.score >= CLEAR and movement.begins and movement.ends
+            if clear and movement.offset - movement.onset >= NEARLY * most:
+                longer.append(movement)
+            continue
+        placed = _placed(run, movement, times[place], settings)
+        if placed is None or _is_blink(placed, run.blinks):
+            continue
+        movement = placed
+        if movement.offset - movement.onset > most:
+            longer.append(movement)
             continue
         same = [g for g in groups if _shared(movement, g[0][0]) > SAME_MOVEMENT]
         if same:
@@ -142,22 +165,32 @@ def _judged(
         ):
             blinks.append((movement.onset, movement.apex, movement.offset))
     micro = [(m, p) for m, p in micro if not _is_blink(m, blinks)]
-    return micro, sorted(blinks)
+    longer = [m for m in longer if not any(_shared(m, g[0][0]) > SAME_MOVEMENT for g in groups)]
+    return micro, sorted(blinks), longer
+
+
+def _most_periods(run: RunSignals, settings: SpottingSettings) -> int:
+    """Periods of the longest micro-expression."""
+    return int(settings.max_micro_s / run.period + 1e-6)
 
 
 def _placed(run: RunSignals, movement: Movement, times: Array, settings: SpottingSettings) -> Movement | None:
-    """Place a movement in time; None where it would be cut off by the run, or last too long or not at all.
+    """Place a movement in time; None where it would be cut off by the run, or not last at all.
 
     A movement that is seen clearly keeps the borders that were read from its course, which are the more exact ones; of
     another, noise decides where its course ends, and the judge's estimate is the better one.
     """
-    onset, apex, offset = (movement.apex + round(float(t) / run.period) for t in times)
-    # Half a second at 30 frames/s is 15 periods; an event's frames may round to one or two more.
-    least, most = settings.min_duration_s / run.period, settings.max_micro_s / run.period + 2
-    if onset < 0 or offset >= len(run.grid) or not onset < apex <= offset or not least <= offset - onset + 1 <= most:
+    begin, _, end = exact = [movement.apex + float(t) / run.period for t in times]
+    onset, apex, offset = map(round, exact)
+    most = _most_periods(run, settings)
+    if offset - onset > most and end - begin <= settings.max_micro_s / run.period:
+        # Only rounding makes it longer than a micro-expression: the border that it moved out further moves in.
+        onset, offset = (onset + 1, offset) if begin - onset > offset - end else (onset, offset - 1)
+    least = settings.min_duration_s / run.period
+    if onset < 0 or offset >= len(run.grid) or not onset < apex <= offset or offset - onset + 1 < least:
         return None
     judged = replace(movement, onset=onset, apex=apex, offset=offset)
-    read = movement.begins and movement.ends and least <= len(movement) <= most
+    read = movement.begins and movement.ends and least <= len(movement) and movement.offset - movement.onset <= most
     union = len(judged) + len(movement) - judged.overlap(movement)
     agree = judged.overlap(movement) >= AGREEMENT * union
     return movement if read and agree and movement.score >= CLEAR else judged
@@ -202,12 +235,38 @@ def _macro(
     }
     quick = find_movements(run.quick, noise * run.unrest[:, None], **limits)  # type: ignore[arg-type]
     slow = find_movements(run.slow, slow_noise * run.unrest[:, None], **limits)  # type: ignore[arg-type]
-    most = settings.max_micro_s / run.period + 1
-    macro = [m for m in slow if most + 1 < len(m) <= settings.max_macro_s / run.period and m.begins]
-    long = [m for m in quick if most + 1 < len(m) and m.begins and m.ends]
+    most = _most_periods(run, settings) + 1
+    macro = [m for m in slow if most < len(m) <= settings.max_macro_s / run.period and m.begins]
+    macro = [replace(m, long_rest=True) for m in macro]
+    long = [m for m in quick if most < len(m) and m.begins and m.ends]
     macro += [m for m in long if not any(m.overlap(a) for a in macro)]
-    ratio = [(a.score / settings.threshold) ** 2 for a in macro]
-    return [(a, r / (1 + r)) for a, r in zip(macro, ratio, strict=True)]
+    return [(a, _confidence(a, settings)) for a in macro]
+
+
+def _confidence(movement: Movement, settings: SpottingSettings) -> float:
+    ratio = (movement.score / settings.threshold) ** 2
+    return ratio / (1 + ratio)
+
+
+def _lasting(
+    run: RunSignals,
+    longer: list[Movement],
+    macro: list[Judged],
+    blinks: list[tuple[int, int, int]],
+    settings: SpottingSettings,
+) -> list[Judged]:
+    """Macro-expressions among movements that are a little longer than a micro-expression, and not found as one yet."""
+    found: list[Judged] = []
+    allowed = _open_to(run, blinks) if longer else np.ones((0, 0))
+    for movement in sorted(longer, key=lambda m: -m.score):
+        if (
+            movement.score >= settings.threshold
+            and movement.peak >= settings.min_macro_percent_iod
+            and allowed[movement.apex, cells_of(movement.regions[0])].any()
+            and not any(movement.overlap(a) for a, _ in (*macro, *found))
+        ):
+            found.append((movement, _confidence(movement, settings)))
+    return found
 
 
 def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged], list[Judged]]:
@@ -227,38 +286,11 @@ def _peaks_in(long: Movement, short: Movement) -> bool:
     return short.onset <= long.apex <= short.offset
 
 
-def _event(measured: Measurements, run: RunSignals, kind: EventKind, movement: Movement, confidence: float) -> Event:
-    onset, apex, offset = (run.frame(s) for s in (movement.onset, movement.apex, movement.offset))
-    time_s = measured.time_s
-    return Event(
-        face=measured.face,
-        kind=kind,
-        onset_frame=onset,
-        apex_frame=apex,
-        offset_frame=offset,
-        onset_s=float(time_s[onset]),
-        apex_s=float(time_s[apex]),
-        offset_s=float(time_s[offset]),
-        regions=movement.regions,
-        displacement_percent_iod=movement.peak,
-        confidence=confidence,
-    )
+def _lid_movement(run: RunSignals, samples: tuple[int, int, int]) -> Movement:
+    onset, apex, offset = samples
+    lids = float(np.linalg.norm(run.quick[apex][LIDS], axis=1).max())
+    return Movement(onset, apex, offset, ("left_lid", "right_lid"), lids, 0.0)
 
 
-def _blink(measured: Measurements, run: RunSignals, samples: tuple[int, int, int]) -> Event:
-    onset, apex, offset = (run.frame(s) for s in samples)
-    time_s = measured.time_s
-    lids = np.linalg.norm(run.quick[samples[0] : samples[2] + 1][:, LIDS], axis=2)
-    return Event(
-        face=measured.face,
-        kind="blink",
-        onset_frame=onset,
-        apex_frame=apex,
-        offset_frame=offset,
-        onset_s=float(time_s[onset]),
-        apex_s=float(time_s[apex]),
-        offset_s=float(time_s[offset]),
-        regions=("left_lid", "right_lid"),
-        displacement_percent_iod=float(lids.max()),
-        confidence=float(np.clip(run.closed[samples[1]].min(), 0.0, 1.0)),
-    )
+def _closed(run: RunSignals, blink: Movement) -> float:
+    return float(np.clip(run.closed[blink.apex].min(), 0.0, 1.0))
