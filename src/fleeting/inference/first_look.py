@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces import looks
+from fleeting.faces.cuts import CutFinder
 from fleeting.faces.track import Sighting, Tracker
 from fleeting.inference.expressions import ExpressionMeter
 from fleeting.inference.quality import QualityMeter
@@ -141,7 +142,7 @@ def first_look(
     return look
 
 
-def staged(frames: Iterable[Frame], tracker: looks.Looker, *, depth: int) -> Generator[tuple[Frame, list[Sighting]]]:
+def staged(frames: Iterable[Frame], tracker: Tracker, *, depth: int) -> Generator[tuple[Frame, list[Sighting]]]:
     """Yield frames with their faces, both made ahead in threads of their own.
 
     Parameters
@@ -154,7 +155,7 @@ def staged(frames: Iterable[Frame], tracker: looks.Looker, *, depth: int) -> Gen
         Most frames that wait behind each of the two stages.
     """
     decoded = ahead(_decoded(frames), depth=depth)
-    return ahead(_closing(looks.sightings(decoded, tracker), decoded), depth=depth)
+    return ahead(_closing(looks.sightings(decoded, tracker, cuts=CutFinder(tracker.detector)), decoded), depth=depth)
 
 
 def _decoded(frames: Iterable[Frame]) -> Generator[Frame]:

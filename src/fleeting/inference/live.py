@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fleeting.errors import NoFaceError
+from fleeting.faces.cuts import CutFinder
 from fleeting.faces.looks import sightings
 from fleeting.faces.track import Sighting
 from fleeting.inference.analyse import (
@@ -89,7 +90,7 @@ def steps(source: LiveSource, analysis: LiveAnalysis) -> Generator[tuple[Frame, 
 
     def seen() -> Generator[tuple[Frame, list[Sighting]]]:
         with closing(source.frames()) as frames:
-            yield from sightings(frames, analysis.tracker)
+            yield from sightings(frames, analysis.tracker, cuts=CutFinder(analysis.tracker.detector))
 
     return ahead(seen(), depth=AHEAD)
 
