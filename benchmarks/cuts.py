@@ -60,7 +60,12 @@ def main() -> None:
         frames, false = frames + len(film), false + len(found)
         if found:
             print(f"false: {path} {found}")
-    results["uncut"] = {"films": len(uncut), "frames": frames, "false": false, "ms_per_frame": round(1000 * seconds / frames, 3)}
+    results["uncut"] = {
+        "films": len(uncut),
+        "frames": frames,
+        "false": false,
+        "ms_per_frame": round(1000 * seconds / frames, 3),
+    }
     print(results["uncut"])
     talkers = {p.name: talker(p) for p in sorted((videos / "talkers").iterdir())}
     for name in DISTURBANCES:
@@ -106,9 +111,7 @@ def joined(
         first, second = films[one], films[other]
         end, start = int(rng.integers(LONG, len(first) - mixed)), int(rng.integers(0, len(second) - LONG - mixed))
         shares = (np.arange(mixed) + 1) / (mixed + 1)
-        between = [
-            cv2.addWeighted(first[end + i], 1 - s, second[start + i], s, 0) for i, s in enumerate(shares)
-        ]
+        between = [cv2.addWeighted(first[end + i], 1 - s, second[start + i], s, 0) for i, s in enumerate(shares)]
         film = [*first[end - LONG : end], *between, *second[start + mixed : start + mixed + LONG]]
         yield f"{one} {other}", timed(film), LONG, LONG + mixed
 
@@ -134,7 +137,9 @@ def identity(films: dict[str, list[Grey]], pairs: Iterable[tuple[str, str]]) -> 
         tracker = Tracker()
         shots: list[set[int]] = [set(), set(), set(), set()]
         for frame, seen in sightings(film, tracker, cuts=CutFinder(tracker.detector)):
-            shots[min(frame.index // 25 if frame.index < 50 else 2 + (frame.index - 50) // 20, 3)] |= {s.track for s in seen}
+            shots[min(frame.index // 25 if frame.index < 50 else 2 + (frame.index - 50) // 20, 3)] |= {
+                s.track for s in seen
+            }
         count += 1
         wrong = (shots[0] | shots[2]) & (shots[1] | shots[3])
         merged += bool(wrong)
@@ -177,14 +182,18 @@ def lamp(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
 def flicker(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
     """Light that pulses by a sixth, and the noise of a dark room."""
     gain = 1 + 0.15 * np.sin(2.4 * np.arange(len(film)))
-    return [np.clip(p * g + rng.normal(0, 8, p.shape), 0, 255).astype(np.uint8) for p, g in zip(film, gain, strict=True)]
+    return [
+        np.clip(p * g + rng.normal(0, 8, p.shape), 0, 255).astype(np.uint8) for p, g in zip(film, gain, strict=True)
+    ]
 
 
 def shake(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
     """The camera is knocked, and stays."""
     at, by = int(rng.integers(10, len(film) - 10)), rng.uniform(-0.06, 0.06, 2) * SIZE
     move = np.float32([[1, 0, by[0]], [0, 1, by[1]]])
-    return [cv2.warpAffine(p, move, SIZE, borderMode=cv2.BORDER_REPLICATE) if i >= at else p for i, p in enumerate(film)]
+    return [
+        cv2.warpAffine(p, move, SIZE, borderMode=cv2.BORDER_REPLICATE) if i >= at else p for i, p in enumerate(film)
+    ]
 
 
 def hand(film: list[Grey], rng: np.random.Generator) -> list[Grey]:

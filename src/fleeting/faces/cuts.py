@@ -22,12 +22,21 @@ from fleeting.video.frame import Frame
 LEAST_CHANGE = 0.006
 """Mean change of the small picture, in units of its own contrast: a face of a hundredth of the picture is replaced."""
 
+FIRST_CHANGE = 0.1
+"""The same where nothing is known yet of the movement in a shot."""
+
 SUDDEN = 2.0
 """A change must be so many times the largest one within `PAST_S`."""
 
 PAST_S = 0.25
 
-AHEAD_S, LEAST_AHEAD, MOST_AHEAD = 0.08, 2, 12
+BEGINS, GOES_ON = 0.15, 0.3
+"""Shares of the largest change from which the frames before and after it are part of it: they mix both pictures."""
+
+LONGEST_S = 0.2
+"""What changes for longer is a movement or a slow dissolve."""
+
+AHEAD_S, LEAST_AHEAD, MOST_AHEAD = 0.08, 2, 16
 """How long the picture must stay new, in seconds and frames: flashes and damaged frames are shorter."""
 
 DISSOLVE_S = 0.6
@@ -82,10 +91,7 @@ class CutFinder:
             now = self._moment(frame, held[-1][1] if held else self._past[-1] if self._past else None)
             if held or self._sudden(now):
                 held.append((frame, now))
-                waited = frame.time_s - held[0][1].time_s
-                # A millionth of a second is the rounding of timestamps.
-                calm = len(held) > LEAST_AHEAD and waited > AHEAD_S - 1e-6 and not _goes_on(held[0][1], now)
-                if calm or len(held) == MOST_AHEAD:
+                if _settled([moment for _, moment in held]) or len(held) == MOST_AHEAD:
                     yield from self._decided(held)
                     held = []
             else:
@@ -104,26 +110,28 @@ class CutFinder:
 
     def _sudden(self, now: _Moment) -> bool:
         recent = [m.change for m in self._past if m.time_s >= now.time_s - PAST_S]
-        return bool(self._past) and now.change > max(LEAST_CHANGE, SUDDEN * max(recent, default=0.0))
+        # The first frame of a shot has no change of its own to compare with.
+        least = max(LEAST_CHANGE, SUDDEN * max(recent)) if len(recent) > 1 else FIRST_CHANGE
+        return bool(self._past) and now.change > least
 
     def _decided(self, held: Sequence[tuple[Frame, _Moment]]) -> Generator[tuple[Frame, Cut | None]]:
         """Say of a sudden change whether it was a cut."""
-        frames = [frame for frame, _ in held]
-        later = [frames[len(frames) // 2], frames[-1]] if len(frames) > 1 else frames
-        if self._before is None or not another_shot(self._before.grey, [f.grey for f in later], self._detect):
-            for frame, now in held:
-                yield frame, self._passed(frame, now)
-            return
-        # Pictures that mix both shots belong to neither.
-        calm = (i for i, (_, now) in enumerate(held[1:]) if not _goes_on(held[0][1], now))
-        place = next(calm, len(held) - 1)
+        frames, moments = [frame for frame, _ in held], [moment for _, moment in held]
+        onset, place = _course(moments)
+        before = frames[onset - 1] if onset else self._before
+        later = [frames[place], frames[-1]]
+        brief = moments[place].time_s - moments[onset].time_s <= LONGEST_S
+        cut = None
+        if before is not None and brief and another_shot(before.grey, [f.grey for f in later], self._detect):
+            cut = Cut(frames[place].index, frames[place].time_s, onset_frame=frames[onset].index)
         for number, (frame, now) in enumerate(held):
-            if number == place:
+            if cut is not None and number == place:
                 self._begin()
                 now.change = 0.0
-            cut = Cut(frame.index, frame.time_s, onset_frame=frames[0].index) if number == place else None
-            self._passed(frame, now)
-            yield frame, cut
+                self._passed(frame, now)
+                yield frame, cut
+            else:
+                yield frame, self._passed(frame, now)
 
     def _begin(self) -> None:
         self._past.clear()
@@ -170,6 +178,27 @@ class CutFinder:
         return Cut(now.index, now.time_s, onset_frame=onset)
 
 
-def _goes_on(first: _Moment, now: _Moment) -> bool:
-    """Whether a sudden change is not over."""
-    return now.change > 0.3 * first.change
+def _course(moments: Sequence[_Moment]) -> tuple[int, int]:
+    """Return the first moment of the change, and the first one that shows the picture after it."""
+    changes = np.array([m.change for m in moments])
+    onset = peak = _peak(moments)
+    while onset > 0 and changes[onset - 1] > BEGINS * changes[peak]:
+        onset -= 1
+    calm = np.flatnonzero(changes[peak + 1 :] <= GOES_ON * changes[peak])
+    # The change itself has come with the frame at the peak; a mixed picture is followed by another change.
+    end = peak + 1 + int(calm[0]) if len(calm) else len(moments)
+    return onset, end - 1
+
+
+def _peak(moments: Sequence[_Moment]) -> int:
+    """Place of the largest change; of two alike, as where a flash begins and ends, the first."""
+    largest = max(m.change for m in moments)
+    return next(place for place, m in enumerate(moments) if m.change > 0.6 * largest)
+
+
+def _settled(moments: Sequence[_Moment]) -> bool:
+    """Whether enough was seen after the largest change."""
+    changes, peak = [m.change for m in moments], _peak(moments)
+    waited = moments[-1].time_s - moments[peak].time_s
+    # A millionth of a second is the rounding of timestamps.
+    return len(moments) - 1 - peak >= LEAST_AHEAD and waited > AHEAD_S - 1e-6 and changes[-1] <= GOES_ON * changes[peak]
