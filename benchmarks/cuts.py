@@ -60,12 +60,8 @@ def main() -> None:
         frames, false = frames + len(film), false + len(found)
         if found:
             print(f"false: {path} {found}")
-    results["uncut"] = {
-        "films": len(uncut),
-        "frames": frames,
-        "false": false,
-        "ms_per_frame": round(1000 * seconds / frames, 3),
-    }
+    cost = round(1000 * seconds / frames, 3)
+    results["uncut"] = {"films": len(uncut), "frames": frames, "false": false, "ms_per_frame": cost}
     print(results["uncut"])
     talkers = {p.name: talker(p) for p in sorted((videos / "talkers").iterdir())}
     for name in DISTURBANCES:
@@ -130,7 +126,7 @@ def recall(films: Iterable[tuple[str, list[Frame], int, int]], detector: FaceDet
 
 
 def identity(films: dict[str, list[Grey]], pairs: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Show one person, another, and the first again: who has whose id?"""
+    """Show two people in turn, each twice, and compare their ids."""
     count = merged = known = 0
     for one, other in pairs:
         film = timed([*films[one][:25], *films[other][:25], *films[one][-20:], *films[other][-20:]])
@@ -162,25 +158,25 @@ def before_background(film: list[Grey]) -> list[Grey]:
 
 
 def flash(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
-    """Two frames nearly white."""
+    """Make two frames nearly white."""
     at = int(rng.integers(10, len(film) - 10))
     return [np.clip(p * 1.5 + 120, 0, 255).astype(np.uint8) if i in (at, at + 1) else p for i, p in enumerate(film)]
 
 
 def exposure(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
-    """A step to another exposure."""
+    """Step to another exposure."""
     at, gain = int(rng.integers(10, len(film) - 10)), float(rng.choice([0.5, 0.7, 1.3, 1.5]))
     return [np.clip(p * gain, 0, 255).astype(np.uint8) if i >= at else p for i, p in enumerate(film)]
 
 
 def lamp(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
-    """A lamp at one side goes out."""
+    """Switch a lamp at one side off."""
     at, side = int(rng.integers(10, len(film) - 10)), np.linspace(0.4, 1.1, SIZE[0])[None]
     return [np.clip(p * side, 0, 255).astype(np.uint8) if i >= at else p for i, p in enumerate(film)]
 
 
 def flicker(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
-    """Light that pulses by a sixth, and the noise of a dark room."""
+    """Let the light pulse by a sixth, and add the noise of a dark room."""
     gain = 1 + 0.15 * np.sin(2.4 * np.arange(len(film)))
     return [
         np.clip(p * g + rng.normal(0, 8, p.shape), 0, 255).astype(np.uint8) for p, g in zip(film, gain, strict=True)
@@ -188,7 +184,7 @@ def flicker(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
 
 
 def shake(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
-    """The camera is knocked, and stays."""
+    """Knock the camera, which stays displaced."""
     at, by = int(rng.integers(10, len(film) - 10)), rng.uniform(-0.06, 0.06, 2) * SIZE
     move = np.float32([[1, 0, by[0]], [0, 1, by[1]]])
     return [
@@ -197,7 +193,7 @@ def shake(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
 
 
 def hand(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
-    """A hand is before half of the face from one frame to the next, for ten frames."""
+    """Hold a hand before half of the face, from one frame to the next, for ten frames."""
     at = int(rng.integers(10, len(film) - 20))
     found = FaceDetector()(film[at])
     if not found:
@@ -211,7 +207,7 @@ def hand(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
 
 
 def dropped(film: list[Grey], rng: np.random.Generator) -> list[Grey]:
-    """Some frames are missing, twice."""
+    """Leave some frames out, twice."""
     first, second = sorted(int(v) for v in rng.choice(np.arange(10, len(film) - 16), 2, replace=False))
     gone = {*range(first, first + DROPPED[0]), *range(second, second + DROPPED[1])}
     return [p for i, p in enumerate(film) if i not in gone]

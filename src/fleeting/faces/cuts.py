@@ -170,6 +170,9 @@ class CutFinder:
         left = ends @ weights - np.stack([m.small.ravel() for m in between], axis=1)
         span = float(np.linalg.norm(now.small - first.small))
         mixed = weights[:2].min(axis=0) > 0.15
+        # Two exposures of one picture could be mixed to any third.
+        away = [min(np.abs(m.even - end.even).mean() for end in (first, now)) > SETTLED * change for m in between]
+        mixed &= np.array(away, bool)
         # Of a movement, mixtures of its ends explain about half.
         blended = mixed.sum() >= 2 and np.median(np.linalg.norm(left[:, mixed], axis=0)) < MIXTURE * span
         if not blended or not another_shot(old.grey, [frame.grey], self._detect):

@@ -23,17 +23,15 @@ from fleeting.records import FaceBox
 NEW_PICTURE = 0.35
 """Share of a picture that is not found again, from which on the faces need not be asked."""
 
-OTHER_FACE = 0.85
-"""Likeness below which two faces a moment apart are not one."""
+OTHER_FACE, OTHER_FACE_GAIN = 0.85, 0.1
+"""Likeness below which two faces a moment apart are not one, and by how much more where nothing else is the same."""
 
-NEW_SURROUNDINGS = 0.2
-"""Share of a face and what is around it that is not found again, at least: hands and lamps leave most of it."""
+NEW_FACE = 0.06
+"""By how much the share of a face and its surroundings that is not found again exceeds the share of the face that is
+still in its place: after a cut by 0.12 or more, beside a hand by none (``benchmarks/cuts.py``)."""
 
 MARGIN = 0.25
 """What is around a face, in widths of its box."""
-
-STILL_THERE = 0.2
-"""Share of a face's parts that are still in their place behind a hand, at least; after a cut it is at most 0.12."""
 
 WHOLE_SIDE = 160
 """Pixels of the longer side of a picture whose blocks are looked for."""
@@ -98,16 +96,21 @@ def face_replaced(before: Grey, after: Sequence[Grey], detect: Detect) -> bool:
     if not old:
         return False
     box, known = old[0][0], [template(before, seen) for _, seen in old]
-    for picture in after:
-        one, other = (_around(p, box, margin=MARGIN) for p in (before, picture))
-        if (lost_share(one, other) + lost_share(other, one)) / 2 < NEW_SURROUNDINGS:
-            return False
-        if kept_share(before, picture, box) >= STILL_THERE:
-            return False
-    found = [template(picture, seen) for picture in after for _, seen in detect(picture)]
-    if any(likeness(known[0], face) >= OTHER_FACE for face in found):
+    gone = min(_gone(before, picture, box) for picture in after)
+    if gone < NEW_FACE:
         return False
-    return any(all(likeness(face, one) < OTHER_FACE for one in known) for face in found)
+    # The less is left around a face, the more alike another one may be.
+    same = OTHER_FACE + OTHER_FACE_GAIN * gone
+    found = [template(picture, seen) for picture in after for _, seen in detect(picture)]
+    if any(likeness(known[0], face) >= same for face in found):
+        return False
+    return any(all(likeness(face, one) < same for one in known) for face in found)
+
+
+def _gone(before: Grey, after: Grey, face: FaceBox) -> float:
+    """Share of a face and its surroundings that is not found again, less the share of the face that has not moved."""
+    one, other = (_around(picture, face, margin=MARGIN) for picture in (before, after))
+    return (lost_share(one, other) + lost_share(other, one)) / 2 - kept_share(before, after, face)
 
 
 def lost_share(picture: Grey, other: Grey) -> float:

@@ -25,7 +25,7 @@ from fleeting.inference.first_look import FirstLook, Progress, first_look
 from fleeting.inference.quality import QualityMeter
 from fleeting.inference.second_look import second_look
 from fleeting.inference.systems import System, open_systems
-from fleeting.records import Event, EventMedia, ExpressionCurve, FaceTrack, Signals, Timeline
+from fleeting.records import Event, EventMedia, ExpressionCurve, Signals, Timeline
 from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
@@ -89,7 +89,8 @@ def analyse_video(
     NoFaceError
         Where no face, none large enough, or not the one that is asked for is in view.
     SettingsError
-        Where one face and all of them are asked for, for a system of recognition that is not known or not there, or an impossible number of readings a second.
+        Where one face and all of them are asked for; for a system of recognition that is not known or not there, or an
+        impossible number of readings a second.
     """
     settings = settings or AnalyseSettings()
     check_faces(settings.faces)

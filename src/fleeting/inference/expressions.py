@@ -134,8 +134,8 @@ def surroundings(
 ) -> dict[str, float]:
     """Return the mean probability of every class over the face before and after an event.
 
-    What counts is read within `settings.around_s` of its onset or offset, in its shot and in no micro-expression. A long expression
-    during which the event flashes up is part of its surroundings.
+    What counts is read within `settings.around_s` of its onset or offset, in its shot and in no micro-expression. A
+    long expression during which the event flashes up is part of its surroundings.
 
     Parameters
     ----------
