@@ -1,8 +1,8 @@
-"""How well the looks of an aligned face tell people apart, for `faces.track.SAME_PERSON`.
+"""How well the looks of an aligned face tell people apart, for `faces.track.SAME_PERSON` and `SAME_AFTER_CUT`.
 
     python benchmarks/identity.py --data ../shared/data
 
-Correlation of the templates of `faces.track` between pictures of training people (landmarks68, labelled points): the
+Likeness of the templates of `faces.shots` between pictures of training people (landmarks68, labelled points): the
 share of pairs of one person that pass a threshold, and of pairs of strangers that do. The pictures of one person come
 from different videos, so a face that returns within one recording is easier than this. Writes
 ``benchmarks/results/identity.json``.
@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from fleeting.faces.landmarks import Landmarks
-from fleeting.faces.track import SAME_PERSON, template
+from fleeting.faces.shots import template
+from fleeting.faces.track import SAME_AFTER_CUT, SAME_PERSON
 from fleeting.training.people import part_of
 
 PICTURES = 900
@@ -45,12 +46,17 @@ def main() -> None:
     pairs = np.triu_indices(len(chosen), 1)
     same = (names[:, None] == names[None])[pairs]
     values = likeness[pairs]
-    results = {"used": SAME_PERSON, "pairs_of_one_person": int(same.sum()), "thresholds": []}
-    for threshold in (0.5, 0.6, 0.7, 0.8):
+    results = {
+        "used": SAME_PERSON,
+        "used_after_a_cut": SAME_AFTER_CUT,
+        "pairs_of_one_person": int(same.sum()),
+        "thresholds": [],
+    }
+    for threshold in (0.5, 0.6, 0.7, 0.8, 0.9):
         row = {
             "threshold": threshold,
             "same_person_passes": round(float((values[same] >= threshold).mean()), 4),
-            "strangers_pass": round(float((values[~same] >= threshold).mean()), 4),
+            "strangers_pass": round(float((values[~same] >= threshold).mean()), 6),
         }
         results["thresholds"].append(row)
         print(row)

@@ -111,7 +111,9 @@ def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
     return known if "all" in formats else tuple(dict.fromkeys((*formats, "json")))
 
 
-def write_results(timeline: Timeline, media: Any, folder: Path, formats: Sequence[str], run: dict[str, Any]) -> None:
+def write_results(
+    timeline: Timeline, media: Any, folder: Path, formats: Sequence[str], run: dict[str, Any], *, faces: Any = None
+) -> None:
     """Write report and files into a new folder, which then takes the place of `folder` at once.
 
     `run` is what `results.describe_run` said of the video before it was analysed.
@@ -122,9 +124,9 @@ def write_results(timeline: Timeline, media: Any, folder: Path, formats: Sequenc
 
     with results.new_folder(folder, run) as partial:
         if "report" in formats:
-            build_report(timeline, media, partial / REPORT_NAME)
-            if media:
-                write_media(media, partial / MEDIA_NAME)
+            build_report(timeline, media, partial / REPORT_NAME, faces=faces)
+            if media or faces:
+                write_media(media, partial / MEDIA_NAME, faces=faces)
         write(timeline, partial, [name for name in formats if name != "report"])
 
 
@@ -211,7 +213,7 @@ def analyse_into(
     analysis = analyse_video(
         video, settings=settings, fps=run["fps"], progress=progress, pictures="report" in run["formats"]
     )
-    write_results(analysis.timeline, analysis.media, folder, run["formats"], run)
+    write_results(analysis.timeline, analysis.media, folder, run["formats"], run, faces=analysis.faces)
     return analysis.timeline
 
 
@@ -303,7 +305,7 @@ def _analysed(
 
 def _add(folder: Path, timeline: Timeline) -> None:
     """Put a timeline in the place of the one in a folder of results, and build its report anew."""
-    from fleeting.export.media import read_media
+    from fleeting.export.media import read_faces, read_media
     from fleeting.export.timeline_json import write_timeline
     from fleeting.report.build import build_report
 
@@ -311,7 +313,8 @@ def _add(folder: Path, timeline: Timeline) -> None:
         write_timeline(timeline, partial / TIMELINE_NAME)
         if (folder / REPORT_NAME).exists():
             store = folder / MEDIA_NAME
-            build_report(timeline, read_media(store) if store.exists() else {}, partial / REPORT_NAME)
+            media, faces = (read_media(store), read_faces(store)) if store.exists() else ({}, {})
+            build_report(timeline, media, partial / REPORT_NAME, faces=faces)
 
 
 def evaluate(

@@ -38,6 +38,8 @@ class FaceSettings:
         Seconds between searches of the whole frame while all known faces are followed.
     all_faces
         Analyse every track instead of the largest one.
+    face
+        Id of the only track to analyse; -1 for the one with the largest area over time.
     landmarker
         ``fleeting`` for the shipped networks, ``mediapipe`` for MediaPipe's (extra ``mediapipe``).
     turn
@@ -48,6 +50,7 @@ class FaceSettings:
     max_gap_s: float = 1.0
     find_interval_s: float = 0.5
     all_faces: bool = False
+    face: int = -1
     landmarker: Landmarker = "fleeting"
     turn: Turn = "auto"
 

@@ -39,6 +39,9 @@ def analyse(
         typer.Option(help="Frames per second of image folders, or of a camera that stores a slower rate."),
     ] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Analyse every face, not the largest alone.")] = False,
+    face: Annotated[
+        int | None, typer.Option(help="Analyse this face, by its number in the report, not the largest.")
+    ] = None,
     flow: Annotated[
         str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Unasked: {FLOW_DEFAULT}.")
     ] = None,
@@ -67,13 +70,17 @@ def analyse(
     Example: fleeting analyse interview.mp4 --out results
     """
     from fleeting.batch import Outcome, analyse_many
+    from fleeting.inference.chosen_faces import check_faces
     from fleeting.inference.systems import wanted_systems
     from fleeting.scale.engines import make_engine
     from fleeting.scale.executor import InProcess
 
     where = make_engine(engine, workers=jobs, address=address)
-    settings = _settings(settings_file, all_faces=all_faces, flow=flow, turn=turn, system=system, folder=own_weights)
-    wanted_systems(settings.recognition)  # or every video would fail for the same reason
+    settings = _settings(
+        settings_file, all_faces=all_faces, face=face, flow=flow, turn=turn, system=system, folder=own_weights
+    )
+    check_faces(settings.faces)  # as the systems, or every video would fail for the same reason
+    wanted_systems(settings.recognition)
     display = _Display(as_json=as_json)
     paths, unmatched = _expand(videos, out, fps)
     display.expect(len(paths) + len(unmatched))
@@ -108,6 +115,7 @@ def _settings(
     path: Path | None,
     *,
     all_faces: bool,
+    face: int | None = None,
     flow: str | None,
     turn: str | None = None,
     system: str | None = None,
@@ -118,6 +126,8 @@ def _settings(
     values = to_dict(load(AnalyseSettings, path) if path is not None else AnalyseSettings())
     if all_faces:
         values["faces"]["all_faces"] = True
+    if face is not None:
+        values["faces"]["face"] = face
     if turn is not None:
         values["faces"]["turn"] = turn
     if flow is not None:

@@ -28,6 +28,7 @@ def live(
     size: Annotated[str | None, typer.Option(help="Picture that a camera is asked for, as 640x480.")] = None,
     settings_file: Annotated[Path | None, typer.Option("--settings", help="Settings as TOML.")] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Tell of every face, not the largest alone.")] = False,
+    face: Annotated[int | None, typer.Option(help="Tell of this face, by its number, not the largest.")] = None,
     turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line per event.")] = False,
 ) -> None:
@@ -44,7 +45,7 @@ def live(
     from fleeting.inference.live import LiveAnalysis, stand_upright, steps
     from fleeting.results import check_writable
 
-    settings = _settings(settings_file, all_faces=all_faces, flow=None, turn=turn)
+    settings = _settings(settings_file, all_faces=all_faces, face=face, flow=None, turn=turn)
     if out is not None:
         check_writable(out)
     origin = _open(source, fps, size)

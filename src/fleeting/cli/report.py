@@ -38,12 +38,12 @@ def report(
 
 
 def _build(path: Path, out: Path | None, *, pictures: bool) -> Path:
-    from fleeting.export.media import read_media
+    from fleeting.export.media import read_faces, read_media
     from fleeting.export.timeline_json import read_timeline
     from fleeting.report.build import build_report
 
     source = path / "timeline.json" if path.is_dir() else path
     timeline = read_timeline(source)
     store = source.with_name("media.npz")
-    media = read_media(store) if pictures and store.exists() else {}
-    return build_report(timeline, media, out or source.with_name("report.html"))
+    media, faces = (read_media(store), read_faces(store)) if pictures and store.exists() else ({}, {})
+    return build_report(timeline, media, out or source.with_name("report.html"), faces=faces)

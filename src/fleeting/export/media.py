@@ -4,16 +4,16 @@ A numpy archive without pickles. For event 3 of the timeline it holds ``3/onset`
 lossless WebP files), ``3/loop/0``, ``3/loop/1`` ... (the loop, WebP of quality 90), ``3/flow`` ((h, w, 2) int16, in
 1/256 pixel) and ``3/numbers`` (pictures in the loop, loop frames per second, magnification). Where the whole face was
 read, also ``3/face`` (bytes of a lossless WebP file), ``3/saliency`` ((48, 48) float32), ``3/expression`` (text) and
-``3/expression_probability``.
+``3/expression_probability``. ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file).
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -26,11 +26,17 @@ from fleeting.records import EventMedia
 FLOW_SCALE = 256.0
 STILLS = ("onset", "apex", "offset")
 ENCODERS = 2
+T = TypeVar("T")
 LOSSLESS = 101  # OpenCV: above 100 WebP is written without loss
 
 
-def write_media(media: Mapping[int, EventMedia], path: str | Path) -> Path:
-    """Write the pictures of events.
+FACES = "faces"
+
+
+def write_media(
+    media: Mapping[int, EventMedia], path: str | Path, *, faces: Mapping[int, npt.NDArray[np.uint8]] | None = None
+) -> Path:
+    """Write the pictures of events, and one of each face (h, w, 3) RGB by its id.
 
     Flow is rounded to 1/256 pixel and the loop compressed with loss; the crops are kept as they are.
 
@@ -43,9 +49,15 @@ def write_media(media: Mapping[int, EventMedia], path: str | Path) -> Path:
         # Entry by entry: all pictures of a long video together would fill the memory.
         for index, one in media.items():
             for name, array in _entries(one):
-                with archive.open(f"{index}/{name}.npy", "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+                _add(archive, f"{index}/{name}", array)
+        for face, picture in (faces or {}).items():
+            _add(archive, f"{FACES}/{face}", _webp(picture, quality=LOSSLESS))
     return Path(path)
+
+
+def _add(archive: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+        np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
 
 def _entries(one: EventMedia) -> Iterator[tuple[str, npt.NDArray[Any]]]:
@@ -72,10 +84,34 @@ def read_media(path: str | Path) -> dict[int, EventMedia]:
     DataError
         Where the file is missing or damaged.
     """
+    return _read(path, _events)
+
+
+def read_faces(path: str | Path) -> dict[int, npt.NDArray[np.uint8]]:
+    """Read the (h, w, 3) RGB pictures of faces that `write_media` wrote, by id; none where an older version wrote it.
+
+    Raises
+    ------
+    DataError
+        As `read_media`.
+    """
+    return _read(path, _faces)
+
+
+def _events(entries: Any) -> dict[int, EventMedia]:
+    indices = dict.fromkeys(int(event) for event, _, _ in (n.partition("/") for n in entries.files) if event != FACES)
+    return {index: _one(index, entries) for index in indices}
+
+
+def _faces(entries: Any) -> dict[int, npt.NDArray[np.uint8]]:
+    names = [name for name in entries.files if name.startswith(f"{FACES}/")]
+    return {int(name.partition("/")[2]): _picture(entries[name]) for name in names}
+
+
+def _read(path: str | Path, of: Callable[[Any], T]) -> T:
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as entries:
-            indices = dict.fromkeys(int(name.split("/")[0]) for name in entries.files)
-            return {index: _one(index, entries) for index in indices}
+            return of(entries)
     except FileNotFoundError as error:
         raise DataError("a file of event pictures", f"{path}, which is missing", "Check the path.") from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, cv2.error) as error:

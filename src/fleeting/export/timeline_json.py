@@ -27,6 +27,7 @@ from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import (
     Calibration,
     CalibrationTrial,
+    Cut,
     Event,
     ExpressionCurve,
     FaceBox,
@@ -72,6 +73,7 @@ def to_json(timeline: Timeline) -> dict[str, Any]:
         "settings": _plain(timeline.settings),
         "calibration": _plain(timeline.calibration),
         "signals": [_plain(s) for s in timeline.signals],
+        "cuts": [_plain(c) for c in timeline.cuts],
         "expressions": [_plain(e) | {"classes": list(SEVEN_CLASSES)} for e in timeline.expressions],
     }
 
@@ -134,6 +136,7 @@ def from_json(values: dict[str, Any]) -> Timeline:
         version=str(values["version"]),
         calibration=_calibration(values.get("calibration")),
         expressions=tuple(_expressions(v) for v in values.get("expressions", ())),
+        cuts=tuple(_record(Cut, v) for v in values.get("cuts", ())),
     )
 
 

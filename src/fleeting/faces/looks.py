@@ -13,8 +13,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.faces.cuts import CutFinder
 from fleeting.faces.landmarks import Landmarks
 from fleeting.faces.track import Sighting
+from fleeting.records import Cut
 from fleeting.video.frame import Frame
 
 LOOK_S = 0.016
@@ -32,28 +34,38 @@ class Looker(Protocol):
     def update(self, index: int, time_s: float, grey: Grey) -> list[Sighting]:
         """Take a frame and return the faces seen in it."""
 
+    def cut(self, cut: Cut) -> None:
+        """Begin a new shot with the next frame."""
+
 
 def sightings(
-    frames: Iterable[Frame], tracker: Looker, *, look_s: float = LOOK_S
+    frames: Iterable[Frame], tracker: Looker, *, look_s: float = LOOK_S, cuts: CutFinder | None = None
 ) -> Generator[tuple[Frame, list[Sighting]]]:
     """Yield every frame with its faces, in order.
 
-    A frame between two looks shows the faces that both have seen without a gap, at interpolated landmarks.
+    A frame between two looks shows the faces that both have seen without a gap, at interpolated landmarks. The last
+    frame before a cut is looked at, and so is the first one after it.
 
     Parameters
     ----------
     frames
         In order.
     tracker
-        Is shown the frames that are looked at: the first, the last, and those that are at least `look_s` after the last
-        look.
+        Is shown the frames that are looked at: the first and the last of a shot, and those that are at least `look_s`
+        after the last look.
     look_s
         Seconds; 0 looks at every frame.
+    cuts
+        Finds the cuts; None for frames of a single shot.
     """
     between: list[Frame] = []
     before: list[Sighting] = []
     looked_s = -np.inf
-    for frame in frames:
+    for frame, cut in ((f, None) for f in frames) if cuts is None else cuts.marked(frames):
+        if cut is not None:
+            yield from _last(between, looked_s, before, tracker)
+            tracker.cut(cut)
+            between, before, looked_s = [], [], -np.inf
         # A millionth of a second is the rounding of timestamps.
         if frame.time_s - looked_s < look_s - 1e-6 and len(between) < MOST_BETWEEN:
             between.append(frame)
@@ -62,11 +74,17 @@ def sightings(
         yield from _between(between, looked_s, before, frame, now)
         yield frame, now
         between, before, looked_s = [], now, frame.time_s
-    if between:
-        last = between.pop()
-        now = tracker.update(last.index, last.time_s, last.grey)
-        yield from _between(between, looked_s, before, last, now)
-        yield last, now
+    yield from _last(between, looked_s, before, tracker)
+
+
+def _last(
+    frames: Sequence[Frame], first_s: float, first: Sequence[Sighting], tracker: Looker
+) -> Generator[tuple[Frame, list[Sighting]]]:
+    """Look at the last one of the frames since a look, and yield them all."""
+    if frames:
+        now = tracker.update(frames[-1].index, frames[-1].time_s, frames[-1].grey)
+        yield from _between(frames[:-1], first_s, first, frames[-1], now)
+        yield frames[-1], now
 
 
 def _between(

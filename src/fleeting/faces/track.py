@@ -13,18 +13,21 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.faces.align import align, crop_transform
 from fleeting.faces.landmarks import Landmarks
-from fleeting.records import FaceBox, FaceSegment, FaceTrack
+from fleeting.faces.shots import likeness, template
+from fleeting.records import Cut, FaceBox, FaceSegment, FaceTrack
 from fleeting.settings import FaceSettings
 
 KEEP_SCORE = 0.3
 """A face that was seen in the last frame needs less evidence than a new one: hands and blinks lower the score."""
 
-TEMPLATE_WIDTH = 35
-SAME_PERSON = 0.7
-"""Smallest correlation of two aligned faces that counts as the same person after a long absence: to give one person two
+SAME_PERSON = 0.8
+"""Smallest likeness of two aligned faces that counts as the same person after a long absence: to give one person two
 tracks is better than to mix two people in one (``benchmarks/identity.py``)."""
+
+SAME_AFTER_CUT = 0.9
+SURE_IOD_PX = 40.0
+"""The same after a cut, where another person in the same place is the rule; smaller faces all look alike."""
 
 SEARCH_EMPTY_S = 0.1
 """Seconds between searches of the whole frame while no face is in view."""
@@ -71,6 +74,7 @@ class _Track:
     seen_s: float
     template: npt.NDArray[np.float32]
     active: bool = True
+    cut: bool = False
     unconfirmed: int = 0
     segments: list[list[int]] = field(default_factory=list)
     iods: list[float] = field(default_factory=list)
@@ -124,7 +128,8 @@ class Tracker:
             from fleeting.faces.landmarks import LandmarkNet
 
             follower = LandmarkNet()
-        self._detector, self._follower = detector, follower
+        self.detector, self._follower = detector, follower
+        self.cuts: list[Cut] = []
         self._tracks: list[_Track] = []
         self._next_search_s = -np.inf
         self._last_index = -1
@@ -148,6 +153,18 @@ class Tracker:
             self._next_search_s = time_s + (self.settings.find_interval_s if anyone else SEARCH_EMPTY_S)
         self._last_index = index
         return [Sighting(t.id, len(t.segments) - 1, t.landmarks) for t in self._tracks if t.active]
+
+    def cut(self, cut: Cut) -> None:
+        """End all tracks where a shot ends; the next frame is that of the new shot.
+
+        A face of the new shot has a track of its own, unless it looks the same as an earlier one beyond doubt.
+        """
+        self.cuts.append(cut)
+        for track in self._tracks:
+            track.active, track.cut = False, True
+            for segment in track.segments:
+                segment[1] = min(segment[1], cut.onset_frame - 1)
+        self._next_search_s = -np.inf
 
     def tracks(self) -> tuple[FaceTrack, ...]:
         """All tracks so far, with their segments."""
@@ -180,7 +197,7 @@ class Tracker:
 
     def _search(self, index: int, time_s: float, grey: npt.NDArray[np.uint8]) -> None:
         waiting = [t for t in self._tracks if t.active]
-        for box, landmarks in self._detector(grey):
+        for box, landmarks in self.detector(grey):
             here = max(waiting, key=lambda t: box_iou(box, points_box(t.landmarks.points)), default=None)
             if here is not None and box_iou(box, points_box(here.landmarks.points)) > 0.3:
                 here.unconfirmed = 0
@@ -194,7 +211,7 @@ class Tracker:
             if track is None:
                 track = _Track(len(self._tracks), landmarks, index, time_s, looks)
                 self._tracks.append(track)
-            track.active, track.unconfirmed = True, 0
+            track.active, track.cut, track.unconfirmed = True, False, 0
             track.segments.append([index, index - 1])
             self._see(track, index, time_s, landmarks)
         for track in waiting:
@@ -225,10 +242,13 @@ class Tracker:
             ratio = float(landmarks.iod) / max(float(track.landmarks.iod), 1e-6)
             distance = np.linalg.norm(landmarks.points.mean(0) - track.landmarks.points.mean(0))
             near = distance < 1.5 * float(track.landmarks.iod) and 0.6 < ratio < 1.7
-            likeness = float((looks * track.template).mean())
-            soon = time_s - track.seen_s <= self.settings.max_gap_s
-            rank = likeness + (1.0 if near and soon else 0.0)
-            if ((near and soon) or likeness >= SAME_PERSON) and (best is None or rank > best[0]):
+            alike = likeness(looks, track.template)
+            soon = time_s - track.seen_s <= self.settings.max_gap_s and not track.cut
+            same = alike >= SAME_PERSON
+            if track.cut:
+                same = alike >= SAME_AFTER_CUT and min(track.landmarks.iod, landmarks.iod) >= SURE_IOD_PX
+            rank = alike + (1.0 if near and soon else 0.0)
+            if ((near and soon) or same) and (best is None or rank > best[0]):
                 best = (rank, track)
         return best[1] if best else None
 
@@ -239,10 +259,3 @@ def _plausible(now: Landmarks, before: Landmarks, shape: tuple[int, ...]) -> boo
     centre = now.points.mean(axis=0)
     inside = 0 <= centre[0] < shape[1] and 0 <= centre[1] < shape[0]
     return bool(now.score >= KEEP_SCORE and inside and 0.7 < ratio < 1.4)
-
-
-def template(grey: npt.NDArray[np.uint8], landmarks: Landmarks) -> npt.NDArray[np.float32]:
-    """Return the aligned face at 42 x 35 pixels, with zero mean and unit variance: the looks by which it is known."""
-    crop = align(grey, crop_transform(landmarks.points, width=TEMPLATE_WIDTH), width=TEMPLATE_WIDTH).astype(np.float32)
-    centred = crop - crop.mean()
-    return np.asarray(centred / max(float(centred.std()), 1e-3), np.float32)

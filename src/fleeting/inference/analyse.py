@@ -9,25 +9,28 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fleeting import weights
-from fleeting.errors import FleetingWarning, NoFaceError, SettingsError, VideoError
+from fleeting.errors import FleetingWarning, SettingsError, VideoError
 from fleeting.faces import expression
+from fleeting.inference.chosen_faces import analysed_tracks, check_faces, fully_measured, remarks_on_faces
 from fleeting.inference.expressions import ExpressionMeter, with_surroundings
 from fleeting.inference.first_look import FirstLook, Progress, first_look
 from fleeting.inference.quality import Measure, QualityMeter
 from fleeting.inference.second_look import second_look
 from fleeting.inference.systems import System, open_systems
 from fleeting.inference.upright import open_upright
-from fleeting.records import Event, EventMedia, FaceTrack, Signals, Timeline
+from fleeting.records import Event, EventMedia, ExpressionCurve, Signals, Timeline
 from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
+from fleeting.video.reader import VideoReader
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +48,13 @@ class Analysis:
         All that was found.
     media
         Pictures of micro- and macro-expressions, by place in ``timeline.events``.
+    faces
+        A (96, 96, 3) RGB picture of each face, by id.
     """
 
     timeline: Timeline
     media: Mapping[int, EventMedia]
+    faces: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
 
 def analyse_video(
@@ -79,30 +85,27 @@ def analyse_video(
     VideoError
         Where the path is no usable video.
     NoFaceError
-        Where no face, or none large enough, is in view.
+        Where no face, none large enough, or not the one that is asked for is in view.
     SettingsError
-        For a system of recognition that is not known or not there, or an impossible number of readings a second.
+        Where one face and all of them are asked for; for a system of recognition that is not known or not there, or an
+        impossible number of readings a second.
     """
     settings = settings or AnalyseSettings()
+    check_faces(settings.faces)
     systems = open_systems(settings.recognition)
     network = expression_network(settings.expressions)
     with open_upright(path, fps=fps, settings=settings.faces) as reader:
         notes: list[str] = []
-        meter = QualityMeter(reader.info, settings=settings.faces)
-        readings = None if network is None else ExpressionMeter(network, per_second=settings.expressions.per_second)
-        try:
-            seen = first_look(reader, settings, meter, progress, expressions=readings)
-        finally:
-            shown = {} if readings is None else readings.curves()
+        seen, meter, shown = _looked(reader, settings, network, progress)
         if not seen.times:
             raise VideoError("a video with frames", f"{path} without any", "Check the file in a player.")
         time_s = seen.time_s
-        tracks = _usable_tracks(seen, settings, str(path))
         chosen = analysed_tracks(seen, settings, str(path))
-        if len(tracks) > 1 and not settings.faces.all_faces:
-            notes.append(
-                f"{len(tracks)} faces in view; the largest (face {chosen[0].id}) was analysed. --all-faces takes all."
-            )
+        if not all(fully_measured(seen, track) for track in chosen):
+            # Another face was larger for a while, so this one was left out there.
+            alone = replace(settings, faces=replace(settings.faces, face=chosen[0].id))
+            seen, meter, shown = _looked(reader, alone, network, progress)
+        notes += remarks_on_faces(seen, chosen, settings)
         events: list[Event] = []
         signals: list[Signals] = []
         measured: dict[int, Measurements] = {}
@@ -114,8 +117,8 @@ def analyse_video(
         events.sort(key=lambda e: (e.onset_frame, e.face, e.offset_frame))
         events, media = second_look(reader, events, measured, settings, systems, network, pictures=pictures)
         shown = {track.id: shown[track.id] for track in chosen if track.id in shown}
-        events = with_surroundings(events, shown, settings.expressions)
-        quality = meter.quality(tracks[0])
+        events = with_surroundings(events, shown, settings.expressions, cuts=seen.tracker.cuts)
+        quality = meter.quality(chosen[0])
         notes += _remarks(quality.measures["frame_rate"], seen, time_s)
     for note in notes:
         warnings.warn(note, FleetingWarning, stacklevel=2)
@@ -133,8 +136,21 @@ def analyse_video(
         settings=to_dict(settings),
         version=package_version(),
         expressions=tuple(shown.values()),
+        cuts=tuple(seen.tracker.cuts),
     )
-    return Analysis(timeline, media)
+    return Analysis(timeline, media, seen.portraits.pictures() if pictures else {})
+
+
+def _looked(
+    reader: VideoReader, settings: AnalyseSettings, network: expression.ExpressionNet | None, progress: Progress | None
+) -> tuple[FirstLook, QualityMeter, dict[int, ExpressionCurve]]:
+    meter = QualityMeter(reader.info, settings=settings.faces)
+    readings = None if network is None else ExpressionMeter(network, per_second=settings.expressions.per_second)
+    try:
+        seen = first_look(reader, settings, meter, progress, expressions=readings)
+    finally:
+        shown = {} if readings is None else readings.curves()
+    return seen, meter, shown
 
 
 def describe_models(
@@ -171,38 +187,6 @@ def package_version() -> str:
     import fleeting
 
     return str(fleeting.__version__)
-
-
-def analysed_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> list[FaceTrack]:
-    """Return the largest face, or all that are large enough where the settings say so.
-
-    Raises
-    ------
-    NoFaceError
-        Where there is none.
-    """
-    tracks = _usable_tracks(seen, settings, path)
-    return tracks if settings.faces.all_faces else tracks[:1]
-
-
-def _usable_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> list[FaceTrack]:
-    """Tracks large enough to analyse, the largest (area times frames) first."""
-    if not seen.tracks:
-        dark = seen.brightness < 20
-        raise NoFaceError(
-            "a face in view",
-            f"{path} with none in {len(seen.times)} frames" + (" (the picture is black or very dark)" if dark else ""),
-            "More light is needed." if dark else "Film the face from the front, unobscured, at least 80 px wide.",
-        )
-    large = [t for t in seen.tracks if t.median_iod_px >= settings.faces.min_iod_px and t.id in seen.logs]
-    if not large:
-        widest = max(t.median_iod_px for t in seen.tracks)
-        raise NoFaceError(
-            f"a face with at least {settings.faces.min_iod_px:.0f} px between the outer eye corners",
-            f"{path} with {widest:.0f} px at most",
-            "Film from closer by or at a higher resolution; a small movement must cover a good part of a pixel.",
-        )
-    return sorted(large, key=lambda t: -(t.median_iod_px**2) * t.frame_count)
 
 
 def _remarks(rate: Measure, seen: FirstLook, time_s: Any) -> list[str]:

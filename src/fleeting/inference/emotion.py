@@ -20,6 +20,7 @@ import numpy.typing as npt
 from fleeting.errors import FleetingWarning, InputError, NoFaceError, VideoError
 from fleeting.faces import looks
 from fleeting.faces.crop import points_box
+from fleeting.faces.cuts import CutFinder
 from fleeting.faces.detect import FaceDetector
 from fleeting.faces.expression import MOST_YAW_DEG, ExpressionNet, expression_crop
 from fleeting.faces.track import Tracker
@@ -278,7 +279,8 @@ class _Reader:
         frames = 0
         try:
             with open_upright(path, fps=self._fps, detect=self._detector) as video:
-                for frame, seen in looks.sightings(video, Tracker(FaceSettings(), detector=self._detector)):
+                tracker = Tracker(FaceSettings(), detector=self._detector)
+                for frame, seen in looks.sightings(video, tracker, cuts=CutFinder(self._detector)):
                     frames = frame.index + 1
                     for one in meter.add(frame, seen):
                         box = points_box(one.landmarks.points, score=one.landmarks.score)

@@ -19,7 +19,7 @@ from fleeting.faces.crop import cut
 from fleeting.faces.expression import MOST_YAW_DEG, SIZE, ExpressionNet, expression_transform
 from fleeting.faces.track import Sighting
 from fleeting.labels import NEUTRAL, SEVEN_CLASSES, TO_THREE, UNSURE
-from fleeting.records import Event, ExpressionCurve
+from fleeting.records import Cut, Event, ExpressionCurve
 from fleeting.settings import ExpressionSettings
 from fleeting.video.frame import Frame
 
@@ -60,6 +60,7 @@ class ExpressionMeter:
         self._crops: list[npt.NDArray[np.uint8]] = []
         self._worker = ThreadPoolExecutor(1, "fleeting-expressions")
         self._batches: list[Future[npt.NDArray[np.float32]]] = []
+        self._dropped: list[tuple[int, int]] = []
 
     def add(self, frame: Frame, seen: Sequence[Sighting]) -> list[Sighting]:
         """Read the faces of the next frame that are due, and return them.
@@ -85,6 +86,10 @@ class ExpressionMeter:
                 self._send()
         return due
 
+    def drop(self, first: int, end: int) -> None:
+        """Leave what is read in the frames from `first` to before `end` out of the curves."""
+        self._dropped.append((first, end))
+
     def curves(self) -> dict[int, ExpressionCurve]:
         """Return the curve of every face that was read, by its track, once all frames were seen."""
         found = self.so_far()
@@ -101,9 +106,13 @@ class ExpressionMeter:
         track = np.array([place[0] for place in self._places])
         frame = np.array([place[1] for place in self._places], np.int32)
         time_s = np.array([place[2] for place in self._places], np.float64)
+        kept = np.ones(len(track), bool)
+        for first, end in self._dropped:
+            kept &= (frame < first) | (frame >= end)
         return {
-            int(k): ExpressionCurve(int(k), frame[track == k], time_s[track == k], probabilities[track == k])
-            for k in np.unique(track)
+            int(k): ExpressionCurve(int(k), frame[of], time_s[of], probabilities[of])
+            for k in np.unique(track[kept])
+            for of in [kept & (track == k)]
         }
 
     def close(self) -> None:
@@ -116,12 +125,17 @@ class ExpressionMeter:
 
 
 def surroundings(
-    event: Event, events: Sequence[Event], curve: ExpressionCurve, settings: ExpressionSettings
+    event: Event,
+    events: Sequence[Event],
+    curve: ExpressionCurve,
+    settings: ExpressionSettings,
+    *,
+    cuts: Sequence[Cut] = (),
 ) -> dict[str, float]:
     """Return the mean probability of every class over the face before and after an event.
 
-    What counts is read within `settings.around_s` of its onset or offset and in no micro-expression. A long expression
-    during which the event flashes up is part of its surroundings.
+    What counts is read within `settings.around_s` of its onset or offset, in its shot and in no micro-expression. A
+    long expression during which the event flashes up is part of its surroundings.
 
     Parameters
     ----------
@@ -133,6 +147,8 @@ def surroundings(
         Of the event's face.
     settings
         See `settings.ExpressionSettings`.
+    cuts
+        Of the video.
 
     Returns
     -------
@@ -141,6 +157,8 @@ def surroundings(
     """
     time_s = curve.time_s
     near = (time_s >= event.onset_s - settings.around_s) & (time_s <= event.offset_s + settings.around_s)
+    starts = [cut.frame for cut in cuts]
+    near &= np.searchsorted(starts, curve.frame, "right") == np.searchsorted(starts, event.onset_frame, "right")
     brief = [e for e in events if e.face == event.face and e.kind == "micro"]
     for other in (event, *brief):
         near &= ~((time_s >= other.onset_s) & (time_s <= other.offset_s))
@@ -205,13 +223,17 @@ def named(event: Event, probabilities: npt.NDArray[np.float32], *, least: float)
 
 
 def with_surroundings(
-    events: Sequence[Event], curves: Mapping[int, ExpressionCurve], settings: ExpressionSettings
+    events: Sequence[Event],
+    curves: Mapping[int, ExpressionCurve],
+    settings: ExpressionSettings,
+    *,
+    cuts: Sequence[Cut] = (),
 ) -> list[Event]:
     """Return the events with what the face shows around each, and whether it contradicts that; blinks stay bare."""
     found = []
     for event in events:
         if event.kind != "blink" and event.face in curves:
-            around = surroundings(event, events, curves[event.face], settings)
+            around = surroundings(event, events, curves[event.face], settings, cuts=cuts)
             contradicts = contradiction(event, around, least=settings.min_contradiction)
             event = replace(event, surroundings=around, contradicts=contradicts)
         found.append(event)

@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces import looks
+from fleeting.faces.cuts import CutFinder
 from fleeting.faces.track import Sighting, Tracker
 from fleeting.inference.expressions import ExpressionMeter
+from fleeting.inference.portraits import Portraits
 from fleeting.inference.quality import QualityMeter
 from fleeting.records import FaceTrack
 from fleeting.settings import AnalyseSettings
@@ -59,6 +61,8 @@ class FirstLook:
         Whether frames differ by more than compression would let them.
     expressions
         Reads the whole faces; None where nobody does.
+    portraits
+        A picture of each face, by track.
     """
 
     def __init__(
@@ -72,7 +76,9 @@ class FirstLook:
         self.tracker = Tracker(settings.faces)
         self.expressions = expressions
         self._settings, self._meter = settings, meter
+        self.portraits = Portraits()
         self._motion: dict[int, RegionMotion] = {}
+        self._cuts = 0
         self._first: npt.NDArray[np.uint8] | None = None
 
     @property
@@ -90,15 +96,35 @@ class FirstLook:
             self.changes = first.shape != grey.shape or cv2.norm(first, grey, cv2.NORM_INF) > CODING_NOISE
         if frame.index % 10 == 0:
             self.brightness = max(self.brightness, float(grey[::8, ::8].mean()))
-        if not self._settings.faces.all_faces:
-            seen = sorted(seen, key=lambda s: -float(s.landmarks.iod))
-            seen = [s for s in seen if s.landmarks.iod > 0.6 * seen[0].landmarks.iod][:SIDE_BY_SIDE]
+        self.portraits.add(frame, seen)
+        self._forget_dissolves(frame.index)
+        seen = self._measured(seen)
         if self.expressions is not None:
             self.expressions.add(frame, seen)
         for one in seen:
             motion = self._motion.setdefault(one.track, RegionMotion(self._settings.motion))
             log = self.logs.setdefault(one.track, MeasurementLog(one.track))
             log.add(frame.index, one.landmarks, motion.update(frame.time_s, grey, one.landmarks, one.segment))
+
+    def _measured(self, seen: list[Sighting]) -> list[Sighting]:
+        faces = self._settings.faces
+        if faces.all_faces:
+            return seen
+        if faces.face >= 0:
+            return [s for s in seen if s.track == faces.face]
+        seen = sorted(seen, key=lambda s: -float(s.landmarks.iod))
+        return [s for s in seen if s.landmarks.iod > 0.6 * seen[0].landmarks.iod][:SIDE_BY_SIDE]
+
+    def _forget_dissolves(self, index: int) -> None:
+        """Drop what was measured in pictures that mix two shots, once it is known that they do."""
+        # The tracker may be some frames ahead.
+        while self._cuts < len(self.tracker.cuts) and self.tracker.cuts[self._cuts].frame <= index:
+            cut = self.tracker.cuts[self._cuts]
+            for log in self.logs.values():
+                log.drop(cut.onset_frame, cut.frame)
+            if self.expressions is not None:
+                self.expressions.drop(cut.onset_frame, cut.frame)
+            self._cuts += 1
 
     def finish(self) -> None:
         """Take the tracks over, now that all frames were seen."""
@@ -141,7 +167,7 @@ def first_look(
     return look
 
 
-def staged(frames: Iterable[Frame], tracker: looks.Looker, *, depth: int) -> Generator[tuple[Frame, list[Sighting]]]:
+def staged(frames: Iterable[Frame], tracker: Tracker, *, depth: int) -> Generator[tuple[Frame, list[Sighting]]]:
     """Yield frames with their faces, both made ahead in threads of their own.
 
     Parameters
@@ -154,7 +180,7 @@ def staged(frames: Iterable[Frame], tracker: looks.Looker, *, depth: int) -> Gen
         Most frames that wait behind each of the two stages.
     """
     decoded = ahead(_decoded(frames), depth=depth)
-    return ahead(_closing(looks.sightings(decoded, tracker), decoded), depth=depth)
+    return ahead(_closing(looks.sightings(decoded, tracker, cuts=CutFinder(tracker.detector)), decoded), depth=depth)
 
 
 def _decoded(frames: Iterable[Frame]) -> Generator[Frame]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fleeting.faces import looks
 from fleeting.faces.landmarks import Landmarks
 from fleeting.faces.track import Follower, Sighting, Tracker, points_box
-from fleeting.records import Event, FaceBox, Interval
+from fleeting.records import Cut, Event, FaceBox, Interval
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import MeasurementLog, Measurements
 from fleeting.spotting.region_motion import RegionMotion
@@ -124,6 +124,10 @@ class _KnownFace:
         """See `faces.track.Tracker.update`."""
         self._index = index
         return self._tracker.update(index, time_s, grey)
+
+    def cut(self, cut: Cut) -> None:
+        """See `faces.track.Tracker.cut`."""
+        self._tracker.cut(cut)
 
     def _find(self, grey: npt.NDArray[np.uint8]) -> Sequence[tuple[FaceBox, Landmarks]]:
         found = self._follower.from_points(grey, [self._points[self._index]])[0]

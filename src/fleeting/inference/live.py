@@ -7,6 +7,7 @@ movement, so an event that has just ended could still become another one.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,14 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import NoFaceError
+from fleeting.faces.cuts import CutFinder
 from fleeting.faces.looks import sightings
 from fleeting.faces.track import Sighting
-from fleeting.inference.analyse import (
-    analysed_tracks,
-    describe_models,
-    expression_network,
-    package_version,
-)
+from fleeting.inference.analyse import describe_models, expression_network, package_version
+from fleeting.inference.chosen_faces import analysed_tracks, check_faces, remarks_on_faces
 from fleeting.inference.expressions import ExpressionMeter, named, with_surroundings
 from fleeting.inference.first_look import FirstLook
 from fleeting.inference.live_faces import KeptFaces
@@ -99,7 +97,7 @@ def steps(source: LiveSource, analysis: LiveAnalysis) -> Generator[tuple[Frame, 
 
     def seen() -> Generator[tuple[Frame, list[Sighting]]]:
         with closing(source.frames()) as frames:
-            yield from sightings(frames, analysis.tracker)
+            yield from sightings(frames, analysis.tracker, cuts=CutFinder(analysis.tracker.detector))
 
     return ahead(seen(), depth=AHEAD)
 
@@ -121,6 +119,7 @@ class LiveAnalysis:
         self, info: VideoInfo, *, settings: AnalyseSettings | None = None, late_s: Callable[[float], float]
     ) -> None:
         self.settings = settings or AnalyseSettings()
+        check_faces(self.settings.faces)
         self._info, self._late_s = info, late_s
         self._meter = QualityMeter(info, settings=self.settings.faces)
         expressions = self.settings.expressions
@@ -169,7 +168,9 @@ class LiveAnalysis:
         self._look.finish()
         if not self._look.times:
             raise NoFaceError("a recording", "no frame", "Check the camera.")
-        chosen = analysed_tracks(self._look, self.settings, self._info.path)
+        chosen = [t for t in analysed_tracks(self._look, self.settings, self._info.path) if t.id in self._look.logs]
+        told_of = {e.face for e in self._told} - {t.id for t in chosen}
+        chosen += [t for t in self._look.tracks if t.id in told_of]
         shown = {} if self._readings is None else self._readings.curves()
         time_s = self._look.time_s
         # The curves of the whole recording; at an event, what was seen of it when it was told.
@@ -181,7 +182,7 @@ class LiveAnalysis:
             if event.face in of_face:
                 rows = [REGIONS.index(name) for name in event.regions]
                 of_face[event.face].motion[event.onset_frame : event.offset_frame + 1, rows] = motion[:, rows]
-        notes = []
+        notes = remarks_on_faces(self._look, chosen, self.settings)
         if dropped:
             share = dropped / (dropped + len(time_s))
             notes.append(
@@ -207,6 +208,7 @@ class LiveAnalysis:
             settings=to_dict(self.settings),
             version=package_version(),
             expressions=tuple(shown[track.id] for track in chosen if track.id in shown),
+            cuts=tuple(self.tracker.cuts),
         )
 
     def _tell(self, until_s: float) -> list[Told]:
@@ -237,12 +239,19 @@ class LiveAnalysis:
         return (within - 1) / max(float(last - first), 1e-6)
 
     def _faces(self) -> list[int]:
-        """Faces that are told of: the one that was largest and longest in view, or all."""
+        """Faces that are told of: the one that was largest and longest in view in the window, the named one, or all."""
         self._look.finish()
-        tracks = [t for t in self._look.tracks if t.id in self._look.logs]
-        tracks = [t for t in tracks if t.median_iod_px >= self.settings.faces.min_iod_px]
-        tracks.sort(key=lambda t: -(t.median_iod_px**2) * t.frame_count)
-        return [t.id for t in (tracks if self.settings.faces.all_faces else tracks[:1])]
+        times, logs = self._look.time_s, self._look.logs
+        first = int(np.searchsorted(times, times[-1] - WINDOW_S))
+        sizes = {t.id: t.median_iod_px for t in self._look.tracks if t.id in logs}
+        area = {
+            face: size**2 * (len(logs[face].frames) - bisect.bisect_left(logs[face].frames, first))
+            for face, size in sizes.items()
+            if size >= self.settings.faces.min_iod_px
+        }
+        known = sorted((face for face, there in area.items() if there > 0), key=lambda face: -area[face])
+        one = not self.settings.faces.all_faces and self.settings.faces.face < 0
+        return known[:1] if one else known
 
     def _window_events(self, face: int) -> list[tuple[Event, npt.NDArray[np.float32]]]:
         """Events of the last seconds of one face, with frames and seconds of the recording, and their curves."""
@@ -289,7 +298,9 @@ class LiveAnalysis:
         """Return an event with what the whole face showed around it, as far as that was seen by now."""
         if self._readings is None:
             return event
-        return with_surroundings([*self._told, event], self._readings.so_far(), self.settings.expressions)[-1]
+        return with_surroundings(
+            [*self._told, event], self._readings.so_far(), self.settings.expressions, cuts=self.tracker.cuts
+        )[-1]
 
 
 def _shared(a: Event, b: Event) -> float:

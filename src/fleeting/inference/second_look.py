@@ -70,7 +70,10 @@ def second_look(
 
     def look(place: int) -> tuple[Event, EventMedia | None]:
         event = events[place]
-        transforms = measured[event.face].transform
+        # Another run may be another shot: its frames are no part of this event's loop.
+        face = measured[event.face]
+        same_run = face.run == face.run[event.onset_frame]
+        transforms = np.where(same_run[:, None, None], face.transform, np.nan)
         found = picture_event(reader, event, transforms, settings.motion, loop=pictures)
         view = bare(found.flow_image)
         if frames_too:

@@ -13,13 +13,14 @@ from fleeting.records.calibration import Calibration, CalibrationTrial
 from fleeting.records.clips import Clip
 from fleeting.records.events import EVENT_KINDS, Event, EventKind, Interval, SystemAnswer
 from fleeting.records.faces import ABSENT_STEPS, REGIONS, ExpressionCurve, FaceBox, FaceSegment, FaceTrack, Signals
-from fleeting.records.timeline import EVENT_COLUMNS, EventMedia, Timeline, VideoInfo
+from fleeting.records.timeline import EVENT_COLUMNS, Cut, EventMedia, Timeline, VideoInfo
 
 __all__ = [
     "ABSENT_STEPS",
     "Calibration",
     "CalibrationTrial",
     "Clip",
+    "Cut",
     "EVENT_COLUMNS",
     "EVENT_KINDS",
     "Event",

@@ -60,6 +60,24 @@ class VideoInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Where one shot ends and another begins; nothing is measured across it.
+
+    Attributes
+    ----------
+    frame, time_s
+        First frame of the new shot, and its seconds.
+    onset_frame
+        First frame that is no longer wholly the old shot: `frame` itself, or the beginning of a dissolve. From there to
+        `frame` nothing is measured.
+    """
+
+    frame: int
+    time_s: float
+    onset_frame: int
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """All that an analysis found in one video.
 
@@ -85,6 +103,8 @@ class Timeline:
         What `fleeting calibrate` measured; None where it was not run.
     expressions
         What the whole face shows over time, one curve per analysed face; empty where it was not read.
+    cuts
+        Where the film goes on with another shot, in order.
     """
 
     video: VideoInfo
@@ -100,6 +120,7 @@ class Timeline:
     version: str = ""
     calibration: Calibration | None = None
     expressions: tuple[ExpressionCurve, ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
     def of_kind(self, kind: EventKind) -> tuple[Event, ...]:
         """Events of one kind, in order of onset."""

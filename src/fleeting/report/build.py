@@ -11,6 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -24,11 +26,14 @@ from fleeting.report.still import still
 
 KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink"}
 VERDICTS = ("good", "fair", "poor")
+Picture = npt.NDArray[np.uint8]
 ENCODERS = 2
 """Events whose pictures are compressed at the same time."""
 
 
-def build_report(timeline: Timeline, media: Mapping[int, EventMedia], path: str | Path) -> Path:
+def build_report(
+    timeline: Timeline, media: Mapping[int, EventMedia], path: str | Path, *, faces: Mapping[int, Picture] | None = None
+) -> Path:
     """Write the report of one video, whole or not at all.
 
     Parameters
@@ -39,16 +44,18 @@ def build_report(timeline: Timeline, media: Mapping[int, EventMedia], path: str 
         Pictures of events, by place in ``timeline.events``; events without pictures have a card without them.
     path
         Where the page is to be.
+    faces
+        A small (h, w, 3) RGB picture of each face, by id; faces without one are shown without.
 
     Raises
     ------
     OutputError
         Where the disk refuses.
     """
-    return write_text(path, render(timeline, media))
+    return write_text(path, render(timeline, media, faces=faces))
 
 
-def render(timeline: Timeline, media: Mapping[int, EventMedia]) -> str:
+def render(timeline: Timeline, media: Mapping[int, EventMedia], *, faces: Mapping[int, Picture] | None = None) -> str:
     """Return the page as text; no part of it refers to another file or to the network."""
     cards = _cards(timeline, media)
     page = _environment().get_template("report.html")
@@ -57,7 +64,7 @@ def render(timeline: Timeline, media: Mapping[int, EventMedia]) -> str:
         video=timeline.video,
         cards=cards,
         blinks=[(i, e) for i, e in enumerate(timeline.events) if e.kind == "blink"],
-        faces=[_face(t, timeline) for t in timeline.tracks],
+        faces=[_face(t, timeline, (faces or {}).get(t.id)) for t in timeline.tracks],
         quality=_quality(timeline.quality),
         models=_models(timeline.models),
         score=wording.headline(timeline.models.get("recogniser", {})),
@@ -78,6 +85,7 @@ def _data(timeline: Timeline, cards: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "faces": [pack_face(s, timeline) for s in timeline.signals],
         "events": _marks(timeline, cards),
+        "cuts": [round(cut.time_s, 4) for cut in timeline.cuts],
         "calibration": None if known is None else calibration.chart(known),
     }
 
@@ -214,11 +222,13 @@ def _marks(timeline: Timeline, cards: list[dict[str, Any]]) -> list[dict[str, An
     ]
 
 
-def _face(track: FaceTrack, timeline: Timeline) -> dict[str, Any]:
+def _face(track: FaceTrack, timeline: Timeline, picture: Picture | None) -> dict[str, Any]:
     frames = max(timeline.frame_count, 1)
     return {
         "track": track,
         "share": min(track.frame_count / frames, 1.0),
+        "seconds": track.frame_count / frames * timeline.duration_s,
+        "picture": None if picture is None else picture_uri(picture, quality=80),
         "analysed": any(s.face == track.id for s in timeline.signals),
         "bars": [
             (100 * s.onset_frame / frames, max(100 * (s.offset_frame - s.onset_frame + 1) / frames, 0.2))

@@ -8,6 +8,7 @@ however often it was begun. Ray is imported when an engine is used, not before.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import platform
@@ -162,9 +163,8 @@ def _quiet(address: str) -> dict[str, str]:
 def _forget_token() -> None:
     """Let Ray read its token anew: that of another cluster does not open this one."""
     with contextlib.suppress(ImportError, AttributeError):  # versions without tokens
-        from ray._raylet import AuthenticationTokenLoader
-
-        AuthenticationTokenLoader.instance().reset_cache()
+        raylet: Any = importlib.import_module("ray._raylet")
+        raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager

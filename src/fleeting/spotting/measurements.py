@@ -84,6 +84,12 @@ class MeasurementLog:
             ).astype(np.float32)
         )
 
+    def drop(self, first: int, end: int) -> None:
+        """Forget what was noted of the frames from `first` to before `end`."""
+        gone = slice(bisect.bisect_left(self.frames, first), bisect.bisect_left(self.frames, end))
+        for values in (self.frames, self.rows, self.runs, self.held):
+            del values[gone]
+
     def since(self, frame: int) -> MeasurementLog:
         """Return what was noted from a frame on, as if the video began with it."""
         start = bisect.bisect_left(self.frames, frame)
