@@ -19,7 +19,7 @@ from fleeting.faces.crop import cut
 from fleeting.faces.expression import MOST_YAW_DEG, SIZE, ExpressionNet, expression_transform
 from fleeting.faces.track import Sighting
 from fleeting.labels import SEVEN_CLASSES, TO_THREE, UNSURE
-from fleeting.records import Event, ExpressionCurve
+from fleeting.records import LID_KINDS, Event, ExpressionCurve
 from fleeting.settings import ExpressionSettings
 from fleeting.video.frame import Frame
 
@@ -201,10 +201,10 @@ def named(event: Event, probabilities: npt.NDArray[np.float32], *, least: float)
 def with_surroundings(
     events: Sequence[Event], curves: Mapping[int, ExpressionCurve], settings: ExpressionSettings
 ) -> list[Event]:
-    """Return the events with what the face shows around each, and whether it contradicts that; blinks stay bare."""
+    """Return the events with what the face shows around each, and whether it contradicts that; blinks and winks stay bare."""
     found = []
     for event in events:
-        if event.kind != "blink" and event.face in curves:
+        if event.kind not in LID_KINDS and event.face in curves:
             around = surroundings(event, events, curves[event.face], settings)
             contradicts = contradiction(event, around, least=settings.min_contradiction)
             event = replace(event, surroundings=around, contradicts=contradicts)

@@ -29,7 +29,7 @@ from fleeting.inference.live_faces import KeptFaces
 from fleeting.inference.quality import QualityMeter
 from fleeting.inference.recognise import Recogniser
 from fleeting.motion.flow_image import expression_flow, flow_image
-from fleeting.records import Event, Signals, Timeline, VideoInfo
+from fleeting.records import LID_KINDS, Event, Signals, Timeline, VideoInfo
 from fleeting.settings import AnalyseSettings, to_dict
 from fleeting.spotting.spot import spot
 from fleeting.video.ahead import ahead
@@ -198,7 +198,7 @@ class LiveAnalysis:
         for face in self._faces():
             for event in self._window_events(face):
                 known = any(
-                    e.face == face and (e.kind == "blink") == (event.kind == "blink") and _shared(e, event) > SAME
+                    e.face == face and (e.kind in LID_KINDS) == (event.kind in LID_KINDS) and _shared(e, event) > SAME
                     for e in [*self._told, *self._silent]
                 )
                 if known or event.offset_s > until_s:
@@ -206,7 +206,7 @@ class LiveAnalysis:
                 if event.kind == "micro" and self._rate_around(event) < LEAST_RATE:
                     self._silent.append(event)
                     continue
-                if event.kind != "blink":
+                if event.kind not in LID_KINDS:
                     event = self._beside_the_face(self._recognised(event))
                 self._told.append(event)
                 found.append(Told(event, self._late_s(event.offset_s)))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from fleeting.records import REGIONS, Event, EventKind, Signals
 from fleeting.settings import SpottingSettings
+from fleeting.spotting.blinks import Closing, find_closings
 from fleeting.spotting.candidates import find_candidates
 from fleeting.spotting.cells import CELL_REGION, cells_of
 from fleeting.spotting.events import Movement, find_movements
@@ -44,7 +45,6 @@ AGREEMENT = 0.55
 PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
 
-SURE_BLINK = 0.5
 BLINK_MARGIN_S = 0.08
 LIDS = [c for name in ("left_lid", "right_lid") for c in cells_of(name)]
 NEAR_EYES = [
@@ -114,17 +114,20 @@ def _judge() -> Judge:
 
 def _judged(
     run: RunSignals, noise: Array, settings: SpottingSettings
-) -> tuple[list[Judged], list[tuple[int, int, int]]]:
-    """Micro-expressions with their probability, and blinks as onset, apex and offset samples."""
+) -> tuple[list[Judged], list[Closing]]:
+    """Micro-expressions with their probability, and blinks and winks."""
     candidates = find_candidates(run, noise, settings)
     probabilities, times = _judge()(candidates)
+    spans = [(c.movement.onset, c.movement.apex, c.movement.offset) for c in candidates]
+    said = list(zip(spans, probabilities[:, BLINK].tolist(), strict=True))
+    blinks = find_closings(run.shut, run.quick, run.period, said)
     groups: list[list[Judged]] = []
     for place in np.argsort(-probabilities[:, MICRO]):
         probability = float(probabilities[place, MICRO])
         if probability < settings.min_probability:
             break
         movement = _placed(run, candidates[place].movement, times[place], settings)
-        if movement is None or _is_blink(movement, run.blinks):
+        if movement is None or _is_blink(movement, blinks):
             continue
         same = [g for g in groups if _shared(movement, g[0][0]) > SAME_MOVEMENT]
         if same:
@@ -134,15 +137,7 @@ def _judged(
     # Candidates of one movement differ in the part of the face they were found in: the clearest one stands for all.
     micro = [(max(g, key=lambda judged: judged[0].score)[0], g[0][1]) for g in groups]
     micro = [(m, p) for m, p in micro if m.score >= LEAST_SCORE]
-    blinks = list(run.blinks)
-    for place in np.argsort(-probabilities[:, BLINK]):
-        movement = candidates[place].movement
-        if probabilities[place, BLINK] >= SURE_BLINK and not any(
-            movement.onset <= b[2] and b[0] <= movement.offset for b in blinks
-        ):
-            blinks.append((movement.onset, movement.apex, movement.offset))
-    micro = [(m, p) for m, p in micro if not _is_blink(m, blinks)]
-    return micro, sorted(blinks)
+    return micro, blinks
 
 
 def _placed(run: RunSignals, movement: Movement, times: Array, settings: SpottingSettings) -> Movement | None:
@@ -167,18 +162,18 @@ def _shared(a: Movement, b: Movement) -> float:
     return a.overlap(b) / max(min(len(a), len(b)), 1)
 
 
-def _is_blink(movement: Movement, blinks: list[tuple[int, int, int]]) -> bool:
+def _is_blink(movement: Movement, blinks: list[Closing]) -> bool:
     lids = movement.regions[:1] in (("left_lid",), ("right_lid",))
-    return lids and any(b[0] <= movement.apex <= b[2] for b in blinks)
+    return lids and any(b.onset <= movement.apex <= b.offset for b in blinks)
 
 
-def _open_to(run: RunSignals, blinks: list[tuple[int, int, int]]) -> npt.NDArray[np.float64]:
+def _open_to(run: RunSignals, blinks: list[Closing]) -> npt.NDArray[np.float64]:
     """(n, c) how far each cell may raise a macro-expression: a blink moves the lids and drags the skin around them."""
     allowed = np.ones((len(run.grid), len(CELL_REGION)))
     margin = round(BLINK_MARGIN_S / run.period)
     lids = np.linalg.norm(run.quick[:, LIDS], axis=2).max(axis=1)
-    for onset, _, offset in blinks:
-        span = slice(max(0, onset - margin), offset + margin + 1)
+    for blink in blinks:
+        span = slice(max(0, blink.onset - margin), blink.offset + margin + 1)
         allowed[span, LIDS] = 0.0
         dragged = np.linalg.norm(run.quick[span][:, NEAR_EYES], axis=2) < 0.6 * lids[span].max()
         block = allowed[span]
@@ -190,7 +185,7 @@ def _macro(
     run: RunSignals,
     noise: Array,
     slow_noise: Array,
-    blinks: list[tuple[int, int, int]],
+    blinks: list[Closing],
     settings: SpottingSettings,
 ) -> list[Judged]:
     """Macro-expressions, with a confidence that rises with how far they stand out of the noise."""
@@ -245,20 +240,23 @@ def _event(measured: Measurements, run: RunSignals, kind: EventKind, movement: M
     )
 
 
-def _blink(measured: Measurements, run: RunSignals, samples: tuple[int, int, int]) -> Event:
-    onset, apex, offset = (run.frame(s) for s in samples)
+def _blink(measured: Measurements, run: RunSignals, closing: Closing) -> Event:
+    onset, apex, offset = (run.frame(s) for s in closing[:3])
     time_s = measured.time_s
-    lids = np.linalg.norm(run.quick[samples[0] : samples[2] + 1][:, LIDS], axis=2)
+    lids = ("left_lid", "right_lid") if closing.side == "both" else (f"{closing.side}_lid",)
+    cells = [c for name in lids for c in cells_of(name)]
     return Event(
         face=measured.face,
-        kind="blink",
+        kind="blink" if closing.side == "both" else "wink",
         onset_frame=onset,
         apex_frame=apex,
         offset_frame=offset,
         onset_s=float(time_s[onset]),
         apex_s=float(time_s[apex]),
         offset_s=float(time_s[offset]),
-        regions=("left_lid", "right_lid"),
-        displacement_percent_iod=float(lids.max()),
-        confidence=float(np.clip(run.closed[samples[1]].min(), 0.0, 1.0)),
+        regions=lids,
+        displacement_percent_iod=float(
+            np.linalg.norm(run.quick[closing.onset : closing.offset + 1][:, cells], axis=2).max()
+        ),
+        confidence=closing.confidence,
     )
