@@ -1,11 +1,11 @@
-"""Films of eyes that close and of eyes that only narrow: what the confidence of blinks and winks is fitted and measured on.
+"""Films of eyes that close and of eyes that only narrow, on which the confidence of blinks is fitted and measured.
 
     nice -n 10 python benchmarks/blinks.py --part train --films 60 --out runs/blinks_train
     nice -n 10 python benchmarks/blinks.py --part validation --films 30 --out runs/blinks_validation
 
 A film of 7 s shows blinks (whole, half, double), winks, squints, frowns, smiles that narrow the eyes, raised brows,
-looks down, and eyes that stay shut, at 25 to 100 frames/s, behind noise and compression. People are those of one part of
-`training.people`. Only the measurements and the truth are kept.
+looks down, and eyes that stay shut, at 25 to 100 frames/s, behind noise and compression. People are those of one part
+of `training.people`. Only the measurements and the truth are kept.
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ def _finish(analysis: LiveAnalysis, origin: LiveSource, out: Path | None) -> Non
     counts = {kind: len(timeline.of_kind(kind)) for kind in EVENT_KINDS}
     typer.echo(
         f"{counts['micro']} micro-expression(s), {counts['macro']} macro-expression(s), {counts['blink']} blink(s), "
-        f"{counts['wink']} wink(s) in {timeline.duration_s:.1f} s; {timeline.frame_count} frames, {origin.dropped} left out",
+        f"{counts['wink']} wink(s) in {timeline.duration_s:.1f} s; {timeline.frame_count} frames, "
+        f"{origin.dropped} left out",
         err=True,
     )
     if out is not None:

@@ -201,7 +201,7 @@ def named(event: Event, probabilities: npt.NDArray[np.float32], *, least: float)
 def with_surroundings(
     events: Sequence[Event], curves: Mapping[int, ExpressionCurve], settings: ExpressionSettings
 ) -> list[Event]:
-    """Return the events with what the face shows around each, and whether it contradicts that; blinks and winks stay bare."""
+    """Return the events with what the face shows around each, and whether it contradicts that; but no blinks."""
     found = []
     for event in events:
         if event.kind not in LID_KINDS and event.face in curves:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 EventKind = Literal["micro", "macro", "blink", "wink"]
-EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
+EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 
 LID_KINDS: tuple[str, ...] = ("blink", "wink")
 """Kinds that are no expressions: eyes that close and open again."""

@@ -4,8 +4,8 @@ How far an eye is shut is told against how far this person's eyes are open over 
 seconds: who squints, smiles or sleeps for long would otherwise count as open. A closing has to rise out of what is
 around it, too, so that eyes that are shut, and stay so, do not blink. What is left is described by a few numbers (how
 deep each eye, how long, how fast, what each lid does, what the judge of candidates says), and a logistic model says how
-probable a blink, a wink, or neither is. The landmark network reads both eyes alike, so that the side of a wink, and much
-of the difference to a squint, is seen in the motion of the upper lids.
+probable a blink, a wink, or neither is. The landmark network reads both eyes alike, so that the side of a wink,
+and much of the difference to a squint, is seen in the motion of the upper lids.
 """
 
 from __future__ import annotations
@@ -89,6 +89,11 @@ class Closing(NamedTuple):
     side: Literal["both", "left", "right"]
     confidence: float
 
+    @property
+    def lids(self) -> tuple[str, ...]:
+        """Regions of the lids that close."""
+        return ("left_lid", "right_lid") if self.side == "both" else (f"{self.side}_lid",)
+
 
 def usual_opening(eye_opening: npt.NDArray[np.floating], time_s: Array, at_s: Array) -> Array:
     """How far each eye is open when it is open, (m, 2), at instants `at_s`.
@@ -109,7 +114,8 @@ def usual_opening(eye_opening: npt.NDArray[np.floating], time_s: Array, at_s: Ar
     first = np.searchsorted(times, np.minimum(places, at_s[-1]) - USUAL_WINDOW_S / 2)
     last = np.searchsorted(times, np.minimum(places, at_s[-1]) + USUAL_WINDOW_S / 2, "right")
     usual = [np.percentile(opening[a:b], USUAL_PERCENTILE, axis=0) for a, b in zip(first, last, strict=True)]
-    return np.maximum(np.stack([np.interp(at_s, places, column) for column in np.array(usual).T], axis=1), least)
+    between = np.stack([np.interp(at_s, places, column) for column in np.array(usual).T], axis=1)
+    return np.asarray(np.maximum(between, least))
 
 
 def shutness(eye_opening: Real, usual: Array) -> Array:
@@ -167,7 +173,7 @@ def _model() -> tuple[Array, ...]:
 def describe(
     shut: Array, place: Real, period_s: float, judged: Sequence[tuple[Span, float]] = ()
 ) -> tuple[list[Span], Array, Array]:
-    """Everything that may be a closing, its features (n, `len(FEATURES)`), and how much more the left eye closes (n,)."""
+    """Everything that may be a closing, its features (n, f), and how much more the left eye closes (n,)."""
     lids = np.stack([place[:, cells, 1].mean(axis=1) for cells in _LIDS], axis=1).astype(np.float64)
     both, down = shut.mean(axis=1), lids.mean(axis=1)
     eyes = _Eyes(shut, lids, (max(_noise(both, period_s), 1e-3), _noise(down, period_s)))
@@ -241,12 +247,12 @@ def _rises(signal: Array, period_s: float) -> list[Span]:
     """Onset, apex and offset of all that rises out of what is before and after it."""
     found = []
     reach, near = round(LONGEST_S / period_s), max(1, round(NEAR_S / period_s))
-    for apex in np.flatnonzero((signal[1:-1] > signal[:-2]) & (signal[1:-1] >= signal[2:])) + 1:
+    for apex in (np.flatnonzero((signal[1:-1] > signal[:-2]) & (signal[1:-1] >= signal[2:])) + 1).tolist():
         if signal[apex] < signal[max(0, apex - near) : apex + near + 1].max():
             continue
         before, after = _foot(signal, apex, -1, reach), _foot(signal, apex, 1, reach)
         if signal[apex] - max(signal[before], signal[after]) >= LEAST_RISE:
-            found.append((_edge(signal, apex, before, -1), int(apex), _edge(signal, apex, after, 1)))
+            found.append((_edge(signal, apex, before, -1), apex, _edge(signal, apex, after, 1)))
     return found
 
 

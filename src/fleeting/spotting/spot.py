@@ -112,9 +112,7 @@ def _judge() -> Judge:
     return Judge()
 
 
-def _judged(
-    run: RunSignals, noise: Array, settings: SpottingSettings
-) -> tuple[list[Judged], list[Closing]]:
+def _judged(run: RunSignals, noise: Array, settings: SpottingSettings) -> tuple[list[Judged], list[Closing]]:
     """Micro-expressions with their probability, and blinks and winks."""
     candidates = find_candidates(run, noise, settings)
     probabilities, times = _judge()(candidates)
@@ -163,8 +161,8 @@ def _shared(a: Movement, b: Movement) -> float:
 
 
 def _is_blink(movement: Movement, blinks: list[Closing]) -> bool:
-    lids = movement.regions[:1] in (("left_lid",), ("right_lid",))
-    return lids and any(b.onset <= movement.apex <= b.offset for b in blinks)
+    first = "".join(movement.regions[:1])
+    return any(first in b.lids and b.onset <= movement.apex <= b.offset for b in blinks)
 
 
 def _open_to(run: RunSignals, blinks: list[Closing]) -> npt.NDArray[np.float64]:
@@ -243,8 +241,7 @@ def _event(measured: Measurements, run: RunSignals, kind: EventKind, movement: M
 def _blink(measured: Measurements, run: RunSignals, closing: Closing) -> Event:
     onset, apex, offset = (run.frame(s) for s in closing[:3])
     time_s = measured.time_s
-    lids = ("left_lid", "right_lid") if closing.side == "both" else (f"{closing.side}_lid",)
-    cells = [c for name in lids for c in cells_of(name)]
+    cells = [c for name in closing.lids for c in cells_of(name)]
     return Event(
         face=measured.face,
         kind="blink" if closing.side == "both" else "wink",
@@ -254,7 +251,7 @@ def _blink(measured: Measurements, run: RunSignals, closing: Closing) -> Event:
         onset_s=float(time_s[onset]),
         apex_s=float(time_s[apex]),
         offset_s=float(time_s[offset]),
-        regions=lids,
+        regions=closing.lids,
         displacement_percent_iod=float(
             np.linalg.norm(run.quick[closing.onset : closing.offset + 1][:, cells], axis=2).max()
         ),

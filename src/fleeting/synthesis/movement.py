@@ -25,8 +25,8 @@ class Movement:
     activations
         Its action units.
     peak_percent_iod
-        Largest displacement of the skin at the apex, percent of the inter-ocular distance. Of a blink or wink it follows from
-        the opening of the eyes, and NaN stands here.
+        Largest displacement of the skin at the apex, percent of the inter-ocular distance. Of a blink or wink it
+        follows from the opening of the eyes, and NaN stands here.
     emotion
         Word of the truth file; empty where none is meant.
     side
