@@ -34,6 +34,7 @@ import numpy as np
 from fleeting.records import Event, Interval
 from fleeting.settings import SpottingSettings
 from fleeting.spotting import candidates, run_signals, spot
+from fleeting.spotting.blinks import find_closings
 from fleeting.spotting.events import Movement, find_movements
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
 from fleeting.training.spotting_examples import MeasuredFilm, load_films
@@ -93,7 +94,7 @@ def by_criteria(film: MeasuredFilm, threshold: float, least_correlation: float =
             period_s=run.period,
             threshold=threshold,
             min_peak=SETTINGS.min_displacement_percent_iod,
-            open_to=spot._open_to(run, list(run.blinks)),
+            open_to=spot._open_to(run, find_closings(run.shut, run.quick, run.period)),
         )
         for movement in moved:
             if (

@@ -63,7 +63,8 @@ def test_everything_is_written_and_can_be_read(fleeting: Command, known: Known, 
         *("boris_events.csv", "events.boris", "events.csv", "events.eaf", "events.json", "events.tsv", "media.npz"),
         *("megc_recognition.csv", "megc_spotting.csv", "report.html", "run.json", "signals.parquet", "timeline.json"),
     ]
-    assert said.out.splitlines()[0] == f"{clip}: 1 micro-expression(s), 0 macro-expression(s), 0 blink(s) in 1.4 s"
+    counted = "1 micro-expression(s), 0 macro-expression(s), 0 blink(s), 0 wink(s)"
+    assert said.out.splitlines()[0] == f"{clip}: {counted} in 1.4 s"
     assert said.out.splitlines()[-1] == f"  results: {folder / 'report.html'}"
     header, *rows = (folder / "events.csv").read_text().splitlines()
     assert header == COLUMNS
@@ -453,7 +454,7 @@ def test_json_lines(fleeting: Command, three: list[Path], tmp_path: Path) -> Non
     unmatched, first, second, missing = map(json.loads, said.out.splitlines())
     assert first == {"path": str(three[0]), "folder": str(out / "a"), "skipped": True, "error": None}
     assert (second["skipped"], second["error"], second["warnings"]) == (False, None, [])
-    assert second["events"] == {"micro": 1, "macro": 0, "blink": 0}
+    assert second["events"] == {"micro": 1, "macro": 0, "blink": 0, "wink": 0}
     assert "does not exist" in missing["error"]
     assert "without a match" in unmatched["error"]
     assert "frames/s" not in said.err

@@ -123,7 +123,7 @@ def test_bids_tells_seconds_and_describes_every_column(timeline: Timeline, tmp_p
     assert "" not in read.to_numpy()
     described = json.loads(sidecar.read_text())
     assert set(described) == set(read.columns)
-    assert set(described["trial_type"]["Levels"]) == {"micro", "macro", "blink"}
+    assert set(described["trial_type"]["Levels"]) == {"micro", "macro", "blink", "wink"}
 
 
 def test_megc_tables(timeline: Timeline, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_six_columns_are_enough_in_any_order(tmp_path: Path) -> None:
         ("", "without file, onset"),
         (HEADER + "a.mp4,10,15,20,micro,x\na.mp4,10,25,20,micro,x\n", "line 3 of truth.csv.*onset <= apex <= offset"),
         (HEADER + "a.mp4,ten,15,20,micro,x\n", "line 2.*ten"),
-        (HEADER + "a.mp4,10,15,20,tiny,x\n", "line 2.*micro, macro, blink; got 'tiny'"),
+        (HEADER + "a.mp4,10,15,20,tiny,x\n", "line 2.*micro, macro, blink, wink; got 'tiny'"),
         (HEADER + ",10,15,20,micro,x\n", "line 2.*name is missing"),
         (HEADER + "a.mp4,10\n", "line 2"),
     ],

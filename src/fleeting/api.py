@@ -38,7 +38,7 @@ def analyse(
     formats: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Timeline:
-    """Find the micro-expressions, macro-expressions and blinks of a video.
+    """Find the micro-expressions, macro-expressions, blinks and winks of a video.
 
     Parameters
     ----------

@@ -215,15 +215,17 @@ class _Display:
 
 
 def _summary(outcome: Outcome) -> None:
+    from fleeting.records import EVENT_KINDS, LID_KINDS
+
     timeline = outcome.timeline
     assert timeline is not None
-    counts = {kind: len(timeline.of_kind(kind)) for kind in ("micro", "macro", "blink")}
+    counts = {kind: len(timeline.of_kind(kind)) for kind in EVENT_KINDS}
     typer.echo(
         f"{outcome.path}: {counts['micro']} micro-expression(s), {counts['macro']} macro-expression(s), "
-        f"{counts['blink']} blink(s) in {timeline.duration_s:.1f} s"
+        f"{counts['blink']} blink(s), {counts['wink']} wink(s) in {timeline.duration_s:.1f} s"
     )
     for event in timeline.events:
-        if event.kind != "blink":
+        if event.kind not in LID_KINDS:
             named = class_text(event.emotion, event.probability)
             typer.echo(
                 f"  {event.kind} {event.onset_s:.3f} - {event.apex_s:.3f} - {event.offset_s:.3f} s, "
@@ -241,9 +243,11 @@ def _summary(outcome: Outcome) -> None:
 def _json_line(outcome: Outcome) -> str:
     import json
 
+    from fleeting.records import EVENT_KINDS
+
     row: dict[str, object] = {"path": str(outcome.path), "folder": str(outcome.folder), "skipped": outcome.skipped}
     row["error"] = outcome.error
     if outcome.timeline is not None:
         row["warnings"] = list(outcome.timeline.warnings)
-        row["events"] = {k: len(outcome.timeline.of_kind(k)) for k in ("micro", "macro", "blink")}
+        row["events"] = {k: len(outcome.timeline.of_kind(k)) for k in EVENT_KINDS}
     return json.dumps(row)

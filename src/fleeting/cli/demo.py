@@ -30,7 +30,7 @@ def demo(
     from fleeting.api import analyse
     from fleeting.cli.frame_progress import FrameProgress
     from fleeting.evaluation.spotting import match_events
-    from fleeting.records import EVENT_KINDS
+    from fleeting.records import EVENT_KINDS, LID_KINDS
     from fleeting.synthesis.demo import make_demo
     from fleeting.synthesis.truth import read_truth
 
@@ -43,7 +43,7 @@ def demo(
             video.name, [r for r in truth if r.kind == kind], [e for e in timeline.events if e.kind == kind]
         )
     matches.sort(key=_begin)
-    clean = all(m.truth is not None and m.event is not None for m in matches if _kind(m) != "blink")
+    clean = all(m.truth is not None and m.event is not None for m in matches if _kind(m) not in LID_KINDS)
     if as_json:
         _print_json(matches, passed=clean)
     else:
@@ -65,14 +65,16 @@ def _kind(match: Match) -> str:
 
 
 def _cells(match: Match) -> list[str]:
+    from fleeting.records import LID_KINDS
+
     put, found = match.truth, match.event
     return [
         _kind(match),
-        "-" if put is None else f"{put.emotion or 'blink'}{'' if put.side == 'both' else f' ({put.side})'}",
+        "-" if put is None else f"{put.emotion or put.kind}{'' if put.side == 'both' else f' ({put.side})'}",
         "-" if put is None else f"{put.onset_s:.2f}-{put.apex_s:.2f}-{put.offset_s:.2f}",
         "-" if put is None else f"{put.peak_percent_iod:.1f}",
         "-" if found is None else f"{found.onset_s:.2f}-{found.apex_s:.2f}-{found.offset_s:.2f}",
-        "-" if found is None or found.kind == "blink" else f"{found.displacement_percent_iod:.1f}",
+        "-" if found is None or found.kind in LID_KINDS else f"{found.displacement_percent_iod:.1f}",
         (found is not None and class_text(found.emotion, found.probability)) or "-",
         f"{match.iou:.2f}" if put is not None and found is not None else ("missed" if put is not None else "false"),
     ]
@@ -82,11 +84,13 @@ _HEADER = ("kind", "put in", "onset-apex-offset s", "%", "found onset-apex-offse
 
 
 def _print_table(matches: list[Match], timeline: Timeline, folder: Path) -> None:
+    from fleeting.records import EVENT_KINDS
+
     rows = [list(_HEADER), *(_cells(m) for m in matches)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    for kind in ("micro", "macro", "blink"):
+    for kind in EVENT_KINDS:
         of_kind = [m for m in matches if _kind(m) == kind]
         put = [m for m in of_kind if m.truth is not None]
         hits = sum(m.event is not None for m in put)

@@ -96,11 +96,14 @@ def _show(told: list[Told], *, as_json: bool) -> None:
 
 
 def _finish(analysis: LiveAnalysis, origin: LiveSource, out: Path | None) -> None:
+    from fleeting.records import EVENT_KINDS
+
     timeline = analysis.timeline(dropped=origin.dropped)
-    counts = {kind: len(timeline.of_kind(kind)) for kind in ("micro", "macro", "blink")}
+    counts = {kind: len(timeline.of_kind(kind)) for kind in EVENT_KINDS}
     typer.echo(
-        f"{counts['micro']} micro-expression(s), {counts['macro']} macro-expression(s), {counts['blink']} blink(s) in "
-        f"{timeline.duration_s:.1f} s; {timeline.frame_count} frames, {origin.dropped} left out",
+        f"{counts['micro']} micro-expression(s), {counts['macro']} macro-expression(s), {counts['blink']} blink(s), "
+        f"{counts['wink']} wink(s) in {timeline.duration_s:.1f} s; {timeline.frame_count} frames, "
+        f"{origin.dropped} left out",
         err=True,
     )
     if out is not None:

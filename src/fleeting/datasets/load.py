@@ -17,6 +17,7 @@ from fleeting.datasets.registry import NamedData, named_data, people_of
 from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.errors import DataError
 from fleeting.labels import SEVEN_CLASSES, THREE_CLASSES, Scheme, scheme
+from fleeting.records import LID_KINDS
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,8 @@ def load_samples(
     """Return a data set as labelled arrays.
 
     Flow images (``composite``) and files of ``fleeting prepare`` (``prepared``) are read as they are; single faces
-    (``fer2013``) come as sequences of one frame; all others need ``fleeting prepare`` before. Macro-expressions and
-    blinks are left out where a set has micro-expressions; so are clips whose emotion the classes leave out.
+    (``fer2013``) come as sequences of one frame; all others need ``fleeting prepare`` before. Macro-expressions,
+    blinks and winks are left out where a set has micro-expressions; so are clips whose emotion the classes leave out.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def labelled(manifest: Manifest, classes: int) -> tuple[list[int], list[int], Sc
             "Choose --classes 3 or 4.",
         )
     types = {row.type for row in manifest.rows}
-    wanted = {"micro"} if "micro" in types else types - {"blink"}
+    wanted = {"micro"} if "micro" in types else types - set(LID_KINDS)
     rows, labels, dropped = [], [], Counter[str]()
     for index, row in enumerate(manifest.rows):
         label = used.label(row.emotion) if row.type in wanted else None

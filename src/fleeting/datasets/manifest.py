@@ -40,7 +40,7 @@ class ManifestRow:
     emotion
         The data set's own word in small letters; empty where it gives none.
     type
-        ``micro``, ``macro``, ``blink``, or empty for pictures.
+        ``micro``, ``macro``, ``blink``, ``wink``, or empty for pictures.
     first_number
         What the data set calls frame 0.
     """

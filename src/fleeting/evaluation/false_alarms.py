@@ -33,7 +33,7 @@ def causes_of(event: Event, truth: Sequence[TruthRow], spans: Sequence[Span]) ->
     """
     first, last = event.onset_s - SLACK_S, event.offset_s + SLACK_S
     found = {s.kind for s in spans if s.kind not in LASTING and s.first_s <= last and s.last_s >= first}
-    names = {"micro": "wrong interval", "macro": "macro-expression", "blink": "blink"}
+    names = {"micro": "wrong interval", "macro": "macro-expression", "blink": "blink", "wink": "wink"}
     found |= {names[row.kind] for row in truth if row.onset_s <= last and row.offset_s >= first}
     return sorted(found) or ["nothing"]
 

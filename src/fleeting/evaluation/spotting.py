@@ -8,7 +8,7 @@ Conventions
 - Matching is one to one. At IoU >= 0.5 a marked interval can have several candidates only if these overlap each other;
   pairs are taken in descending IoU, so the best pair counts. The other candidates are false positives.
 - Counts are pooled over all videos, those without marked events included, then F1 = 2 TP / (2 TP + FP + FN).
-- ``all`` pools the counts of micro and macro. Blinks are counted apart and belong to none of these figures.
+- ``all`` pools the counts of micro and macro. Blinks and winks are counted apart and belong to none of these figures.
 - Analysis is the share of right classes among spotted true positives whose emotion is marked (three classes of
   `labels.TO_THREE`; "unsure" is never right). STRS = F1 of spotting times macro F1 of analysis.
 """

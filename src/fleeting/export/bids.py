@@ -37,7 +37,8 @@ SIDECAR: dict[str, dict[str, Any]] = {
         "Levels": {
             "micro": "Micro-expression: a facial movement of at most half a second.",
             "macro": "Macro-expression: a longer facial movement.",
-            "blink": "Blink of the eyes.",
+            "blink": "Blink of both eyes.",
+            "wink": "Wink: one eye, the one of its region, closes and opens again.",
         },
     },
     "face": {"Description": "Number of the face, counted from 0 in order of appearance."},
@@ -54,7 +55,7 @@ SIDECAR: dict[str, dict[str, Any]] = {
     },
     "confidence": {
         "Description": "0 to 1: of a micro-expression the probability that it is one; of a macro-expression how far it "
-        "stands out of the recording's own noise; of a blink the share by which the eyes closed.",
+        "stands out of the recording's own noise; of a blink or wink the probability that it is one.",
     },
     "surrounding": {"Description": "Expression of the whole face before and after the movement."},
     "contradicts": {

@@ -19,12 +19,12 @@ from fleeting.export.events_csv import cell, table_text
 from fleeting.export.lanes import lanes
 from fleeting.files import write_text
 from fleeting.labels import THREE_CLASSES, UNSURE
-from fleeting.records import EVENT_KINDS, Event, Timeline
+from fleeting.records import EVENT_KINDS, LID_KINDS, Event, Timeline
 
 NO_MODIFIER = "None"
 """BORIS' own word for a behaviour coded without its modifier."""
 
-COLORS = {"micro": "tab:purple", "macro": "tab:cyan", "blink": "tab:gray"}
+COLORS = {"micro": "tab:purple", "macro": "tab:cyan", "blink": "tab:gray", "wink": "tab:olive"}
 
 COLUMNS: tuple[str, ...] = (
     "Observation id",
@@ -116,7 +116,7 @@ def _project(timeline: Timeline, marks: list[Mark], date: str) -> dict[str, Any]
                 "description": "",
                 "color": COLORS[code.split()[0]],
                 "category": "",
-                "modifiers": modifiers if not code.startswith("blink") else "",
+                "modifiers": modifiers if not code.startswith(LID_KINDS) else "",
                 "excluded": "",
                 "coding map": "",
             }
@@ -133,7 +133,7 @@ def _project(timeline: Timeline, marks: list[Mark], date: str) -> dict[str, Any]
 
 
 def _observation(timeline: Timeline, marks: list[Mark], date: str, media: str) -> dict[str, Any]:
-    events = [[time, subject, code, "" if code.startswith("blink") else modifier, comment, frame]
+    events = [[time, subject, code, "" if code.startswith(LID_KINDS) else modifier, comment, frame]
               for time, subject, code, modifier, comment, frame, _ in marks]  # fmt: skip
     return {
         "file": {"1": [media], **{str(player): [] for player in range(2, 9)}},

@@ -3,7 +3,8 @@
 ``megc_spotting.csv``: ``vid,pred_onset,pred_offset,type`` with ``me`` (micro-) and ``mae`` (macro-expression).
 ``megc_recognition.csv``: ``subject,video,onset,offset,emotion`` of the micro-expressions, with ``negative``,
 ``positive``, ``surprise`` or ``others``; an unsure or missing answer is ``others``. Frames count from 0, both ends
-included. A video does not know its subject, so the subject is the face (``face0``). Blinks belong to neither table.
+included. A video does not know its subject, so the subject is the face (``face0``). Blinks and winks belong to
+neither table.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from fleeting.faces.crop import cut
 from fleeting.faces.expression import MOST_YAW_DEG, SIZE, ExpressionNet, expression_transform
 from fleeting.faces.track import Sighting
 from fleeting.labels import NEUTRAL, SEVEN_CLASSES, TO_THREE, UNSURE
-from fleeting.records import Cut, Event, ExpressionCurve
+from fleeting.records import LID_KINDS, Cut, Event, ExpressionCurve
 from fleeting.settings import ExpressionSettings
 from fleeting.video.frame import Frame
 
@@ -229,10 +229,10 @@ def with_surroundings(
     *,
     cuts: Sequence[Cut] = (),
 ) -> list[Event]:
-    """Return the events with what the face shows around each, and whether it contradicts that; blinks stay bare."""
+    """Return the events with what the face shows around each, and whether it contradicts that; but no blinks."""
     found = []
     for event in events:
-        if event.kind != "blink" and event.face in curves:
+        if event.kind not in LID_KINDS and event.face in curves:
             around = surroundings(event, events, curves[event.face], settings, cuts=cuts)
             contradicts = contradiction(event, around, least=settings.min_contradiction)
             event = replace(event, surroundings=around, contradicts=contradicts)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fleeting.faces import looks
 from fleeting.faces.landmarks import Landmarks
 from fleeting.faces.track import Follower, Sighting, Tracker, points_box
-from fleeting.records import Cut, Event, FaceBox, Interval
+from fleeting.records import LID_KINDS, Cut, Event, FaceBox, Interval
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import MeasurementLog, Measurements
 from fleeting.spotting.region_motion import RegionMotion
@@ -208,5 +208,5 @@ def put_in(measured: Measurements, there: Measurements, window: Window) -> Measu
 def judge(events: Sequence[Event], window: Window, apex_frame: int) -> tuple[bool, bool]:
     """Whether the movement of a window was found, and whether it was noticed at all (see `CalibrationTrial`)."""
     found = any(e.kind == "micro" and e.interval.iou(window.truth) >= FOUND_IOU for e in events)
-    noticed = any(e.kind != "blink" and e.onset_frame <= apex_frame <= e.offset_frame for e in events)
+    noticed = any(e.kind not in LID_KINDS and e.onset_frame <= apex_frame <= e.offset_frame for e in events)
     return found, found or noticed

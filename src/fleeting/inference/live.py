@@ -28,7 +28,7 @@ from fleeting.inference.quality import QualityMeter
 from fleeting.inference.recognise import Recogniser
 from fleeting.inference.upright import make_upright
 from fleeting.motion.flow_image import expression_flow, flow_image
-from fleeting.records import REGIONS, Event, Signals, Timeline, VideoInfo
+from fleeting.records import LID_KINDS, REGIONS, Event, Signals, Timeline, VideoInfo
 from fleeting.settings import AnalyseSettings, FaceSettings, to_dict
 from fleeting.spotting.spot import spot
 from fleeting.video.ahead import ahead
@@ -216,7 +216,7 @@ class LiveAnalysis:
         for face in self._faces():
             for event, motion in self._window_events(face):
                 known = any(
-                    e.face == face and (e.kind == "blink") == (event.kind == "blink") and _shared(e, event) > SAME
+                    e.face == face and (e.kind in LID_KINDS) == (event.kind in LID_KINDS) and _shared(e, event) > SAME
                     for e in [*self._told, *self._silent]
                 )
                 if known or event.offset_s > until_s:
@@ -224,7 +224,7 @@ class LiveAnalysis:
                 if event.kind == "micro" and self._rate_around(event) < LEAST_RATE:
                     self._silent.append(event)
                     continue
-                if event.kind != "blink":
+                if event.kind not in LID_KINDS:
                     event = self._beside_the_face(self._recognised(event))
                 self._told.append(event)
                 self._curves.append((event, motion))

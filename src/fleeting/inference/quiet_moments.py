@@ -54,7 +54,7 @@ def find_quiet(measured: Measurements, events: Sequence[Event], *, iod_px: float
     measured
         The face over the whole recording.
     events
-        All that was found of it, blinks among them.
+        All that was found of it, blinks and winks among them.
     iod_px
         Its inter-ocular distance in pixels of the frame.
     """

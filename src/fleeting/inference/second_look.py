@@ -17,7 +17,7 @@ from fleeting.inference.expressions import named
 from fleeting.inference.media_store import MediaStore
 from fleeting.inference.systems import System, answers
 from fleeting.labels import SEVEN_CLASSES
-from fleeting.records import Event, EventMedia, SystemAnswer
+from fleeting.records import LID_KINDS, Event, EventMedia, SystemAnswer
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import Measurements
 from fleeting.video.reader import VideoReader
@@ -63,7 +63,7 @@ def second_look(
     events, media
         All events, with classes; pictures by place in them.
     """
-    expressions = [i for i, e in enumerate(events) if e.kind != "blink"]
+    expressions = [i for i, e in enumerate(events) if e.kind not in LID_KINDS]
     looked: dict[int, Event] = {}
     media = MediaStore()
     frames_too = any(system.needs_frames for system in systems.values())

@@ -6,8 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-EventKind = Literal["micro", "macro", "blink"]
-EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
+EventKind = Literal["micro", "macro", "blink", "wink"]
+EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+
+LID_KINDS: tuple[str, ...] = ("blink", "wink")
+"""Kinds that are no expressions: eyes that close and open again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Event:
     face
         Id of the `FaceTrack` that shows it.
     kind
-        ``micro`` (at most half a second), ``macro`` (longer) or ``blink``.
+        ``micro`` (at most half a second), ``macro`` (longer), ``blink`` (of both eyes) or ``wink`` (of one, which
+        `regions` names).
     onset_frame, apex_frame, offset_frame
         Frames; `onset_s`, `apex_s`, `offset_s` the same in seconds.
     regions
@@ -69,10 +73,10 @@ class Event:
         distance; NaN where it was not measured.
     confidence
         In 0..1. micro: the judge's probability that it is one; macro: how far it stands out of this recording's own
-        noise; blink: the share by which the eyes closed. Not the probability of an emotion.
+        noise; blink and wink: the probability that it is one. Not the probability of an emotion.
     emotion, probability
         Recognised class (``unsure`` where no class is probable enough) and its calibrated probability; None where no
-        recogniser was run (blinks).
+        recogniser was run (blinks, winks).
     probabilities
         Probability of every class of the recogniser.
     systems

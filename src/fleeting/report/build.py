@@ -18,13 +18,13 @@ from markupsafe import Markup
 
 from fleeting.files import write_text
 from fleeting.labels import UNSURE
-from fleeting.records import Event, EventMedia, FaceTrack, Timeline
+from fleeting.records import LID_KINDS, Event, EventMedia, FaceTrack, Timeline
 from fleeting.report import calibration, wording
 from fleeting.report.curves import pack_face
 from fleeting.report.pictures import arrows, at_most, heat_uri, picture_uri, quality_for, saliency_uri, sheet
 from fleeting.report.still import still
 
-KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink"}
+KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink", "wink": "Wink"}
 VERDICTS = ("good", "fair", "poor")
 Picture = npt.NDArray[np.uint8]
 ENCODERS = 2
@@ -63,7 +63,7 @@ def render(timeline: Timeline, media: Mapping[int, EventMedia], *, faces: Mappin
         timeline=timeline,
         video=timeline.video,
         cards=cards,
-        blinks=[(i, e) for i, e in enumerate(timeline.events) if e.kind == "blink"],
+        blinks=[(i, e) for i, e in enumerate(timeline.events) if e.kind in LID_KINDS],
         faces=[_face(t, timeline, (faces or {}).get(t.id)) for t in timeline.tracks],
         quality=_quality(timeline.quality),
         models=_models(timeline.models),
@@ -126,7 +126,7 @@ def _json(values: Any) -> Markup:
 
 
 def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str, Any]]:
-    shown = [(i, e) for i, e in enumerate(timeline.events) if e.kind != "blink"]
+    shown = [(i, e) for i, e in enumerate(timeline.events) if e.kind not in LID_KINDS]
     width, quality = quality_for(len(media))
     iod = {t.id: t.median_iod_px for t in timeline.tracks}
     counts: dict[str, int] = {}

@@ -56,6 +56,7 @@
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const DASHES = { "left cheek": "dot", "right cheek": "dot", "lower lip": "dash", chin: "dot" };
   const LANES = ["blink", "macro", "micro"];
+  const lane = (e) => (e.kind === "wink" ? "blink" : e.kind);
 
   function traces(chart, range) {
     const { face, time, curves } = chart, list = [];
@@ -82,7 +83,7 @@
   function eventTraces(chart) {
     const colours = { micro: css("--micro"), macro: css("--macro"), blink: css("--blink") };
     return LANES.map((kind) => {
-      const found = chart.events.filter((e) => e.kind === kind);
+      const found = chart.events.filter((e) => lane(e) === kind);
       return {
         type: "scatter", mode: "markers", x: found.map((e) => e.apex), y: found.map(() => kind), name: kind,
         customdata: found.map((e) => e.index), hovertext: found.map(label), hoverinfo: "text", yaxis: "y", showlegend: false,
@@ -118,8 +119,8 @@
     }
     for (const cut of data.cuts) shapes.push({ type: "line", xref: "x", x0: cut, x1: cut, yref: "paper", y0: 0, y1: 1, line: { width: 1, color: ink, dash: "dash" }, layer: "below" });
     for (const e of events) shapes.push({
-      type: "rect", xref: "x", x0: e.onset, x1: e.offset, yref: "paper", fillcolor: tint[e.kind], opacity: e.kind === "blink" ? 0.1 : 0.17, line: { width: 0 }, layer: "below",
-      y0: floor, y1: e.kind === "blink" ? floor + height : 1,
+      type: "rect", xref: "x", x0: e.onset, x1: e.offset, yref: "paper", fillcolor: tint[lane(e)], opacity: lane(e) === "blink" ? 0.1 : 0.17, line: { width: 0 }, layer: "below",
+      y0: floor, y1: lane(e) === "blink" ? floor + height : 1,
     });
     return result;
   }

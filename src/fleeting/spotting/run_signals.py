@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from fleeting.faces.align import CANONICAL_IOD
 from fleeting.settings import SpottingSettings
-from fleeting.spotting.blinks import closure, find_blinks
-from fleeting.spotting.cells import CELL_REGION, cells_of
+from fleeting.spotting.blinks import shutness, usual_opening
+from fleeting.spotting.cells import CELL_REGION
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.rest import (
     Array,
@@ -23,6 +23,8 @@ from fleeting.spotting.rest import (
 
 MICRO_REST_S = 1.3
 """Window of the rest position for micro-expressions: more than twice the longest one."""
+
+CLOSED_REST_S = 2.0
 
 NOISE_FLOOR = 0.04
 """Percent of the inter-ocular distance: no flow is more exact than this, however quiet the recording."""
@@ -56,9 +58,9 @@ class RunSignals:
         (m, c, 2) displacement of every cell against its rest, percent of the inter-ocular distance: rest over
         `MICRO_REST_S`, and over twice the longest macro-expression.
     closed
-        (m, 2) share of each eye's usual opening that is lost.
-    blinks
-        Onset, apex and offset samples.
+        (m, 2) share of each eye's opening of the last seconds that is lost: what the judge sees.
+    shut
+        (m, 2) share of the way from this person's open eye to a shut one, of `blinks.shutness`.
     unrest
         (m,) 1 where the head's motion fits as usual, more where it fits badly.
     head
@@ -78,9 +80,9 @@ class RunSignals:
         self.slow = place - _long_rest(place, self.period, 2 * settings.max_macro_s)
         del place  # 368 bytes a sample: in a long recording, copies of it are most of the memory
         eyes = resample(measured.eye_opening[frames], self.time_s, self.grid)
-        self.closed = smooth(closure(eyes, self.period), sigma / 2)
-        lids = [self.quick[:, cells_of(name), 1].mean(axis=1) for name in ("left_lid", "right_lid")]
-        self.blinks = find_blinks(self.closed, np.stack(lids, axis=1), self.period)
+        self.closed = smooth(_closed(eyes, self.period), sigma / 2)
+        usual = usual_opening(measured.eye_opening, measured.time_s, self.grid)
+        self.shut = smooth(shutness(eyes, usual), sigma / 2)
         residual = resample(measured.residual_px[frames], self.time_s, self.grid)
         self.unrest = np.maximum(1.0, residual / (1.5 * max(float(np.median(residual)), LEAST_RESIDUAL_PX)))
         head = smooth(resample(_head(measured, frames), self.time_s, self.grid), sigma)
@@ -122,6 +124,11 @@ def _head(measured: Measurements, frames: slice) -> npt.NDArray[np.float64]:
         100 * measured.mouth_opening[frames][:, None],
     ]
     return np.concatenate(parts, axis=1).astype(np.float64)
+
+
+def _closed(eye_opening: Real, period_s: float) -> Array:
+    opening = np.asarray(eye_opening, np.float64)
+    return np.asarray(1.0 - opening / np.maximum(running_median(opening, period_s, CLOSED_REST_S), 0.08))
 
 
 def _long_rest(place: Real, period_s: float, window_s: float) -> Real:

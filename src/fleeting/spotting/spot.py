@@ -15,8 +15,9 @@ from functools import lru_cache, partial
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.records import REGIONS, Event, Signals
+from fleeting.records import REGIONS, Event, EventKind, Signals
 from fleeting.settings import SpottingSettings
+from fleeting.spotting.blinks import Closing, find_closings
 from fleeting.spotting.candidates import find_candidates
 from fleeting.spotting.cells import CELL_REGION, cells_of
 from fleeting.spotting.curves import of_regions, region_curves, sized
@@ -50,7 +51,6 @@ NEARLY = 0.95
 PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
 
-SURE_BLINK = 0.5
 BLINK_MARGIN_S = 0.08
 LIDS = [c for name in ("left_lid", "right_lid") for c in cells_of(name)]
 NEAR_EYES = [
@@ -91,12 +91,14 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         macro = _macro(run, noise, slow_noise, blinks, settings)
         macro += _lasting(run, longer, macro, blinks, settings)
         micro, macro = _told_apart(micro, macro)
-        lids = [_lid_movement(run, blink) for blink in blinks]
+        lids = [_lid_movement(run, closing) for closing in blinks]
         curves = region_curves(run, [*(m for m, _ in (*micro, *macro)), *lids])
         motion[run.first : run.first + len(run.time_s)] = curves
         events += [event_of(measured, run, "micro", m, p, settings) for m, p in micro]
         events += [event_of(measured, run, "macro", m, p, settings) for m, p in macro]
-        events += [event_of(measured, run, "blink", m, _closed(run, m), settings) for m in lids]
+        for closing, movement in zip(blinks, lids, strict=True):
+            kind: EventKind = "blink" if closing.side == "both" else "wink"
+            events.append(event_of(measured, run, kind, movement, closing.confidence, settings))
     events = [
         e
         for e in map(partial(sized, motion=motion), events)
@@ -122,14 +124,17 @@ def _judge() -> Judge:
 
 def _judged(
     run: RunSignals, noise: Array, settings: SpottingSettings
-) -> tuple[list[Judged], list[tuple[int, int, int]], list[Movement]]:
-    """Return micro-expressions with their probability, blinks as onset, apex and offset samples, and what is longer.
+) -> tuple[list[Judged], list[Closing], list[Movement]]:
+    """Return micro-expressions with their probability, blinks and winks, and what is longer.
 
     What is longer looks like a micro-expression to the judge, but lasts too long to be one.
     """
     longer: list[Movement] = []
     candidates = find_candidates(run, noise, settings)
     probabilities, times = _judge()(candidates)
+    spans = [(c.movement.onset, c.movement.apex, c.movement.offset) for c in candidates]
+    said = list(zip(spans, probabilities[:, BLINK].tolist(), strict=True))
+    blinks = find_closings(run.shut, run.quick, run.period, said)
     groups: list[list[Judged]] = []
     for place in np.argsort(-probabilities[:, MICRO]):
         probability = float(probabilities[place, MICRO])
@@ -143,7 +148,7 @@ def _judged(
                 longer.append(movement)
             continue
         placed = _placed(run, movement, times[place], settings)
-        if placed is None or _is_blink(placed, run.blinks):
+        if placed is None or _is_blink(placed, blinks):
             continue
         movement = placed
         if movement.offset - movement.onset > most:
@@ -157,16 +162,8 @@ def _judged(
     # Candidates of one movement differ in the part of the face they were found in: the clearest one stands for all.
     micro = [(max(g, key=lambda judged: judged[0].score)[0], g[0][1]) for g in groups]
     micro = [(m, p) for m, p in micro if m.score >= LEAST_SCORE]
-    blinks = list(run.blinks)
-    for place in np.argsort(-probabilities[:, BLINK]):
-        movement = candidates[place].movement
-        if probabilities[place, BLINK] >= SURE_BLINK and not any(
-            movement.onset <= b[2] and b[0] <= movement.offset for b in blinks
-        ):
-            blinks.append((movement.onset, movement.apex, movement.offset))
-    micro = [(m, p) for m, p in micro if not _is_blink(m, blinks)]
     longer = [m for m in longer if not any(_shared(m, g[0][0]) > SAME_MOVEMENT for g in groups)]
-    return micro, sorted(blinks), longer
+    return micro, blinks, longer
 
 
 def _most_periods(run: RunSignals, settings: SpottingSettings) -> int:
@@ -200,18 +197,18 @@ def _shared(a: Movement, b: Movement) -> float:
     return a.overlap(b) / max(min(len(a), len(b)), 1)
 
 
-def _is_blink(movement: Movement, blinks: list[tuple[int, int, int]]) -> bool:
-    lids = movement.regions[:1] in (("left_lid",), ("right_lid",))
-    return lids and any(b[0] <= movement.apex <= b[2] for b in blinks)
+def _is_blink(movement: Movement, blinks: list[Closing]) -> bool:
+    first = "".join(movement.regions[:1])
+    return any(first in b.lids and b.onset <= movement.apex <= b.offset for b in blinks)
 
 
-def _open_to(run: RunSignals, blinks: list[tuple[int, int, int]]) -> npt.NDArray[np.float64]:
+def _open_to(run: RunSignals, blinks: list[Closing]) -> npt.NDArray[np.float64]:
     """(n, c) how far each cell may raise a macro-expression: a blink moves the lids and drags the skin around them."""
     allowed = np.ones((len(run.grid), len(CELL_REGION)))
     margin = round(BLINK_MARGIN_S / run.period)
     lids = np.linalg.norm(run.quick[:, LIDS], axis=2).max(axis=1)
-    for onset, _, offset in blinks:
-        span = slice(max(0, onset - margin), offset + margin + 1)
+    for blink in blinks:
+        span = slice(max(0, blink.onset - margin), blink.offset + margin + 1)
         allowed[span, LIDS] = 0.0
         dragged = np.linalg.norm(run.quick[span][:, NEAR_EYES], axis=2) < 0.6 * lids[span].max()
         block = allowed[span]
@@ -223,7 +220,7 @@ def _macro(
     run: RunSignals,
     noise: Array,
     slow_noise: Array,
-    blinks: list[tuple[int, int, int]],
+    blinks: list[Closing],
     settings: SpottingSettings,
 ) -> list[Judged]:
     """Macro-expressions, with a confidence that rises with how far they stand out of the noise."""
@@ -252,7 +249,7 @@ def _lasting(
     run: RunSignals,
     longer: list[Movement],
     macro: list[Judged],
-    blinks: list[tuple[int, int, int]],
+    blinks: list[Closing],
     settings: SpottingSettings,
 ) -> list[Judged]:
     """Macro-expressions among movements that are a little longer than a micro-expression, and not found as one yet."""
@@ -286,11 +283,7 @@ def _peaks_in(long: Movement, short: Movement) -> bool:
     return short.onset <= long.apex <= short.offset
 
 
-def _lid_movement(run: RunSignals, samples: tuple[int, int, int]) -> Movement:
-    onset, apex, offset = samples
-    lids = float(np.linalg.norm(run.quick[apex][LIDS], axis=1).max())
-    return Movement(onset, apex, offset, ("left_lid", "right_lid"), lids, 0.0)
-
-
-def _closed(run: RunSignals, blink: Movement) -> float:
-    return float(np.clip(run.closed[blink.apex].min(), 0.0, 1.0))
+def _lid_movement(run: RunSignals, closing: Closing) -> Movement:
+    cells = [c for name in closing.lids for c in cells_of(name)]
+    lids = float(np.linalg.norm(run.quick[closing.apex][cells], axis=1).max())
+    return Movement(closing.onset, closing.apex, closing.offset, closing.lids, lids, 0.0)

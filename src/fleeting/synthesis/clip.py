@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import SettingsError
+from fleeting.records import LID_KINDS
 from fleeting.synthesis.blink import Lid, draw_lid, lids
 from fleeting.synthesis.camera import CameraSettings, expose, frame_rng
 from fleeting.synthesis.disturbances import NO_DISTURBANCES, Disturbances
@@ -82,7 +83,7 @@ class PortraitClip:
     points
         (68, 2) landmarks of the face in pixels of the portrait.
     movements
-        Expressions and blinks. Their displacements add where they overlap in time.
+        Expressions, blinks and winks. Their displacements add where they overlap in time.
     settings
         How it is filmed.
     disturbances
@@ -124,7 +125,7 @@ class PortraitClip:
         self._motion = FaceMotion(
             placed,
             (settings.height, settings.width),
-            movements=[m for m in self.movements if m.kind != "blink"],
+            movements=[m for m in self.movements if m.kind not in LID_KINDS],
             disturbances=disturbances,
             head=settings.head,
             seed=seed,
@@ -219,8 +220,10 @@ class PortraitClip:
         return target, visible
 
     def _closure(self, time_s: float, lid: Lid) -> float:
-        """Share of an eye's opening by which its lid is down: by blinks, or because the eyes look down."""
-        blink = max((m.closure * m.profile(time_s) for m in self.movements if m.kind == "blink"), default=0.0)
+        """Share of an eye's opening by which its lid is down: by blinks or winks, or because the eyes look down."""
+        side = "right" if lid is self._lids[0] else "left"
+        closing = [m for m in self.movements if m.kind == "blink" or (m.kind == "wink" and m.side == side)]
+        blink = max((m.closure * m.profile(time_s) for m in closing), default=0.0)
         lowered = LID_FOLLOWS * self.disturbances.gaze(time_s)[1] / 100 * self._iod
         return max(blink, min(lowered / max(lid.opening(), 1e-6), 0.6), 0.0)
 

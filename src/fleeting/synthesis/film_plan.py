@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import SettingsError
+from fleeting.records import LID_KINDS
 from fleeting.synthesis.camera import CameraSettings
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
 from fleeting.synthesis.disturbances import (
@@ -233,7 +234,7 @@ def draw_disturbances(
     rng: np.random.Generator, movements: Sequence[Movement], *, seconds: float, fps: float
 ) -> Disturbances:
     """Draw everything that disturbs a hard film of the given length around its movements."""
-    taken = [(m.profile.first_s, m.profile.last_s) for m in movements if m.kind != "blink"]
+    taken = [(m.profile.first_s, m.profile.last_s) for m in movements if m.kind not in LID_KINDS]
 
     def place(length: float, others: Sequence[tuple[float, float]] = ()) -> float | None:
         """Begin of a stretch of time that is free, or may overlap; None where there is no room."""

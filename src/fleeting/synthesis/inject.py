@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from fleeting.errors import FleetingWarning, NoFaceError, SettingsError
 from fleeting.faces.align import ANCHOR_WEIGHTS, ANCHORS, fit_similarity
+from fleeting.records import LID_KINDS
 from fleeting.synthesis.action_units import displacement_field
 from fleeting.synthesis.face_frame import Grid, face_frame, pixel_grid
 from fleeting.synthesis.movement import Movement
@@ -95,7 +96,7 @@ class Injection:
         self, reader: VideoReader, movements: Sequence[Movement], *, points: PointSource | None = None
     ) -> None:
         ordered = sorted(movements, key=lambda m: m.profile.first_s)
-        if any(m.kind == "blink" for m in ordered):
+        if any(m.kind in LID_KINDS for m in ordered):
             raise SettingsError("expressions to inject", "a blink", "Leave blinks to the person in the video.")
         for first, second in zip(ordered, ordered[1:], strict=False):
             if second.profile.first_s <= first.profile.last_s:

@@ -15,16 +15,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleeting.errors import SettingsError
-from fleeting.records import EventKind
+from fleeting.records import LID_KINDS, EventKind
 
 START = 0.05
 """Share of the peak displacement at which a movement starts and ends."""
 
-DURATION_S: dict[str, tuple[float, float]] = {"micro": (0.2, 0.5), "macro": (0.8, 3.0), "blink": (0.1, 0.4)}
+DURATION_S: dict[str, tuple[float, float]] = {
+    "micro": (0.2, 0.5),
+    "macro": (0.8, 3.0),
+    "blink": (0.1, 0.4),
+    "wink": (0.15, 0.6),
+}
 """Shortest and longest duration, onset to offset in seconds, that is drawn for each kind. Micro: W.-J. Yan et al., "How
 fast are the leaked facial expressions", J. Nonverbal Behavior 37, 2013 (at most 0.5 s in total). Macro: 0.5 to 4 s in
 D. Matsumoto and H. S. Hwang, "Evidence for training the ability to read microexpressions of emotion", Motivation and
-Emotion 35, 2011; kept clear of the border. Blink: 0.1 to 0.4 s, H. R. Schiffman, "Sensation and Perception", 2001."""
+Emotion 35, 2011; kept clear of the border. Blink: 0.1 to 0.4 s, H. R. Schiffman, "Sensation and Perception", 2001; a
+wink, which is meant, may last longer."""
 
 _SKIRT = math.acos(1 - 2 * START) / math.pi
 
@@ -124,5 +130,5 @@ def draw(
     duration = float(rng.uniform(low, max(min(high, longest_s), low)))
     hold = float(rng.uniform(0, 0.35)) * duration if kind == "macro" else 0.0
     # Movements rise faster than they fade; lids most of all.
-    rise = float(rng.uniform(0.25, 0.42) if kind == "blink" else rng.uniform(0.3, 0.5)) * (duration - hold)
+    rise = float(rng.uniform(0.25, 0.42) if kind in LID_KINDS else rng.uniform(0.3, 0.5)) * (duration - hold)
     return Profile(onset_s, onset_s + rise, onset_s + duration, hold)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import SettingsError
+from fleeting.records import LID_KINDS
 from fleeting.synthesis.clip import PortraitClip
 from fleeting.synthesis.disturbances import Disturbances
 from fleeting.synthesis.truth import TruthRow, truth_row
@@ -114,7 +115,7 @@ def clip_truth(clip: PortraitClip, file: str) -> list[TruthRow]:
     """
     rows = []
     for movement in clip.movements:
-        peak = clip.blink_peak_percent_iod * movement.closure if movement.kind == "blink" else None
+        peak = clip.blink_peak_percent_iod * movement.closure if movement.kind in LID_KINDS else None
         row = truth_row(movement, file=file, fps=clip.settings.fps, peak_percent_iod=peak)
         if movement.profile.onset_s < 0 or row.offset >= len(clip):
             raise SettingsError(

@@ -30,7 +30,7 @@ class TruthRow:
     onset, apex, offset
         Frames; the apex is None where a table does not know it.
     kind
-        ``micro``, ``macro`` or ``blink``.
+        ``micro``, ``macro``, ``blink`` or ``wink``.
     emotion
         Its word, or empty.
     onset_s, apex_s, offset_s
@@ -97,7 +97,7 @@ def truth_row(
     face
         Id of the face.
     peak_percent_iod
-        In place of the movement's own, for blinks, whose size the eye decides.
+        In place of the movement's own, for blinks and winks, whose size the eye decides.
     """
     onset, apex, offset = movement.profile.frames(fps)
     return TruthRow(
