@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fleeting.records import EVENT_KINDS
+
 NONE = "-"
 """Stands where there is no value."""
 
@@ -12,7 +14,7 @@ NONE = "-"
 def spotting_text(metrics: Mapping[str, Any]) -> str:
     """Return tables of what `spotting.evaluate_spotting` measured."""
     rows = []
-    for kind in ("micro", "macro", "blink", "all"):
+    for kind in (*EVENT_KINDS, "all"):
         m = metrics[kind]
         right, missed, false = m["true_positives"], m["false_negatives"], m["false_positives"]
         shares = [share(m[name]) for name in ("precision", "recall", "f1")]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.records import REGIONS, Signals, Timeline
+from fleeting.records import LID_KINDS, REGIONS, Signals, Timeline
 from fleeting.report.curves import ROWS, SIDES, floors
 from fleeting.report.wording import number
 
@@ -76,8 +76,9 @@ def still(signals: Signals, timeline: Timeline, titles: Mapping[int, str]) -> di
     for index, event in enumerate(timeline.events):
         start, end = (WIDTH * (t - first) / lasts for t in (event.onset_s, event.offset_s))
         if event.face == signals.face and np.isfinite([start, end]).all():
-            mark = {"index": index, "title": titles.get(index, "Blink"), "x": round(start, 1)}
-            lanes[event.kind].append(mark | {"width": round(max(end - start, LEAST_WIDTH), 1)})
+            mark = {"index": index, "title": titles.get(index, event.kind.capitalize()), "x": round(start, 1)}
+            lane = "blink" if event.kind in LID_KINDS else event.kind
+            lanes[lane].append(mark | {"width": round(max(end - start, LEAST_WIDTH), 1)})
     ticks = [number(float(t), 3) for t in np.linspace(first, first + lasts, TICKS)]
     return {"rows": rows, "lanes": lanes, "ticks": ticks}
 
