@@ -24,9 +24,11 @@ from fleeting.inference.quality import QualityMeter
 from fleeting.inference.second_look import second_look
 from fleeting.inference.systems import System, open_systems
 from fleeting.records import Event, EventMedia, FaceTrack, Signals, Timeline
+from fleeting.records.digits import rounded
 from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
+from fleeting.threads import one_blas_thread
 from fleeting.video.reader import VideoReader, open_video
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Analysis:
     media: Mapping[int, EventMedia]
 
 
+@one_blas_thread()
 def analyse_video(
     path: str | Path,
     *,
@@ -136,7 +139,7 @@ def analyse_video(
         version=package_version(),
         expressions=tuple(shown.values()),
     )
-    return Analysis(timeline, media)
+    return Analysis(rounded(timeline), media)
 
 
 def describe_models(

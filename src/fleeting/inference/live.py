@@ -30,6 +30,7 @@ from fleeting.inference.quality import QualityMeter
 from fleeting.inference.recognise import Recogniser
 from fleeting.motion.flow_image import expression_flow, flow_image
 from fleeting.records import Event, Signals, Timeline, VideoInfo
+from fleeting.records.digits import rounded
 from fleeting.settings import AnalyseSettings, to_dict
 from fleeting.spotting.spot import spot
 from fleeting.video.ahead import ahead
@@ -178,7 +179,7 @@ class LiveAnalysis:
                 "second were analysed around them. Analyse the recording afterwards with fleeting analyse."
             )
         gap = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
-        return Timeline(
+        timeline = Timeline(
             video=replace(self._info, variable_frame_rate=self._info.variable_frame_rate or dropped > 0),
             frame_count=len(time_s),
             duration_s=float(time_s[-1] + gap),
@@ -192,6 +193,7 @@ class LiveAnalysis:
             version=package_version(),
             expressions=tuple(shown[track.id] for track in chosen if track.id in shown),
         )
+        return rounded(timeline)
 
     def _tell(self, until_s: float) -> list[Told]:
         found: list[Told] = []
@@ -208,6 +210,7 @@ class LiveAnalysis:
                     continue
                 if event.kind != "blink":
                     event = self._beside_the_face(self._recognised(event))
+                event = rounded(event)
                 self._told.append(event)
                 found.append(Told(event, self._late_s(event.offset_s)))
         return found

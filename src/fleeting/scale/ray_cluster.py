@@ -160,10 +160,10 @@ def _quiet(address: str) -> dict[str, str]:
 
 def _forget_token() -> None:
     """Let Ray read its token anew: that of another cluster does not open this one."""
-    with contextlib.suppress(ImportError, AttributeError):  # versions without tokens
-        from ray._raylet import AuthenticationTokenLoader
+    with contextlib.suppress(ImportError, KeyError):  # versions without tokens
+        from ray import _raylet
 
-        AuthenticationTokenLoader.instance().reset_cache()
+        vars(_raylet)["AuthenticationTokenLoader"].instance().reset_cache()
 
 
 @contextmanager
