@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from clips import FPS, pictures
 from command import Command, Known, listing, start
+from threadpoolctl import threadpool_limits
 from video_files import write_video
 
 from fleeting import analyse_many
 from fleeting.export.timeline_json import read_timeline
 from fleeting.inference.analyse import Analysis
-from fleeting.scale.executor import Attempt, Attempts, InProcess, Work
+from fleeting.records.digits import DIGITS
+from fleeting.scale.executor import Attempt, Attempts, Engine, InProcess, Work, run
 from fleeting.scale.job import Job
 from fleeting.scale.process_pool import ProcessPool
 
@@ -112,6 +120,61 @@ def test_a_true_stop(clip: Path, tmp_path: Path, number: signal.Signals, status:
     assert err.splitlines()[-1] == "stopped."
     assert "Traceback" not in err
     assert listing(tmp_path / "out") == ["a"], "what was half done is gone"
+
+
+def threads_of_blas(job: Job, shared: None) -> dict[str, Any]:
+    import numpy  # noqa: F401
+    from threadpoolctl import threadpool_info
+
+    return {"threads": [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]}
+
+
+@pytest.mark.parametrize("engine", [InProcess(), ProcessPool(workers=1)])
+def test_a_job_has_one_thread_for_linear_algebra(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the last digits would depend on the cores of the machine, and on how many jobs share them."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "4")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    with threadpool_limits(4, user_api="blas"):
+        (found,) = run([Job("threads", {})], threads_of_blas, engine=engine)
+    assert found.result is not None, found.error
+    assert set(found.result["threads"]) == {1}
+
+
+@pytest.mark.parametrize("kernels", ["Haswell", "Sandybridge"])
+def test_the_number_of_cores_changes_nothing(kernels: str, clip: Path) -> None:
+    """Not even digits that are not written. Some kernels of OpenBLAS sum in as many parts as there are threads."""
+    program = (
+        "import hashlib, sys\n"
+        "from fleeting.inference import analyse as room\n"
+        "room.rounded = lambda timeline: timeline\n"
+        "(signals,) = room.analyse_video(sys.argv[1], pictures=False).timeline.signals\n"
+        "print(hashlib.sha256(signals.motion.tobytes() + signals.noise.tobytes()).hexdigest())\n"
+    )
+    found = set()
+    for threads in ("1", "2"):
+        variables = {"OPENBLAS_CORETYPE": kernels, "OPENBLAS_NUM_THREADS": threads}
+        words = [sys.executable, "-c", program, str(clip)]
+        done = subprocess.run(words, env=os.environ | variables, capture_output=True, text=True, check=True)
+        found.add(done.stdout)
+    assert len(found) == 1
+
+
+def test_results_hold_the_digits_that_are_documented(analysis: Analysis) -> None:
+    assert analysis.timeline.events
+    for record in (*analysis.timeline.events, *analysis.timeline.signals, *analysis.timeline.tracks):
+        for name in {f.name for f in fields(record)} & DIGITS.keys():
+            value = getattr(record, name)
+            numbers = np.array(list(value.values()) if isinstance(value, dict) else value, np.float64)
+            scaled = numbers[np.isfinite(numbers)] * 10 ** DIGITS[name]
+            np.testing.assert_allclose(scaled, np.rint(scaled), atol=2e-3 if np.ndim(value) else 1e-6)
+    page = (Path(__file__).resolve().parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+    told = [
+        line for line in page.partition("## Digits")[2].partition("\n## ")[0].splitlines() if line.startswith("| `")
+    ]
+    assert {
+        name: int(row.split("|")[2]) for row in told for name in re.findall(r"`(\w+)`", row) if name in DIGITS
+    } == DIGITS
 
 
 def test_engines_are_equal(clip: Path, tmp_path: Path) -> None:

@@ -27,9 +27,11 @@ from fleeting.inference.second_look import second_look
 from fleeting.inference.systems import System, open_systems
 from fleeting.inference.upright import open_upright
 from fleeting.records import Event, EventMedia, ExpressionCurve, Signals, Timeline
+from fleeting.records.digits import rounded
 from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
+from fleeting.threads import one_blas_thread
 from fleeting.video.reader import VideoReader
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class Analysis:
     faces: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
 
+@one_blas_thread()
 def analyse_video(
     path: str | Path,
     *,
@@ -138,7 +141,7 @@ def analyse_video(
         expressions=tuple(shown.values()),
         cuts=tuple(seen.tracker.cuts),
     )
-    return Analysis(timeline, media, seen.portraits.pictures() if pictures else {})
+    return Analysis(rounded(timeline), media, seen.portraits.pictures() if pictures else {})
 
 
 def _looked(

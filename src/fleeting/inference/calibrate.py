@@ -31,6 +31,7 @@ from fleeting.records import Calibration, CalibrationTrial, Event, FaceTrack, Si
 from fleeting.settings import AnalyseSettings, from_dict
 from fleeting.spotting.psychometric import wilson
 from fleeting.spotting.spot import spot
+from fleeting.threads import one_blas_thread
 from fleeting.video.reader import VideoReader, open_video
 
 TRIALS = 120
@@ -109,7 +110,7 @@ def calibrate_video(
 
 @contextmanager
 def _opened(path: str | Path, fps: float | None) -> Iterator[VideoReader]:
-    with open_video(path, fps=fps) as reader, one_opencv_thread():
+    with open_video(path, fps=fps) as reader, one_opencv_thread(), one_blas_thread():
         if reader.info.fps < SLOWEST_FPS:
             raise VideoError(
                 f"at least {SLOWEST_FPS:.0f} frames/s to put short movements in",

@@ -29,6 +29,7 @@ from fleeting.inference.recognise import Recogniser
 from fleeting.inference.upright import make_upright
 from fleeting.motion.flow_image import expression_flow, flow_image
 from fleeting.records import LID_KINDS, REGIONS, Event, Signals, Timeline, VideoInfo
+from fleeting.records.digits import rounded
 from fleeting.settings import AnalyseSettings, FaceSettings, to_dict
 from fleeting.spotting.spot import spot
 from fleeting.video.ahead import ahead
@@ -195,7 +196,7 @@ class LiveAnalysis:
                 "second were analysed around them. Analyse the recording afterwards with fleeting analyse."
             )
         gap = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
-        return Timeline(
+        timeline = Timeline(
             video=replace(self._info, variable_frame_rate=self._info.variable_frame_rate or dropped > 0),
             frame_count=len(time_s),
             duration_s=float(time_s[-1] + gap),
@@ -210,6 +211,7 @@ class LiveAnalysis:
             expressions=tuple(shown[track.id] for track in chosen if track.id in shown),
             cuts=tuple(self.tracker.cuts),
         )
+        return rounded(timeline)
 
     def _tell(self, until_s: float) -> list[Told]:
         found: list[Told] = []
@@ -226,6 +228,7 @@ class LiveAnalysis:
                     continue
                 if event.kind not in LID_KINDS:
                     event = self._beside_the_face(self._recognised(event))
+                event = rounded(event)
                 self._told.append(event)
                 self._curves.append((event, motion))
                 found.append(Told(event, self._late_s(event.offset_s)))

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from fleeting.errors import FleetingError, FleetingWarning, InputError, JobsError
 from fleeting.scale.job import Job, Result
 from fleeting.scale.store import ResultStore
+from fleeting.threads import one_blas_thread
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +164,8 @@ def results_of(outcomes: Sequence[Outcome]) -> list[Result]:
 def attempt(job: Job, function: Work, shared: Any) -> Attempt:
     """Compute one job; what it raises becomes its error. Engines call this where the job runs."""
     try:
-        return Attempt(function(job, shared))
+        with one_blas_thread():  # as many in every engine
+            return Attempt(function(job, shared))
     except MemoryError:
         return Attempt(error="the memory of the machine is full", trace=traceback.format_exc())
     except FleetingError as error:

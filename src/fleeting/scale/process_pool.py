@@ -148,7 +148,8 @@ def _packed(function: Work, shared: Any) -> bytes:
 @contextlib.contextmanager
 def _share_of_cores(workers: int) -> Iterator[None]:
     """Let processes that start meanwhile use their share of the cores, since libraries read this when they load."""
-    added = [name for name in _THREADS if name not in os.environ]
+    # Set by the user, the first one says so for all.
+    added = [name for name in _THREADS if name not in os.environ and _THREADS[0] not in os.environ]
     share = str(max(1, cores() // workers))
     try:
         os.environ.update(dict.fromkeys(added, share))

@@ -8,7 +8,6 @@ however often it was begun. Ray is imported when an engine is used, not before.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import os
 import platform
@@ -162,9 +161,10 @@ def _quiet(address: str) -> dict[str, str]:
 
 def _forget_token() -> None:
     """Let Ray read its token anew: that of another cluster does not open this one."""
-    with contextlib.suppress(ImportError, AttributeError):  # versions without tokens
-        raylet: Any = importlib.import_module("ray._raylet")
-        raylet.AuthenticationTokenLoader.instance().reset_cache()
+    with contextlib.suppress(ImportError, KeyError):  # versions without tokens
+        from ray import _raylet
+
+        vars(_raylet)["AuthenticationTokenLoader"].instance().reset_cache()
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+"""How many digits of each measured number are kept: as many as mean something, and no more.
+
+A tenth of a percent of the inter-ocular distance is less than the noise of a good recording. Beyond the digits below,
+two processors may differ, since their linear algebra sums in another order. Times are those of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fleeting.records.faces import FaceBox
+
+DIGITS: dict[str, int] = {
+    "probability": 4,
+    "probabilities": 4,
+    "surroundings": 4,
+    "confidence": 4,
+    "displacement_percent_iod": 3,
+    "motion": 3,
+    "noise": 3,
+    "eye_opening": 4,
+    "mouth_opening": 4,
+    "pose": 2,
+    "median_iod_px": 2,
+    "median_box": 2,
+}
+"""Decimal digits by attribute of `Timeline` and the records in it; all others are kept as they are."""
+
+T = TypeVar("T")
+
+
+def rounded(record: T) -> T:
+    """Return a record, and the records in it, with `DIGITS` digits."""
+    if not is_dataclass(record) or isinstance(record, type):
+        return record
+    return replace(record, **{f.name: _value(getattr(record, f.name), DIGITS.get(f.name)) for f in fields(record)})
+
+
+def _value(value: Any, digits: int | None) -> Any:
+    if digits is None:
+        return tuple(rounded(v) for v in value) if isinstance(value, tuple) else rounded(value)
+    if isinstance(value, dict):
+        return {name: _value(v, digits) for name, v in value.items()}
+    if isinstance(value, FaceBox):
+        return FaceBox(*(_value(v, digits) for v in value))
+    if isinstance(value, np.ndarray):
+        # A zero has no sign, or equal values could be written differently.
+        return np.round(value, digits) + np.zeros((), value.dtype)
+    return None if value is None else round(float(value), digits) + 0.0
