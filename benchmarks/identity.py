@@ -1,4 +1,4 @@
-"""How well the looks of an aligned face tell people apart, for `faces.track.SAME_PERSON` and `SAME_AFTER_CUT`.
+"""How well the looks of an aligned face tell people apart: for `SAME_PERSON` and `SAME_AFTER_CUT` of `faces.track`.
 
     python benchmarks/identity.py --data ../shared/data
 

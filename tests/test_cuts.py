@@ -174,7 +174,7 @@ def test_the_face_with_the_largest_area_over_time_is_analysed_and_the_others_are
         timeline = analyse_video(cut_film, pictures=False).timeline
     assert [s.face for s in timeline.signals] == [0]
     (note,) = [str(w.message) for w in said if "faces in view" in str(w.message)]
-    assert note.startswith("2 faces in view: face 0 (1.0 s), the largest area over time was analysed; face 1 (0.8 s)")
+    assert note.startswith("2 faces in view: face 0 (1.0 s), the largest area over time, was analysed; face 1 (0.8 s)")
 
 
 def test_the_command_takes_the_face_that_is_named(cut_film: Path, fleeting: Command, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fleeting.evaluation.compare import compare
     from fleeting.explain.face import explain_face
     from fleeting.inference.emotion_files import emotion
-    from fleeting.records import Calibration, Event, FaceTrack, Interval, Timeline, VideoInfo
+    from fleeting.records import Calibration, Cut, Event, FaceTrack, Interval, Timeline, VideoInfo
     from fleeting.settings import AnalyseSettings
 
 _HOME = {
@@ -38,6 +38,7 @@ _HOME = {
     "FleetingError": "errors",
     "FleetingWarning": "errors",
     "Calibration": "records",
+    "Cut": "records",
     "Event": "records",
     "FaceTrack": "records",
     "Interval": "records",
@@ -50,6 +51,7 @@ __all__ = [
     "AnalyseSettings",
     "BenchmarkSettings",
     "Calibration",
+    "Cut",
     "Event",
     "FaceTrack",
     "FleetingError",

@@ -80,7 +80,7 @@ def remarks_on_faces(seen: FirstLook, chosen: list[FaceTrack], settings: Analyse
     notes = []
     others = [t for t in large_enough(seen, settings) if t.id not in {c.id for c in chosen}]
     if others:
-        why = "" if settings.faces.face >= 0 else ", the largest area over time"
+        why = "" if settings.faces.face >= 0 else ", the largest area over time,"
         notes.append(
             f"{len(others) + len(chosen)} faces in view: {described(chosen, seen)}{why} was analysed; "
             f"{described(others, seen)} {'was' if len(others) == 1 else 'were'} left out. "

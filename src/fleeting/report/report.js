@@ -117,7 +117,7 @@
       result[`yaxis${rows + 2}`] = { domain: [0, tall * height], fixedrange: true, showgrid: false, zeroline: false, tickfont: { size: 10.5 }, dtick: 1 };
       notes.push({ xref: "paper", yref: "paper", x: 0, y: tall * height + 0.004, xanchor: "left", yanchor: "bottom", showarrow: false, text: "<b>Expression of the whole face</b>", font: { size: 11.5, color: ink } });
     }
-    for (const cut of data.cuts) shapes.push({ type: "line", xref: "x", x0: cut, x1: cut, yref: "paper", y0: 0, y1: 1, line: { width: 1, color: ink, dash: "dash" }, layer: "below" });
+    for (const cut of data.cuts) shapes.push({ type: "line", xref: "x", x0: cut, x1: cut, yref: "paper", y0: 0, y1: 1, opacity: 0.6, line: { width: 1, color: ink, dash: "dash" } });
     for (const e of events) shapes.push({
       type: "rect", xref: "x", x0: e.onset, x1: e.offset, yref: "paper", fillcolor: tint[lane(e)], opacity: lane(e) === "blink" ? 0.1 : 0.17, line: { width: 0 }, layer: "below",
       y0: floor, y1: lane(e) === "blink" ? floor + height : 1,
