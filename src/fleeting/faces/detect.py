@@ -44,6 +44,9 @@ CLOSE = ((0.25, cv2.BORDER_CONSTANT), (0.5, cv2.BORDER_REFLECT))
 """Borders that are put around a picture without a face to find one that is cut by the frame: their width as a share of
 the longer side, and what they are filled with (the mean, the mirrored picture)."""
 
+CLOSE_PIXELS = COARSE_PIXELS // 2
+"""Pixels of that search: what is looked for is large."""
+
 CLOSE_SIDE = 0.75
 """Such a face's longer side, at least, as a share of the shorter side of the picture."""
 
@@ -139,7 +142,7 @@ class FaceDetector:
             wider = cv2.copyMakeBorder(grey, around, around, around, around, border, value=float(grey.mean()))
             found = [
                 (box, seen)
-                for box, seen, _ in self.candidates(np.asarray(wider, np.uint8), pixels=COARSE_PIXELS)
+                for box, seen, _ in self.candidates(np.asarray(wider, np.uint8), pixels=CLOSE_PIXELS)
                 if box.score >= CONFIRM and max(box.width, box.height) >= CLOSE_SIDE * min(grey.shape)
             ]
             if found:
