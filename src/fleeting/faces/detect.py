@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.crop import points_box
-from fleeting.faces.finder import COARSE_PIXELS, FINE_PIXELS, FaceFinder, distinct
+from fleeting.faces.finder import COARSE_PIXELS, FINE_PIXELS, FLAT, FaceFinder, distinct
 from fleeting.faces.landmarks import LandmarkNet, Landmarks
 from fleeting.records import FaceBox
 
@@ -135,7 +135,7 @@ class FaceDetector:
 
     def _close(self, grey: Grey) -> list[tuple[FaceBox, Landmarks]]:
         """Find a face that fills the frame and is cut by it: around it there is nothing, so something is put there."""
-        if min(grey.shape) < SMALLEST_PX:
+        if min(grey.shape) < SMALLEST_PX or np.ptp(grey) < FLAT:
             return []
         for share, border in CLOSE:
             around = round(share * max(grey.shape))

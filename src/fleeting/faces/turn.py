@@ -33,10 +33,11 @@ LEAST_TILT = 40.0
 ENOUGH = 3
 """Votes that decide."""
 
-CLOSE_S, APART_S = 0.2, 1.0
-"""Seconds between two pictures that are looked at: at the beginning and once a face was seen, and while there is none."""
+CLOSE_S, APART_S = 0.2, 2.0
+"""Seconds between two pictures that are looked at: where one has just shown a face, and where none does."""
 
-BEGINNING_S = 0.5
+BEGINNING_S = 0.3
+"""Up to here the pictures are close to each other whatever they show."""
 
 Grey = npt.NDArray[np.uint8]
 
