@@ -111,6 +111,7 @@ def test_most_of_the_first_pictures_decide(clip: Path, detector: FaceDetector) -
     assert turn_of_film(film([side, grey, grey, empty, grey]), detector) == 0
     assert turn_of_film(film([side, grey]), detector) == 0
     assert turn_of_film(film([empty, side, empty, empty]), detector) == 0
+    assert turn_of_film(film([empty] * 20 + [side] * 9), detector) == 90
     assert turn_of_film(film([]), detector) == 0
 
 

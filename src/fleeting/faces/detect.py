@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.crop import points_box
-from fleeting.faces.finder import COARSE_PIXELS, FINE_PIXELS, FaceFinder, distinct
+from fleeting.faces.finder import COARSE_PIXELS, FINE_PIXELS, FLAT, FaceFinder, distinct
 from fleeting.faces.landmarks import LandmarkNet, Landmarks
 from fleeting.records import FaceBox
 
@@ -43,6 +43,9 @@ MOST_PROPOSALS = 32
 CLOSE = ((0.25, cv2.BORDER_CONSTANT), (0.5, cv2.BORDER_REFLECT))
 """Borders that are put around a picture without a face to find one that is cut by the frame: their width as a share of
 the longer side, and what they are filled with (the mean, the mirrored picture)."""
+
+CLOSE_PIXELS = COARSE_PIXELS // 2
+"""Pixels of that search: what is looked for is large."""
 
 CLOSE_SIDE = 0.75
 """Such a face's longer side, at least, as a share of the shorter side of the picture."""
@@ -132,14 +135,14 @@ class FaceDetector:
 
     def _close(self, grey: Grey) -> list[tuple[FaceBox, Landmarks]]:
         """Find a face that fills the frame and is cut by it: around it there is nothing, so something is put there."""
-        if min(grey.shape) < SMALLEST_PX:
+        if min(grey.shape) < SMALLEST_PX or np.ptp(grey) < FLAT:
             return []
         for share, border in CLOSE:
             around = round(share * max(grey.shape))
             wider = cv2.copyMakeBorder(grey, around, around, around, around, border, value=float(grey.mean()))
             found = [
                 (box, seen)
-                for box, seen, _ in self.candidates(np.asarray(wider, np.uint8), pixels=COARSE_PIXELS)
+                for box, seen, _ in self.candidates(np.asarray(wider, np.uint8), pixels=CLOSE_PIXELS)
                 if box.score >= CONFIRM and max(box.width, box.height) >= CLOSE_SIDE * min(grey.shape)
             ]
             if found:

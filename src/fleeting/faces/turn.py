@@ -33,10 +33,11 @@ LEAST_TILT = 40.0
 ENOUGH = 3
 """Votes that decide."""
 
-CLOSE_S, APART_S = 0.2, 1.0
-"""Seconds between two pictures that are looked at: in the first `BEGINNING_S`, and after it."""
+CLOSE_S, APART_S = 0.2, 2.0
+"""Seconds between two pictures that are looked at: where one has just shown a face, and where none does."""
 
-BEGINNING_S = 3.0
+BEGINNING_S = 0.3
+"""Up to here the pictures are close to each other whatever they show."""
 
 Grey = npt.NDArray[np.uint8]
 
@@ -86,9 +87,9 @@ def turn_of_film(frames: Iterable[Frame], detect: Detector) -> int:
     for frame in frames:
         if frame.time_s < next_s - 1e-6:
             continue
-        next_s = frame.time_s + (CLOSE_S if frame.time_s < BEGINNING_S else APART_S)
         looked += 1
         vote = turn_of_picture(frame.grey, detect)
+        next_s = frame.time_s + (APART_S if vote is None and frame.time_s > BEGINNING_S else CLOSE_S)
         if vote is not None:
             votes[vote] += 1
             if votes[vote] == ENOUGH:
