@@ -56,8 +56,8 @@ def still(signals: Signals, timeline: Timeline, titles: Mapping[int, str]) -> di
         lines: dict[str, npt.NDArray[np.float64]] = {}
         for name in names:
             side = name.partition("_")[0] if name.startswith(("left_", "right_")) else "middle"
-            values = signals.eye_opening[:, SIDES.index(name)] if eyes else signals.motion[:, REGIONS.index(name)]
-            values = np.asarray(values, np.float64)
+            shown = signals.eye_opening[:, SIDES.index(name)] if eyes else signals.motion[:, REGIONS.index(name)]
+            values = np.asarray(shown, np.float64)
             lines[side] = np.fmax(lines[side], values) if side in lines else values
         most = max((float(v[np.isfinite(v)].max()) for v in lines.values() if np.isfinite(v).any()), default=0.0)
         floor = floor_of[title]
