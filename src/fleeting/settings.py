@@ -64,8 +64,8 @@ class MotionSettings:
     flow
         Method of `motion.flow.dense_flow` in every frame.
     event_flow
-        Method from onset to apex of an event, for its flow image, its size and the report: once an event, so that it
-        may take longer.
+        Method from onset to apex of an event, for its flow image and the report: once an event, so that it may take
+        longer.
     crop_width
         Width of the canonical crop in pixels; its height is 170/140 of it.
     """
@@ -95,9 +95,10 @@ class SpottingSettings:
     threshold
         Smallest peak of a macro-expression in units of the recording's own noise.
     min_displacement_percent_iod
-        Smallest peak displacement that is looked at, percent of the inter-ocular distance.
+        Smallest displacement that is looked at, and of a micro-expression that is reported, percent of the inter-ocular
+        distance.
     min_macro_percent_iod
-        Smallest peak displacement of a macro-expression, percent of the inter-ocular distance.
+        Smallest displacement of a macro-expression, percent of the inter-ocular distance.
     """
 
     max_micro_s: float = 0.5

@@ -43,14 +43,16 @@ SIDECAR: dict[str, dict[str, Any]] = {
     },
     "face": {"Description": "Number of the face, counted from 0 in order of appearance."},
     "emotion": {
-        "Description": "Class of the recogniser, of a macro-expression that of the whole face at the apex; 'unsure' "
-        "where no class is probable enough. A micro-expression is no proof of an emotion, nor of a lie.",
+        "Description": "Class of the recogniser, of a macro-expression that of the whole face at the apex unless it is "
+        "neutral; 'unsure' where no class is probable enough. A micro-expression is no proof of an emotion, nor of a "
+        "lie.",
     },
-    "probability": {"Description": "Calibrated probability of the emotion, 0 to 1."},
+    "probability": {"Description": "Calibrated probability of the most probable class, 0 to 1; not named if 'unsure'."},
     "apex_s": {"Description": "Time of the strongest movement, from the first frame of the video.", "Units": "s"},
     "regions": {"Description": "Face regions that moved, the strongest first; left and right are the person's own."},
     "displacement_percent_iod": {
-        "Description": "Largest displacement at the apex, in percent of the distance between the outer eye corners.",
+        "Description": "Largest displacement of a moved region from its rest at the apex, in percent of the distance "
+        "between the outer eye corners.",
         "Units": "percent",
     },
     "confidence": {

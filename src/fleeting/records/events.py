@@ -62,8 +62,8 @@ class Event:
     face
         Id of the `FaceTrack` that shows it.
     kind
-        ``micro`` (at most half a second), ``macro`` (longer), ``blink`` (of both eyes) or ``wink`` (of one, which
-        `regions` names).
+        ``micro`` (spotted ones last at most ``SpottingSettings.max_micro_s``, half a second), ``macro`` (longer),
+        ``blink`` (of both eyes) or ``wink`` (of one, which `regions` names).
     onset_frame, apex_frame, offset_frame
         Frames; `onset_s`, `apex_s`, `offset_s` the same in seconds.
     regions
@@ -75,13 +75,13 @@ class Event:
         In 0..1. micro: the judge's probability that it is one; macro: how far it stands out of this recording's own
         noise; blink and wink: the probability that it is one. Not the probability of an emotion.
     emotion, probability
-        Recognised class (``unsure`` where no class is probable enough) and its calibrated probability; None where no
-        recogniser was run (blinks, winks).
+        Recognised class (``unsure`` where no class is probable enough) and the calibrated probability of the most
+        probable class; None where no recogniser was run (blinks, winks).
     probabilities
         Probability of every class of the recogniser.
     systems
         Where several systems were asked, what each of them says; the first one's answer is `emotion` (of a
-        macro-expression only where its whole face was not read).
+        macro-expression only where its whole face was not read, or is neutral).
     surroundings
         Mean probability of every class of `labels.SEVEN_CLASSES` over the face just before and after the event; empty
         where the whole face was not read.

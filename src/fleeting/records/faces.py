@@ -82,8 +82,8 @@ class Signals:
     time_s
         (n,) seconds of each frame.
     motion
-        (n, r) displacement magnitude of every region of `REGIONS` against its local rest, head motion removed, percent
-        of the inter-ocular distance.
+        (n, r) displacement magnitude of every region of `REGIONS` against its local rest (`spotting.curves`), head
+        motion removed, percent of the inter-ocular distance.
     eye_opening
         (n, 2) opening of the left and right eye, lid distance over eye width.
     mouth_opening
