@@ -1,0 +1,109 @@
+"""The moments to which a face is compared: those in which it hides least of itself.
+
+Flow from a face with an open mouth to one with a closed mouth is worse than the other way round, and differently so.
+Were references replaced by the clock, the same syllable would be measured against another face each time it is said.
+So what a face shows says which moments serve: of the last second, the one in which the mouth was most closed and the
+eyes were most open. That depends on the last second alone, wherever it stands in a film.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.faces.align import align, crop_transform, to_crop
+from fleeting.faces.landmarks import Landmarks
+
+WINDOW_S = 1.0
+"""Age at which a reference is given up: light and skin change slowly, and a micro-expression is shorter."""
+
+APART_S = 0.1
+"""A moment serves where nothing so close to it, before and after, hides less; so it is known so much later."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """One face in one frame, as a reference.
+
+    Attributes
+    ----------
+    time_s
+        Time of the frame.
+    crop
+        (h, w) uint8, cut by the landmarks.
+    cut
+        (2, 3) from the frame to the crop.
+    transform
+        (2, 3) from the frame to the crop in which the head was followed.
+    points
+        (68, 2) landmarks in the crop.
+    displacement
+        (c, 2) what the cells had reached, percent of the inter-ocular distance.
+    hides
+        How little is seen of the eyes, and how much the open mouth changes.
+    """
+
+    time_s: float
+    crop: npt.NDArray[np.uint8]
+    cut: npt.NDArray[np.float64]
+    transform: npt.NDArray[np.float64]
+    points: npt.NDArray[Any]
+    displacement: npt.NDArray[np.float64]
+    hides: float
+
+
+def moment_of(
+    time_s: float,
+    grey: npt.NDArray[np.uint8],
+    landmarks: Landmarks,
+    transform: npt.NDArray[Any],
+    displacement: npt.NDArray[np.float64],
+    *,
+    width: int,
+) -> Moment:
+    """Cut a moment by its landmarks, `width` pixels wide; the rest as in `Moment`."""
+    cut = crop_transform(landmarks.points, width=width)
+    crop = align(grey, cut, width=width)
+    points = to_crop(landmarks.points, cut)
+    return Moment(time_s, crop, cut, np.asarray(transform, np.float64), points, displacement, hidden(landmarks))
+
+
+def hidden(landmarks: Landmarks) -> float:
+    """How far a face is from showing all of itself: the mouth's opening less that of the eyes."""
+    return float(landmarks.mouth_opening) - float(np.mean(landmarks.eye_opening))
+
+
+class Moments:
+    """Keeps the moments of the last second that may serve as references."""
+
+    def __init__(self) -> None:
+        self._last: deque[Moment] = deque()
+        self._next = 0
+        self._serving: deque[Moment] = deque()
+
+    def add(self, moment: Moment) -> None:
+        """Take the next moment."""
+        last, now = self._last, moment.time_s
+        last.append(moment)
+        # A millionth of a second is the rounding of timestamps.
+        while self._next < len(last) and last[self._next].time_s <= now - APART_S + 1e-6:
+            one = last[self._next]
+            near = (m for m in last if m is not one and abs(m.time_s - one.time_s) <= APART_S + 1e-6)
+            if all(one.hides < m.hides for m in near):
+                while self._serving and self._serving[-1].hides >= one.hides:
+                    self._serving.pop()
+                self._serving.append(one)
+            self._next += 1
+        while last[0].time_s < now - 2 * APART_S - 1e-6 and self._next > 0:
+            last.popleft()
+            self._next -= 1
+        while self._serving and self._serving[0].time_s < now - WINDOW_S - 1e-6:
+            self._serving.popleft()
+
+    def best(self) -> Moment | None:
+        """Return the moment of the last second that hides least; None where none is known to serve."""
+        return self._serving[0] if self._serving else None
