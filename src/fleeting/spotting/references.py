@@ -1,9 +1,9 @@
-"""The moments to which a face is compared: those in which it hides least of itself.
+"""The moments to which a face is compared: those in which its mouth is most closed.
 
-Flow from a face with an open mouth to one with a closed mouth is worse than the other way round, and differently so.
-Were references replaced by the clock, the same syllable would be measured against another face each time it is said.
-So what a face shows says which moments serve: of the last second, the one in which the mouth was most closed and the
-eyes were most open. That depends on the last second alone, wherever it stands in a film.
+What the flow from one face to another makes of a mouth depends on how far it is open in the first one. Were references
+replaced by the clock, the same syllable would be measured against another mouth each time that it is said. So the face
+itself says which moments serve: of the last second, the one in which the mouth was most closed. That depends on the
+last second alone, wherever it stands in a film.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WINDOW_S = 1.0
 """Age at which a reference is given up: light and skin change slowly, and a micro-expression is shorter."""
 
 APART_S = 0.1
-"""A moment serves where nothing so close to it, before and after, hides less; so it is known so much later."""
+"""A moment serves where the mouth is nowhere more closed so close to it, before and after; so much later it is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +43,8 @@ class Moment:
         (68, 2) landmarks in the crop.
     displacement
         (c, 2) what the cells had reached, percent of the inter-ocular distance.
-    hides
-        How little is seen of the eyes, and how much the open mouth changes.
+    openness
+        Opening of the mouth, as in `faces.landmarks.Landmarks`.
     """
 
     time_s: float
@@ -53,7 +53,7 @@ class Moment:
     transform: npt.NDArray[np.float64]
     points: npt.NDArray[Any]
     displacement: npt.NDArray[np.float64]
-    hides: float
+    openness: float
 
 
 def moment_of(
@@ -69,12 +69,7 @@ def moment_of(
     cut = crop_transform(landmarks.points, width=width)
     crop = align(grey, cut, width=width)
     points = to_crop(landmarks.points, cut)
-    return Moment(time_s, crop, cut, np.asarray(transform, np.float64), points, displacement, hidden(landmarks))
-
-
-def hidden(landmarks: Landmarks) -> float:
-    """How far a face is from showing all of itself: the mouth's opening less that of the eyes."""
-    return float(landmarks.mouth_opening) - float(np.mean(landmarks.eye_opening))
+    return Moment(time_s, crop, cut, np.asarray(transform, np.float64), points, displacement, landmarks.mouth_opening)
 
 
 class Moments:
@@ -93,8 +88,8 @@ class Moments:
         while self._next < len(last) and last[self._next].time_s <= now - APART_S + 1e-6:
             one = last[self._next]
             near = (m for m in last if m is not one and abs(m.time_s - one.time_s) <= APART_S + 1e-6)
-            if all(one.hides < m.hides for m in near):
-                while self._serving and self._serving[-1].hides >= one.hides:
+            if all(one.openness < m.openness for m in near):
+                while self._serving and self._serving[-1].openness >= one.openness:
                     self._serving.pop()
                 self._serving.append(one)
             self._next += 1
@@ -105,5 +100,5 @@ class Moments:
             self._serving.popleft()
 
     def best(self) -> Moment | None:
-        """Return the moment of the last second that hides least; None where none is known to serve."""
+        """Return the moment of the last second in which the mouth was most closed; None where none is known to serve."""
         return self._serving[0] if self._serving else None
