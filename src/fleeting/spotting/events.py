@@ -98,7 +98,7 @@ def find_movements(
         apex = int(np.argmax(best))
         if best[apex] < threshold:
             return found
-        movement = _grow(deviation, size, standing_out, apex, together=together, threshold=threshold)
+        movement = grow(deviation, size, standing_out, apex, together=together, threshold=threshold)
         free[movement.onset : movement.offset + 1] = False
         free[apex] = False
         # A peak on the shoulder of a stronger movement is a part of it.
@@ -106,9 +106,22 @@ def find_movements(
             found.append(movement)
 
 
-def _grow(
-    deviation: Array, size: Array, standing_out: Array, apex: int, *, together: int, threshold: float
-) -> Movement:
+def grow(deviation: Array, size: Array, standing_out: Array, apex: int, *, together: int, threshold: float) -> Movement:
+    """Follow a movement from its apex to where it begins and ends.
+
+    Parameters
+    ----------
+    deviation
+        (n, c, 2) displacement against rest.
+    size, standing_out
+        (n, c) its length, and this in units of the noise.
+    apex
+        Sample.
+    together
+        Samples within which the peaks of regions belong to one movement.
+    threshold
+        As in `find_movements`.
+    """
     near = slice(max(0, apex - together), apex + together + 1)
     score = standing_out[near].max(axis=0)
     main = int(np.argmax(standing_out[apex]))

@@ -22,7 +22,7 @@ WINDOW_S = 1.0
 """Age at which a reference is given up: light and skin change slowly, and a micro-expression is shorter."""
 
 APART_S = 0.1
-"""A moment serves where the mouth is nowhere more closed so close to it, before and after; so much later it is known."""
+"""A moment serves where the mouth is nowhere more closed so close to it; so much later this is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,5 +100,5 @@ class Moments:
             self._serving.popleft()
 
     def best(self) -> Moment | None:
-        """Return the moment of the last second in which the mouth was most closed; None where none is known to serve."""
+        """Return the moment of the last second that has the most closed mouth; None where none is known to serve."""
         return self._serving[0] if self._serving else None

@@ -67,7 +67,7 @@ class _CellMeans:
     """Mean flow of each cell without the head's motion.
 
     Cells cover each pixel at most once, and the head's motion is linear in its coefficients; so sums over the cells'
-    pixels and the cells' means of the basis give what `cells.cell_weights` times the flow would, at a tenth of its cost.
+    pixels and the cells' means of the basis give what `cells.cell_weights` times the flow would, at a tenth of the cost.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ class _CellMeans:
 class RegionMotion:
     """Measures one face, frame by frame.
 
-    The flow is taken from a reference frame to each frame, so that errors do not add up from frame to frame; when the
-    reference is replaced, what it had reached is carried over.
+    The flow is taken from a reference to each frame, so that errors do not add up from frame to frame; when the
+    reference is replaced (`references.Moments`), what it had reached is carried over.
     """
 
     def __init__(self, settings: MotionSettings | None = None) -> None:
