@@ -67,7 +67,7 @@ class _CellMeans:
     """Mean flow of each cell without the head's motion.
 
     Cells cover each pixel at most once, and the head's motion is linear in its coefficients; so sums over the cells'
-    pixels and the cells' means of the basis give what `cells.cell_weights` times the flow would, at a tenth of the cost.
+    pixels and the cells' means of the basis give what `cells.cell_weights` times the flow would, for a tenth of that.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ WANDER_S = 0.35
 """Standard deviation of the smoothing over time after which only drift is left."""
 
 PLATEAU_NOISE = 0.6
-"""Of `SLOW_NOISE`, where what is there is compared to right before and after: over so short a time rest wanders less."""
+"""Share of the slow noise that counts against what lies right before and after: there rest wanders less."""
 
 SAME_MOVEMENT = 0.3
 """Of two candidates that share more of the shorter one, the less probable is a part of the other."""
