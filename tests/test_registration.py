@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -122,7 +124,7 @@ def frames_with(peak: float, *, jitter: float = 0.0, jump_at: int | None = None)
 
 @pytest.mark.parametrize("reference_s", [0.25, 10.0])
 def test_region_motion_in_percent_of_the_eye_distance(reference_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fleeting.spotting.region_motion.REFERENCE_S", reference_s)
+    monkeypatch.setattr("fleeting.spotting.region_motion.LONGEST_S", reference_s)
     motion = RegionMotion()
     samples = [
         motion.update(i / 60, picture, face(points), 0)
@@ -177,3 +179,30 @@ def test_up_to_150_frames_a_second_all_are_measured() -> None:
         motion.update(i / 150, picture, face(points), 0) for i, (picture, points) in enumerate(frames_with(0.0)[:6])
     ]
     assert not any(s.held for s in samples)
+
+
+def test_a_syllable_is_measured_alike_each_time_that_it_is_said() -> None:
+    rng = np.random.default_rng(5)
+    canvas = texture(260, 240, seed=9)
+    y, x = np.mgrid[:260, :240].astype(np.float32)
+    spoken = []
+    for i in range(41):
+        # Uneven syllables: the lower lip and the chin go down, and the dark inside of the mouth is seen.
+        opening = (0.5 + 0.5 * np.sin(2 * np.pi * i / 41 * 5)) * (0.4 + 0.6 * np.sin(np.pi * i / 41))
+        down = 7.0 * opening * np.exp(-(((x - 110) / 40) ** 2) - ((y - 165) / 25) ** 2)
+        down *= 1 / (1 + np.exp(-(y - 150) / 2))
+        picture = moved(canvas, np.zeros_like(down), down).astype(np.float32)
+        inside = np.exp(-(((x - 110) / 22) ** 2) - ((y - 150 - 3 * opening) / (0.5 + 4 * opening)) ** 2)
+        picture = picture * (1 - 0.9 * opening * inside) + rng.normal(0, 1.0, picture.shape)
+        spoken.append((np.clip(picture, 0, 255).astype(np.uint8), float(opening)))
+    motion, rounds = RegionMotion(), 9
+    places = []
+    for i in range(rounds * len(spoken)):
+        picture, opening = spoken[i % len(spoken)]
+        seen = replace(face(CANONICAL_POINTS + 40), mouth_opening=opening)
+        places.append(motion.update(i / 25, picture, seen, 0).displacement)
+    place = np.stack(places).reshape(rounds, len(spoken), -1)[2:]
+    place -= place.mean(axis=1, keepdims=True)  # where a round begins does not matter
+    said = np.abs(place).max()
+    assert said > 2
+    assert place.std(axis=0).max() < 0.005 * said

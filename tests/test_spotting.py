@@ -337,3 +337,46 @@ def test_cells_cover_their_regions_in_equal_shares() -> None:
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
     outside = cell_weights(CANONICAL_POINTS + 500, (170, 140))
     assert (outside == 0).all()
+
+
+SYLLABLES = tuple((0.1 + k * 0.31, 0.2 + k * 0.31, 0.38 + k * 0.31, 2.5 + (k * 7 % 5)) for k in range(38))
+
+
+def talking(smile_s: float, *, seconds: float, begins_s: float = 0.0) -> Measurements:
+    """A mouth that speaks in uneven syllables, with a smile of two seconds, from some moment of the speech on."""
+    whole = measured(seconds=12.0, noise=0.05)
+    for onset, apex, offset, peak in SYLLABLES:
+        course = bump(whole.time_s, onset, apex, offset)[:, None]
+        for region in ("chin", "lower_lip"):
+            whole.displacement[:, cells_of(region), 1] += 2 * peak * course
+        for region, side in (("left_mouth_corner", 1), ("right_mouth_corner", -1)):
+            whole.displacement[:, cells_of(region), 0] -= side * 0.7 * peak * course
+    held = np.minimum(bump(whole.time_s, smile_s, smile_s + 1, smile_s + 2) * 2, 1)[:, None]
+    for region, side in (("left_mouth_corner", 1), ("right_mouth_corner", -1)):
+        whole.displacement[:, cells_of(region), 0] += side * 6 * held
+        whole.displacement[:, cells_of(region), 1] -= 6 * held
+    frames = (whole.time_s >= begins_s) & (whole.time_s < begins_s + seconds)
+    parts = {
+        name: getattr(whole, name)[frames]
+        for name in ("run", "displacement", "transform", "residual_px", "eye_opening", "mouth_opening", "pose")
+    }
+    return Measurements(face=0, time_s=whole.time_s[frames] - begins_s, **parts)
+
+
+@pytest.mark.parametrize(("seconds", "begins_s"), [(3.2, 4.4), (6.0, 3.0), (7.5, 1.2), (10.0, 0.0), (10.0, 1.9)])
+def test_a_smile_is_found_in_speech_however_long_the_film_is(seconds: float, begins_s: float) -> None:
+    events = spot(talking(5.0, seconds=seconds, begins_s=begins_s))[0]
+    onset, offset = 5.0 - begins_s, 7.0 - begins_s
+    shared = [
+        (min(e.offset_s, offset) - max(e.onset_s, onset)) / (max(e.offset_s, offset) - min(e.onset_s, onset))
+        for e in events
+        if e.kind == "macro"
+    ]
+    assert max(shared, default=0.0) >= 0.5
+
+
+def test_a_still_face_that_drifts_shows_no_macro_expression() -> None:
+    whole = measured(seconds=24.0, noise=0.02)
+    drift = np.sin(2 * np.pi * whole.time_s / 3.5) + 0.6 * np.sin(2 * np.pi * whole.time_s / 2.2 + 1)
+    whole.displacement[:, cells_of("chin"), 1] += 1.2 * drift[:, None]
+    assert [e for e in spot(whole)[0] if e.kind == "macro"] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_spotting import bump, measured
@@ -76,6 +78,17 @@ def test_the_judge_tells_an_expression_a_blink_and_speech_apart() -> None:
     probabilities, _ = judge(find_candidates(runs[0], noise_of(runs), SETTINGS))
     assert len(probabilities) >= 5
     assert np.median(probabilities[:, MICRO]) < 0.5
+
+
+def test_the_mirror_image_of_a_face_is_judged_as_the_face() -> None:
+    bumps = ((3.0, 3.15, 3.4, ("left_mouth_corner", "left_cheek"), 1.0), (5.0, 5.2, 5.4, ("chin", "right_brow"), 1.5))
+    run, noise = run_of(noise=0.1, bumps=bumps)
+    candidates = find_candidates(run, noise, SETTINGS)
+    judge = Judge()
+    seen, times = judge(candidates)
+    other, same_times = judge([replace(c, window=mirrored(c.window)) for c in candidates])
+    np.testing.assert_allclose(other, seen, atol=1e-4)
+    np.testing.assert_allclose(same_times, times, atol=1e-4)
 
 
 def test_nothing_to_judge() -> None:

@@ -45,8 +45,8 @@ def columns_and_rows(region: str) -> tuple[int, int]:
     return _CUTS[region]
 
 
-def cell_weights(points: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """Return averaging weights of all cells.
+def cell_places(points: npt.NDArray[Any], shape: tuple[int, int]) -> list[npt.NDArray[np.intp]]:
+    """Return the pixels of every cell, counted row by row; none where a cell lies outside the crop.
 
     Parameters
     ----------
@@ -54,6 +54,28 @@ def cell_weights(points: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArra
         (68, 2) landmarks in pixels of the crop.
     shape
         (h, w) of the crop.
+    """
+    polygons = signal_regions(points)
+    labels = label_map(tuple(polygons.values()), shape)
+    order = {name: i + 1 for i, name in enumerate(polygons)}
+    places: list[npt.NDArray[np.intp]] = []
+    for name in REGIONS:
+        columns, rows = _CUTS[name]
+        y, x = np.nonzero(labels == order[name])
+        for column in _shares(x, columns):
+            for cell in _shares(y[column], rows):
+                chosen = column[cell]
+                places.append(y[chosen] * shape[1] + x[chosen])
+    return places
+
+
+def cell_weights(points: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Return averaging weights of all cells.
+
+    Parameters
+    ----------
+    points, shape
+        As for `cell_places`.
 
     Returns
     -------
@@ -61,20 +83,9 @@ def cell_weights(points: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArra
         Rows sum to 1, or to 0 where a cell lies outside the crop: ``cell_weights(...) @ flow.reshape(-1, 2)`` is the
         mean flow (c, 2) of every cell.
     """
-    polygons = signal_regions(points)
-    labels = label_map(tuple(polygons.values()), shape)
-    order = {name: i + 1 for i, name in enumerate(polygons)}
-    weights = np.zeros((len(CELL_REGION), labels.size), np.float32)
-    row = 0
-    for name in REGIONS:
-        columns, rows = _CUTS[name]
-        y, x = np.nonzero(labels == order[name])
-        for column in _shares(x, columns):
-            for cell in _shares(y[column], rows):
-                chosen = column[cell]
-                if len(chosen):
-                    weights[row, y[chosen] * shape[1] + x[chosen]] = 1.0 / len(chosen)
-                row += 1
+    weights = np.zeros((len(CELL_REGION), shape[0] * shape[1]), np.float32)
+    for row, places in zip(weights, cell_places(points, shape), strict=True):
+        row[places] = 1.0 / max(len(places), 1)
     return weights
 
 

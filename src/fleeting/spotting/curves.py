@@ -25,7 +25,8 @@ def region_curves(run: RunSignals, movements: Sequence[Movement]) -> Array:
 
     Rest is that of macro-expressions, `RunSignals.slow`. A movement that was found against the rest of
     micro-expressions is shown against that one: from its onset to its apex the regions that moved pass over to it, and
-    back again up to its offset. So a slow change that a short movement stands on does not count as a part of it.
+    back again up to its offset. So a slow change that a short movement stands on does not count as a part of it. In the
+    same way a long movement with a rest of its own (`spotting.plateaus`) is shown against that.
 
     Parameters
     ----------
@@ -35,19 +36,34 @@ def region_curves(run: RunSignals, movements: Sequence[Movement]) -> Array:
         All that were found in the run, blinks too.
     """
     share = np.zeros(run.slow.shape[:2], np.float32)
-    samples = np.arange(len(run))
+    away = np.linalg.norm(run.slow, axis=2)
     for movement in movements:
         if not movement.long_rest:
-            course = np.interp(samples, [movement.onset, movement.apex, movement.offset], [0.0, 1.0, 0.0])
-            # An apex that is also the onset or the offset still shows the movement whole.
-            course[movement.apex] = 1.0
-            cells = [c for name in movement.regions for c in cells_of(name)]
-            share[:, cells] = np.maximum(share[:, cells], course[:, None])
-    away = np.linalg.norm(run.slow, axis=2)
+            cells = _cells(movement)
+            share[:, cells] = np.maximum(share[:, cells], _course(movement, len(run))[:, None])
     mixed = share.any(axis=1)
     quick = share[mixed][..., None]
     away[mixed] = np.linalg.norm(quick * run.quick[mixed] + (1 - quick) * run.slow[mixed], axis=2)
+    for movement in movements:
+        if movement.rest is not None:
+            cells, span = _cells(movement), slice(movement.onset, movement.offset + 1)
+            own = _course(movement, len(run))[span, None, None] * movement.rest[cells]
+            quick = share[span][:, cells, None]
+            moved = quick * run.quick[span][:, cells] + (1 - quick) * (run.slow[span][:, cells] - own)
+            away[span, cells] = np.linalg.norm(moved, axis=2)
     return resample(of_regions(away), run.grid, run.time_s)
+
+
+def _cells(movement: Movement) -> list[int]:
+    return [c for name in movement.regions for c in cells_of(name)]
+
+
+def _course(movement: Movement, length: int) -> Array:
+    """(length,) from 0 at the onset to 1 at the apex and back to 0 at the offset."""
+    course = np.interp(np.arange(length), [movement.onset, movement.apex, movement.offset], [0.0, 1.0, 0.0])
+    # An apex that is also the onset or the offset still shows the movement whole.
+    course[movement.apex] = 1.0
+    return course
 
 
 def sized(event: Event, motion: npt.NDArray[np.float32]) -> Event:

@@ -5,7 +5,7 @@ Works on evenly spaced samples of one run; `spotting.spot` turns samples into fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,9 @@ class Movement:
     long_rest
         Whether it was found against the rest over twice the longest macro-expression (`RunSignals.slow`), not the one
         over `MICRO_REST_S`.
+    rest
+        (c, 2) place of a long movement's own rest at its apex, in the coordinates of `RunSignals.slow`; None where it
+        was found against the rest that is 0 there.
     """
 
     onset: int
@@ -60,6 +63,7 @@ class Movement:
     begins: bool = True
     ends: bool = True
     long_rest: bool = False
+    rest: Array | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return self.offset - self.onset + 1
@@ -102,7 +106,7 @@ def find_movements(
         apex = int(np.argmax(best))
         if best[apex] < threshold:
             return found
-        movement = _grow(deviation, size, standing_out, apex, together=together, threshold=threshold)
+        movement = grow(deviation, size, standing_out, apex, together=together, threshold=threshold)
         free[movement.onset : movement.offset + 1] = False
         free[apex] = False
         # A peak on the shoulder of a stronger movement is a part of it.
@@ -110,9 +114,22 @@ def find_movements(
             found.append(movement)
 
 
-def _grow(
-    deviation: Array, size: Array, standing_out: Array, apex: int, *, together: int, threshold: float
-) -> Movement:
+def grow(deviation: Array, size: Array, standing_out: Array, apex: int, *, together: int, threshold: float) -> Movement:
+    """Follow a movement from its apex to where it begins and ends.
+
+    Parameters
+    ----------
+    deviation
+        (n, c, 2) displacement against rest.
+    size, standing_out
+        (n, c) its length, and this in units of the noise.
+    apex
+        Sample.
+    together
+        Samples within which the peaks of regions belong to one movement.
+    threshold
+        As in `find_movements`.
+    """
     near = slice(max(0, apex - together), apex + together + 1)
     score = standing_out[near].max(axis=0)
     main = int(np.argmax(standing_out[apex]))

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.faces.align import align, crop_transform, to_crop
+from fleeting.faces.align import crop_transform
 from fleeting.faces.landmarks import Landmarks
 from fleeting.motion.registration import Registered, Registration, compose, crop_shift, invert
 from fleeting.motion.rigid_motion import dense_basis
 from fleeting.settings import MotionSettings
-from fleeting.spotting.cells import CELL_REGION, cell_weights
+from fleeting.spotting.cells import CELL_REGION, cell_places
+from fleeting.spotting.references import Moment, Moments, moment_of
 
 MEASURE_S = 0.0065
 """Seconds from one measured frame to the next at least: all frames up to 150 a second, every second one of 200. The
 skin does not move faster; 100 measurements a second find what 200 find."""
 
-REFERENCE_S = 1.0
-"""Age at which a reference crop is replaced: light and skin change slowly, and a micro-expression is shorter."""
+LONGEST_S = 2.0
+"""Age at which a reference is replaced by the frame of now where no moment of the last second serves as one."""
 
 TURNED_PX = 4.0
 """Parallax of a turn, in crop pixels, after which a reference is replaced early."""
 
 JUMP_PX = 3.0
 """Head motion between two frames, in crop pixels, from which on landmarks guide the next crop."""
+
+DRIFTED_PX = 2.0
+"""Distance between the followed crop and the landmarks' crop of a reference from which on it goes back to them."""
 
 LOST_PX = 14.0
 """Distance between the registered crop and the landmarks' crop after which the registration starts anew."""
@@ -62,24 +67,27 @@ class _CellMeans:
     """Mean flow of each cell without the head's motion.
 
     Cells cover each pixel at most once, and the head's motion is linear in its coefficients; so sums over the cells'
-    pixels and the cells' means of the basis give what `cell_weights` times the flow would, at a tenth of its cost.
+    pixels and the cells' means of the basis give what `cells.cell_weights` times the flow would, for a tenth of that.
 
     Parameters
     ----------
-    weights
-        (c, h * w) of `cells.cell_weights`.
+    cells
+        Pixels of each cell, of `cells.cell_places`.
     width
         Of the crop.
     """
 
-    def __init__(self, weights: npt.NDArray[np.float32], width: int) -> None:
-        cells, self._places = np.nonzero(weights)
-        counts = np.bincount(cells, minlength=len(weights))
+    def __init__(self, cells: Sequence[npt.NDArray[np.intp]], width: int) -> None:
+        counts = np.array([len(places) for places in cells])
+        self._places = np.concatenate(cells)
         self._filled = np.flatnonzero(counts)
         self._starts = (np.cumsum(counts) - counts)[self._filled]
         self._counts = counts[self._filled, None].astype(np.float64)
-        self._shape = (len(weights), 2)
-        self._basis = (weights @ dense_basis(width).reshape(weights.shape[1], 12)).reshape(len(weights), 2, 6)
+        self._shape = (len(cells), 2)
+        basis = dense_basis(width).reshape(-1, 12)[self._places]
+        self._basis = np.zeros((len(cells), 2, 6), np.float32)
+        sums = np.add.reduceat(basis, self._starts, dtype=np.float64)
+        self._basis[self._filled] = (sums / self._counts).reshape(-1, 2, 6)
 
     def __call__(self, found: Registered) -> npt.NDArray[np.float64]:
         """Mean flow (c, 2) in pixels of the crop, 0 where a cell lies outside of it."""
@@ -95,8 +103,8 @@ class _CellMeans:
 class RegionMotion:
     """Measures one face, frame by frame.
 
-    The flow is taken from a reference frame to each frame, so that errors do not add up from frame to frame; when the
-    reference is replaced, what it had reached is carried over.
+    The flow is taken from a reference to each frame, so that errors do not add up from frame to frame; when the
+    reference is replaced (`references.Moments`), what it had reached is carried over.
     """
 
     def __init__(self, settings: MotionSettings | None = None) -> None:
@@ -106,8 +114,11 @@ class RegionMotion:
         self._carried = np.zeros((len(CELL_REGION), 2))
         self._transform: npt.NDArray[np.float64] = np.eye(2, 3)
         self._by_landmarks: npt.NDArray[np.float64] = np.eye(2, 3)
+        self._onward: npt.NDArray[np.float64] = np.eye(2, 3)
         self._means: _CellMeans | None = None
-        self._reference_s = self._iod = 0.0
+        self._moments = Moments()
+        self._reference: Moment | None = None
+        self._iod = 0.0
         self._registration: Registration | None = None
         self._last: RegionSample | None = None
         self._last_s = -np.inf
@@ -135,7 +146,7 @@ class RegionMotion:
     def _measured(self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, segment: int) -> RegionSample:
         width = self.settings.crop_width
         by_landmarks = crop_transform(landmarks.points, width=width)
-        if self._registration is None or self._means is None or segment != self._segment:
+        if self._registration is None or self._means is None or self._reference is None or segment != self._segment:
             self._segment = segment
             return self._start(time_s, grey, landmarks, by_landmarks)
         guess = self._transform
@@ -148,34 +159,43 @@ class RegionMotion:
             return self._start(time_s, grey, landmarks, by_landmarks)
         self._transform = found.transform
         here = 100.0 / self._iod * self._means(found) + self._carried
-        sample = RegionSample(here.astype(np.float32), self._run, found.transform, found.rigid.residual_px)
+        followed = compose(self._onward, found.transform)
+        sample = RegionSample(here.astype(np.float32), self._run, followed, found.rigid.residual_px)
+        now = moment_of(time_s, grey, landmarks, followed, here, width=width)
+        self._moments.add(now)
+        best = self._moments.best()
         turned = float(np.abs(found.rigid.coefficients[4:]).max()) * 140 / width
-        if time_s - self._reference_s > REFERENCE_S or turned > TURNED_PX:
-            self._carried = here
-            self._anchor(time_s, grey, landmarks, found.transform)
+        if turned > TURNED_PX or (best is None and time_s - self._reference.time_s > LONGEST_S):
+            self._moments = Moments()
+            self._compare_to(now)
+        elif best is not None and best is not self._reference:
+            self._compare_to(best)
         return sample
 
     def _start(
         self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, transform: npt.NDArray[Any]
     ) -> RegionSample:
         self._run += 1
-        self._carried = np.zeros((len(CELL_REGION), 2))
+        self._moments = Moments()
         self._by_landmarks = np.asarray(transform, np.float64)
-        self._anchor(time_s, grey, landmarks, transform)
-        return RegionSample(self._carried.astype(np.float32), self._run, transform, 0.0)
+        nowhere = np.zeros((len(CELL_REGION), 2))
+        first = moment_of(time_s, grey, landmarks, transform, nowhere, width=self.settings.crop_width)
+        self._moments.add(first)
+        self._compare_to(first)
+        return RegionSample(nowhere.astype(np.float32), self._run, self._by_landmarks, 0.0)
 
-    def _anchor(
-        self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, transform: npt.NDArray[Any]
-    ) -> None:
-        """Make this frame the reference; a crop that has drifted from the landmarks goes back to them."""
+    def _compare_to(self, reference: Moment) -> None:
+        """Measure against this moment from now on; what it had reached is carried over.
+
+        Where the head was followed to goes on too, unless it has drifted from the landmarks: then it goes back to them.
+        """
         width = self.settings.crop_width
-        by_landmarks = crop_transform(landmarks.points, width=width)
-        if crop_shift(transform, by_landmarks, width=width) > 2.0 * width / 140:
-            transform = by_landmarks
-        crop = align(grey, transform, width=width)
-        points = to_crop(landmarks.points, transform)
-        self._means = _CellMeans(cell_weights(points, crop.shape), width)
-        self._registration = Registration(crop, method=self.settings.flow)
-        self._transform = np.asarray(transform, np.float64)
-        self._reference_s = time_s
-        self._iod = float(np.linalg.norm(points[45] - points[36]))
+        self._means = _CellMeans(cell_places(reference.points, reference.crop.shape), width)
+        self._registration = Registration(reference.crop, method=self.settings.flow)
+        self._carried = reference.displacement
+        drifted = crop_shift(reference.transform, reference.cut, width=width) > DRIFTED_PX * width / 140
+        self._onward = np.eye(2, 3) if drifted else compose(reference.transform, invert(reference.cut))
+        # The crop of the frame of now, by its landmarks, is where that of the reference was cut by its own.
+        self._transform = self._by_landmarks
+        self._iod = float(np.linalg.norm(reference.points[45] - reference.points[36]))
+        self._reference = reference

@@ -25,12 +25,19 @@ from fleeting.spotting.event_frames import event_of, least_displacement
 from fleeting.spotting.events import Movement, find_movements
 from fleeting.spotting.judge import BLINK, MICRO, Judge
 from fleeting.spotting.measurements import Measurements
-from fleeting.spotting.rest import Array
+from fleeting.spotting.plateaus import find_plateaus
+from fleeting.spotting.rest import Array, Real, robust_deviation, smooth
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
 
 SLOW_NOISE = 3.0
 SLOW_NOISE_FLOOR = 0.25
 """Percent of the inter-ocular distance: what is left of the turns of the head over some seconds."""
+
+WANDER_S = 0.35
+"""Standard deviation of the smoothing over time after which only drift is left."""
+
+PLATEAU_NOISE = 0.6
+"""Share of the slow noise that counts against what lies right before and after: there rest wanders less."""
 
 SAME_MOVEMENT = 0.3
 """Of two candidates that share more of the shorter one, the less probable is a part of the other."""
@@ -82,7 +89,7 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
     settings = settings or SpottingSettings()
     runs = runs_of(measured, settings)
     noise = noise_of(runs)
-    # Rest itself wanders over seconds; how far cannot be read from the signal, where expressions last as long.
+    # Rest itself wanders over seconds; of a short run, how far cannot be read from the signal.
     slow_noise = np.maximum(SLOW_NOISE * noise, SLOW_NOISE_FLOOR)
     events: list[Event] = []
     motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
@@ -230,13 +237,18 @@ def _macro(
         "min_peak": settings.min_macro_percent_iod,
         "open_to": _open_to(run, blinks),
     }
-    quick = find_movements(run.quick, noise * run.unrest[:, None], **limits)  # type: ignore[arg-type]
-    slow = find_movements(run.slow, slow_noise * run.unrest[:, None], **limits)  # type: ignore[arg-type]
-    most = _most_periods(run, settings) + 1
-    macro = [m for m in slow if most < len(m) <= settings.max_macro_s / run.period and m.begins]
+    unrest, wander = run.unrest[:, None], _wander(run, run.slow, settings)
+    quick_noise = np.maximum(noise, _wander(run, run.quick, settings)) * unrest
+    local_noise = np.maximum(PLATEAU_NOISE * slow_noise, wander) * unrest
+    slow_noise = np.maximum(slow_noise, wander) * unrest
+    local = find_plateaus(run.slow, local_noise, **limits)  # type: ignore[arg-type]
+    slow = find_movements(run.slow, slow_noise, **limits)  # type: ignore[arg-type]
+    quick = find_movements(run.quick, quick_noise, **limits)  # type: ignore[arg-type]
+    least, most = _most_periods(run, settings) + 2, settings.max_macro_s / run.period
+    macro = [m for m in local if least <= len(m) <= most]
+    macro += _apart(macro, [m for m in slow if least <= len(m) <= most and m.begins], shared=SAME_MOVEMENT)
     macro = [replace(m, long_rest=True) for m in macro]
-    long = [m for m in quick if most < len(m) and m.begins and m.ends]
-    macro += [m for m in long if not any(m.overlap(a) for a in macro)]
+    macro += _apart(macro, [m for m in quick if least <= len(m) and m.begins and m.ends], shared=0.0)
     return [(a, _confidence(a, settings)) for a in macro]
 
 
@@ -264,6 +276,25 @@ def _lasting(
         ):
             found.append((movement, _confidence(movement, settings)))
     return found
+
+
+def _wander(run: RunSignals, moved: Real, settings: SpottingSettings) -> Array:
+    """(c,) how far each cell is from its rest as a rule; 0 where the run is too short to know.
+
+    A face that is still drifts with the light and the breath; what stands out of that must do so by far more. Syllables
+    are no drift: they are smoothed away. Of a run twice as long as the longest expression, expressions are the smaller
+    part.
+    """
+    if len(run) * run.period < 2 * settings.max_macro_s:
+        return np.zeros(moved.shape[1])
+    step = max(1, round(WANDER_S / 8 / run.period))
+    drift = smooth(moved[::step], WANDER_S / (step * run.period))
+    return np.asarray(np.linalg.norm(robust_deviation(drift), axis=1), np.float64)
+
+
+def _apart(known: list[Movement], others: list[Movement], *, shared: float) -> list[Movement]:
+    """Those of the others that are not known already."""
+    return [m for m in others if all(m.overlap(a) <= shared * min(len(m), len(a)) for a in known)]
 
 
 def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged], list[Judged]]:
