@@ -283,8 +283,8 @@ def test_the_displacement_of_every_event_is_that_of_its_curve(fps: float, low: f
 @pytest.mark.parametrize("seed", range(4))
 def test_the_least_displacements_hold_for_what_is_reported(seed: int) -> None:
     """Movements around the least sizes, in noise that shifts where their largest value is seen."""
-    bumps = tuple((2.0 + 6 * i, 2.6 + 6 * i, 3.4 + 6 * i, ("chin",), 1.1 + 0.05 * i) for i in range(8))
-    settings = SpottingSettings(min_displacement_percent_iod=0.6)
+    bumps = tuple((2.0 + 6 * i, 2.6 + 6 * i, 3.4 + 6 * i, ("chin",), 3.0 + 0.05 * i) for i in range(8))
+    settings = SpottingSettings(min_displacement_percent_iod=0.6, min_macro_percent_iod=3.2)
     small = tuple(
         (5.4 + 6 * i, 5.53 + 6 * i, 5.7 + 6 * i, ("left_brow", "right_brow"), 0.5 + 0.15 * i) for i in range(8)
     )
