@@ -141,7 +141,7 @@ def test_a_job_has_one_thread_for_linear_algebra(engine: Engine, monkeypatch: py
     assert set(found.result["threads"]) == {1}
 
 
-@pytest.mark.parametrize("kernels", ["Haswell", "Sandybridge"])
+@pytest.mark.parametrize("kernels", ["Haswell", "Zen"])
 def test_the_number_of_cores_changes_nothing(kernels: str, clip: Path) -> None:
     """Not even digits that are not written. Some kernels of OpenBLAS sum in as many parts as there are threads."""
     program = (
