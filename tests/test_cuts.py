@@ -87,6 +87,11 @@ def test_a_dissolve_is_found_with_its_borders(ada: Film, bea: Film) -> None:
     assert 39 <= cut.frame <= 44
 
 
+def test_black_between_two_shots_is_one_cut(ada: Film, bea: Film) -> None:
+    (cut,) = cuts_of([*ada[:30], *[np.zeros_like(ada[0])] * 10, *bea[:30]])
+    assert cut.frame == 40
+
+
 def flash(film: Film) -> Film:
     return [np.clip(p * 1.4 + 110.0, 0, 255).astype(np.uint8) if i in (30, 31) else p for i, p in enumerate(film)]
 
@@ -123,7 +128,11 @@ def hand(film: Film) -> Film:
     return [np.where(covered[..., None] & (30 <= i < 45), skin, p).astype(np.uint8) for i, p in enumerate(film)]
 
 
-@pytest.mark.parametrize("change", [flash, exposure, lamp, knock, dropped, noise, hand])
+def covered(film: Film) -> Film:
+    return [np.full_like(p, 12) if 30 <= i < 36 else p for i, p in enumerate(film)]
+
+
+@pytest.mark.parametrize("change", [covered, flash, exposure, lamp, knock, dropped, noise, hand])
 def test_light_hands_and_the_camera_are_no_cuts(ada: Film, change: Callable[[Film], Film]) -> None:
     assert cuts_of(change(ada)) == []
 

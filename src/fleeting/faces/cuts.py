@@ -2,7 +2,8 @@
 
 A sudden change of the picture only raises the question; flashes, lamps, shakes, hands and dropped frames make one too.
 `faces.shots` answers it from the pictures before, after, and a moment later, when a flash is over. A dissolve has no
-sudden change. It is known by its pictures, which are mixtures of the one before and the one after.
+sudden change. It is known by its pictures, which are mixtures of the one before and the one after. Empty pictures, as
+of a covered lens, are no shot: what is before them is compared with what follows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.faces.shots import Detect, another_shot
+from fleeting.faces.shots import BLANK, Detect, another_shot
 from fleeting.records import Cut
 from fleeting.video.frame import Frame
 
@@ -109,6 +110,8 @@ class CutFinder:
         return _Moment(frame.index, frame.time_s, small, even, change)
 
     def _sudden(self, now: _Moment) -> bool:
+        if self._past and _empty(self._past[-1]):
+            return not _empty(now)
         recent = [m.change for m in self._past if m.time_s >= now.time_s - PAST_S]
         # The first frame of a shot has no change of its own to compare with.
         least = max(LEAST_CHANGE, SUDDEN * max(recent)) if len(recent) > 1 else FIRST_CHANGE
@@ -118,7 +121,8 @@ class CutFinder:
         """Say of a sudden change whether it was a cut."""
         frames, moments = [frame for frame, _ in held], [moment for _, moment in held]
         onset, place = _course(moments)
-        before = frames[onset - 1] if onset else self._before
+        shown = [f for f, m in held[:onset] if not _empty(m)]
+        before = shown[-1] if shown else self._before
         later = [frames[place], frames[-1]]
         brief = moments[place].time_s - moments[onset].time_s <= LONGEST_S
         cut = None
@@ -140,7 +144,8 @@ class CutFinder:
     def _passed(self, frame: Frame, now: _Moment) -> Cut | None:
         """Take a frame into the past, and return the dissolve that ends with it."""
         self._past.append(now)
-        self._before = frame
+        if not _empty(now):
+            self._before = frame
         cut = None
         if not self._kept or frame.time_s >= self._kept[-1].time_s + DISSOLVE_EVERY_S:
             cut = self._dissolved(frame, now)
@@ -179,6 +184,10 @@ class CutFinder:
             return None
         onset = next((m.index for m, w in zip(between, weights[1], strict=True) if w > 0.05), now.index)
         return Cut(now.index, now.time_s, onset_frame=onset)
+
+
+def _empty(moment: _Moment) -> bool:
+    return float(moment.small.std()) < BLANK
 
 
 def _course(moments: Sequence[_Moment]) -> tuple[int, int]:

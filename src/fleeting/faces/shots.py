@@ -33,6 +33,9 @@ still in its place: after a cut by 0.12 or more, beside a hand by none (``benchm
 MARGIN = 0.25
 """What is around a face, in widths of its box."""
 
+BLANK = 3.0
+"""Standard deviation of a picture, in grey levels, below which it shows nothing: a covered lens, black film."""
+
 WHOLE_SIDE = 160
 """Pixels of the longer side of a picture whose blocks are looked for."""
 
@@ -72,7 +75,7 @@ def likeness(one: Template, other: Template) -> float:
 
 
 def another_shot(before: Grey, after: Sequence[Grey], detect: Detect) -> bool:
-    """Whether none of the later pictures shows the shot of the one before.
+    """Whether none of the later pictures shows the shot of the one before; an empty one shows no shot.
 
     Parameters
     ----------
@@ -86,6 +89,8 @@ def another_shot(before: Grey, after: Sequence[Grey], detect: Detect) -> bool:
     if any(picture.shape != before.shape for picture in after):
         return True
     whole = [_whole(picture) for picture in (before, *after)]
+    if any(float(w.std()) < BLANK for w in whole):
+        return False
     lost = min((lost_share(whole[0], w) + lost_share(w, whole[0])) / 2 for w in whole[1:])
     return lost >= NEW_PICTURE or face_replaced(before, after, detect)
 
