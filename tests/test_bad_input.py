@@ -92,12 +92,6 @@ def empty_folder(folder: Path, _: Path) -> Path:
     return folder / "bad"
 
 
-def folder_of_videos(folder: Path, clip: Path) -> Path:
-    (folder / "bad").mkdir()
-    shutil.copy(clip, folder / "bad" / "talk.mp4")
-    return folder / "bad"
-
-
 def folder_without_rate(folder: Path, _: Path) -> Path:
     return write_folder(folder / "bad", [numbered(i) for i in range(4)])
 
