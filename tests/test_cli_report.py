@@ -73,7 +73,7 @@ def test_a_missing_timeline_is_one_line(
 def test_the_documented_snippets_run(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
     snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(snippets) == 4
+    assert len(snippets) == 5
     shutil.copytree(results, tmp_path / "results" / "interview")
     monkeypatch.chdir(tmp_path)
     for snippet in snippets:
