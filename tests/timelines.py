@@ -241,6 +241,8 @@ def _signals(face: int, time_s: npt.NDArray[np.float64], events: list[Event], rn
         shape = np.sin(0.5 * math.pi * np.minimum(rise, fall)) ** 2
         for rank, region in enumerate(event.regions):
             motion[span, REGIONS.index(region)] += event.displacement_percent_iod * 0.75**rank * shape
+        # As the spotter defines it, without the noise.
+        motion[event.apex_frame, REGIONS.index(event.regions[0])] = event.displacement_percent_iod
         if event.kind == "blink":
             eyes[span] -= 0.26 * shape[:, None]
     pose = np.stack([4 * np.sin(0.6 * time_s), 2 * np.sin(0.4 * time_s + 1), np.sin(0.3 * time_s)], axis=1)
