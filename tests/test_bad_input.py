@@ -314,7 +314,7 @@ def full_at(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     monkeypatch.setattr(files, "_flush", flush)
 
 
-@pytest.mark.parametrize("stage", [".html", ".npz", ".csv", ".parquet", ".eaf", ".json", "rename"])
+@pytest.mark.parametrize("stage", [".html", ".npz", ".csv", ".gz", ".eaf", ".json", "rename"])
 @pytest.mark.parametrize("before", [False, True], ids=["new", "again"])
 def test_disk_full(
     fleeting: Command,

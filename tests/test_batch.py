@@ -61,7 +61,7 @@ def test_everything_is_written_and_can_be_read(fleeting: Command, known: Known, 
     folder = tmp_path / "ada"
     assert listing(folder) == [
         *("boris_events.csv", "events.boris", "events.csv", "events.eaf", "events.json", "events.tsv", "media.npz"),
-        *("megc_recognition.csv", "megc_spotting.csv", "report.html", "run.json", "signals.parquet", "timeline.json"),
+        *("megc_recognition.csv", "megc_spotting.csv", "report.html", "run.json", "signals.csv.gz", "timeline.json"),
     ]
     counted = "1 micro-expression(s), 0 macro-expression(s), 0 blink(s), 0 wink(s)"
     assert said.out.splitlines()[0] == f"{clip}: {counted} in 1.4 s"

@@ -53,7 +53,7 @@ def analyse(
     fps
         Frames per second of an image folder.
     formats
-        ``report`` and names of `export.formats.FORMATS`; all but ``signals-csv`` where None. The timeline is always
+        ``report`` and names of `export.formats.FORMATS`; `DEFAULT_FORMATS` of it where None. The timeline is always
         written, and the report brings its pictures (``media.npz``).
     progress
         Called now and then with the frames done and the frames to do (None where unknown).
@@ -87,7 +87,7 @@ def analyse(
 
 
 def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of the files to write; None stands for the report and every format but the csv signals.
+    """Return the names of the files to write; None stands for the report and the default formats.
 
     ``json`` is always among them: it marks a video as finished, and a report can be built again from it.
 
@@ -95,8 +95,10 @@ def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
     ------
     SettingsError
         For an unknown name.
+    MissingExtraError
+        For parquet without its extra.
     """
-    from fleeting.export import DEFAULT_FORMATS, FORMATS
+    from fleeting.export import DEFAULT_FORMATS, FORMATS, check_formats
 
     if formats is None:
         return ("report", *DEFAULT_FORMATS)
@@ -108,7 +110,8 @@ def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean '{near[0]}'?" if near else "Choose one of them, or 'all'."
             raise SettingsError(f"a format of {', '.join(known)}", f"'{name}'", hint)
-    return known if "all" in formats else tuple(dict.fromkeys((*formats, "json")))
+    files = check_formats([name for name in formats if name != "report"])
+    return ("report", *files) if "all" in formats else tuple(dict.fromkeys((*formats, "json")))
 
 
 def write_results(

@@ -11,9 +11,10 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
-from fleeting.errors import OutputError
+from fleeting.errors import MissingExtraError, OutputError
 
 _HINTS = {
     errno.EACCES: ("no permission to write there", "Choose another --out, or change the folder's permissions."),
@@ -123,3 +124,14 @@ def _flush_folder(folder: Path) -> None:
         pass
     finally:
         os.close(handle)
+
+
+def parquet_installed() -> bool:
+    """Whether parquet files can be written and read."""
+    return find_spec("pyarrow") is not None
+
+
+def require_parquet() -> None:
+    """Raise MissingExtraError where parquet files can be neither written nor read."""
+    if not parquet_installed():
+        raise MissingExtraError("parquet", "parquet files")

@@ -31,7 +31,7 @@ def analyse(
         str | None,
         typer.Option(
             "--format",
-            help="Files to write, separated by commas: report,csv,json,... All but signals-csv where not given.",
+            help="Files to write, separated by commas: report,csv,json,... Default: all but signals-csv, -parquet.",
         ),
     ] = None,
     fps: Annotated[

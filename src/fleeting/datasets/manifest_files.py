@@ -13,7 +13,7 @@ from fleeting.datasets import action_unit_text
 from fleeting.datasets.manifest import COLUMNS, CORRECTION_COLUMNS, Correction, Manifest, ManifestRow, checked
 from fleeting.datasets.tables import Table
 from fleeting.errors import DataError, SettingsError
-from fleeting.files import atomic_path, write_text
+from fleeting.files import atomic_path, require_parquet, write_text
 
 SUFFIXES: tuple[str, ...] = (".csv", ".parquet")
 _FRAMES = ("onset", "apex", "offset")
@@ -86,6 +86,7 @@ def _csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _write_parquet(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    require_parquet()
     import pandas as pd
 
     frame = pd.DataFrame([list(row) for row in rows], columns=list(columns))
@@ -97,6 +98,7 @@ def _write_parquet(path: Path, columns: Sequence[str], rows: Sequence[Sequence[A
 
 
 def _read_parquet(path: Path) -> Table:
+    require_parquet()
     import pandas as pd
 
     try:

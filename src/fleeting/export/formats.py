@@ -12,9 +12,9 @@ from fleeting.export.boris import write_boris
 from fleeting.export.elan import write_elan
 from fleeting.export.events_csv import write_events_csv
 from fleeting.export.megc import write_megc
-from fleeting.export.signals import write_signals_csv, write_signals_parquet
+from fleeting.export.signals import write_signals, write_signals_csv, write_signals_parquet
 from fleeting.export.timeline_json import write_timeline
-from fleeting.files import make_folder
+from fleeting.files import make_folder, parquet_installed, require_parquet
 from fleeting.records import Timeline
 
 Writer = Callable[[Timeline, Path], list[Path]]
@@ -23,33 +23,43 @@ Writer = Callable[[Timeline, Path], list[Path]]
 FORMATS: dict[str, Writer] = {
     "csv": write_events_csv,
     "json": lambda timeline, folder: [write_timeline(timeline, folder / "timeline.json")],
-    "signals": write_signals_parquet,
+    "signals": write_signals,
     "signals-csv": write_signals_csv,
+    "signals-parquet": write_signals_parquet,
     "elan": write_elan,
     "bids": write_bids,
     "boris": write_boris,
     "megc": write_megc,
 }
 
-DEFAULT_FORMATS: tuple[str, ...] = tuple(name for name in FORMATS if name != "signals-csv")
-"""Every format but the second form of the signals, which is many times larger."""
+DEFAULT_FORMATS: tuple[str, ...] = tuple(name for name in FORMATS if name not in ("signals-csv", "signals-parquet"))
+"""Every format but the other forms of the signals."""
+
+
+def installed_formats() -> tuple[str, ...]:
+    """Return all formats that this installation can write: what ``all`` stands for."""
+    return tuple(name for name in FORMATS if name != "signals-parquet" or parquet_installed())
 
 
 def check_formats(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names without repetition, in the order given; ``all`` stands for every format.
+    """Return the names without repetition, in the order given; ``all`` stands for every format that can be written.
 
     Raises
     ------
     SettingsError
         For an unknown name.
+    MissingExtraError
+        For parquet without its extra.
     """
     if "all" in names:
-        return tuple(FORMATS)
+        return installed_formats()
     for name in names:
         if name not in FORMATS:
             near = difflib.get_close_matches(name, FORMATS, n=1)
             hint = f"Did you mean '{near[0]}'?" if near else "Choose one of them, or 'all'."
             raise SettingsError(f"a format of {', '.join(FORMATS)}", f"'{name}'", hint)
+    if "signals-parquet" in names:
+        require_parquet()
     return tuple(dict.fromkeys(names))
 
 

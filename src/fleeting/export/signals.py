@@ -1,4 +1,4 @@
-"""The curves behind the events: ``signals.parquet``, or ``signals.csv`` for programs that read no parquet.
+"""The curves behind the events: ``signals.csv.gz``; ``signals.csv`` and ``signals.parquet`` hold the same.
 
 One row per face and frame: ``face, frame, time_s``, then the displacement of every region of `records.REGIONS` (percent
 of the inter-ocular distance), ``left_eye_opening, right_eye_opening`` (lid distance over eye width),
@@ -9,12 +9,14 @@ read, values are missing (null in parquet, empty in csv).
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fleeting.files import atomic_path
+from fleeting.files import atomic_path, require_parquet
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import REGIONS, ExpressionCurve, Signals, Timeline
 
@@ -37,6 +39,17 @@ UNITS = {
     **dict.fromkeys(("yaw", "pitch", "roll"), "degree"),
 }
 
+ROWS = 4096
+"""Rows that become text at once."""
+
+_FORMS = {
+    **dict.fromkeys(("face", "frame"), "%d"),
+    "time_s": "%.9g",
+    **dict.fromkeys(REGIONS, "%.3f"),
+    **dict.fromkeys(("yaw", "pitch", "roll"), "%.2f"),
+}
+"""As many digits as `records.digits` keeps; four for what is not named."""
+
 
 def signals_table(timeline: Timeline) -> Any:
     """Return the signals of all faces as a ``pyarrow.Table`` with `COLUMNS`; each column's unit is in its metadata."""
@@ -54,19 +67,22 @@ def signals_table(timeline: Timeline) -> Any:
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=about))
 
 
-def write_signals_parquet(timeline: Timeline, folder: Path) -> list[Path]:
-    """Write ``signals.parquet``.
+def write_signals(timeline: Timeline, folder: Path) -> list[Path]:
+    """Write ``signals.csv.gz``.
 
     Raises
     ------
     OutputError
         Where the disk refuses.
     """
-    import pyarrow.parquet as pq
-
-    path = folder / "signals.parquet"
-    with atomic_path(path) as temporary:
-        pq.write_table(signals_table(timeline), temporary, compression="zstd")
+    path = folder / "signals.csv.gz"
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("wb") as raw,
+        # Neither name nor time in the file: the same timeline gives the same bytes.
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as file,
+    ):
+        file.writelines(part.encode() for part in _csv(timeline))
     return [path]
 
 
@@ -78,12 +94,41 @@ def write_signals_csv(timeline: Timeline, folder: Path) -> list[Path]:
     OutputError
         Where the disk refuses.
     """
-    from pyarrow import csv
-
     path = folder / "signals.csv"
-    with atomic_path(path) as temporary:
-        csv.write_csv(signals_table(timeline), temporary, csv.WriteOptions(quoting_style="none"))
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(_csv(timeline))
     return [path]
+
+
+def write_signals_parquet(timeline: Timeline, folder: Path) -> list[Path]:
+    """Write ``signals.parquet``; each column's unit is in its metadata.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra ``parquet``.
+    OutputError
+        Where the disk refuses.
+    """
+    require_parquet()
+    import pyarrow.parquet as pq
+
+    path = folder / "signals.parquet"
+    with atomic_path(path) as temporary:
+        pq.write_table(signals_table(timeline), temporary, compression="zstd")
+    return [path]
+
+
+def _csv(timeline: Timeline) -> Iterator[str]:
+    """Yield the table as text, many rows at a time."""
+    yield ",".join(COLUMNS) + "\n"
+    read = {curve.face: curve for curve in timeline.expressions}
+    form = ",".join(_FORMS.get(name, "%.4f") for name in COLUMNS) + "\n"
+    for signals in timeline.signals:
+        columns = _columns(signals, read.get(signals.face))
+        for first in range(0, len(signals.time_s), ROWS):
+            rows = np.column_stack([columns[name][first : first + ROWS].astype(np.float64) for name in COLUMNS])
+            yield "".join(form % tuple(row) for row in rows.tolist()).replace("nan", "")
 
 
 def _array(values: Any) -> Any:
