@@ -12,24 +12,17 @@ from torch import Tensor
 from fleeting.datasets import fer2013
 from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
-from fleeting.models.shipped_expression import Views
+from fleeting.models.shipped_expression import ExpressionAnswer
 from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
-from fleeting.training.expression_answers import Network, mean_answers, said_of
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp
-from fleeting.training.expression_lineage import Lineage
 from fleeting.training.expression_pictures import Labelled, cross_entropy, logits_of, settle
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase
-from fleeting.training.expression_teachers import Sources, begin_as
 
-MACHINE = ("threads", "device", "rounds", "settled", "tilt_deg", "zoom")
-"""Settings that may change between a stopped training and its resumption: more rounds only follow those before, and
-networks settle and see tilted and zoomed copies when all has been learned."""
+MACHINE = ("threads", "device", "settled", "tilt_deg", "zoom")
+"""Settings that may change between a stopped training and its resumption: networks settle and see tilted and zoomed
+copies when all has been learned."""
 
-LATER = ("again_epochs", "again_rate", "taught")
-"""Settings of later rounds, which may change as long as none has begun."""
-
-LAST = ("last_epochs", "last_blocks")
-"""Settings of the last round, which may change as long as it has not begun."""
+Network = DeepEmotion | ExpressionNetwork
 
 
 class Trainer:
@@ -41,28 +34,20 @@ class Trainer:
         device: torch.device,
         *,
         steps_per_epoch: int,
-        others: Sources | None = None,
+        teacher: ExpressionAnswer | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
-        others = others or Sources()
-        self.recipe, self.device, self.teachers, self.lineage = recipe, device, others.teachers, others.lineage
-        self.matched = [t.on(device) for t in others.matched]
-        self._place(recipe.build(), recipe.build())
-        if others.begins_as is not None:
-            begin_as(self.net, others.begins_as, where=recipe.begins_as)
-        self.average.load_state_dict(self.net.state_dict())
-        self.steps_per_epoch, self.step, self.epoch = steps_per_epoch, 0, 0
-        self.phases = recipe.phases()
-        self.answers: Tensor | None = None
-
-    def _place(self, net: Network, average: Network) -> None:
+        self.recipe, self.device, self.teacher = recipe, device, teacher
         # Three times as fast on the CPU as the default layout.
         self.net, self.average = (
             network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for network in (net, average)
+            for network in (recipe.build(), recipe.build())
         )
-        self.average.eval()
+        self.average.eval().load_state_dict(self.net.state_dict())
         self.optimiser = self._optimiser()
+        self.steps_per_epoch, self.step, self.epoch = steps_per_epoch, 0, 0
+        self.phases = recipe.phases()
+        self.answers: Tensor | None = None
 
     def _optimiser(self) -> torch.optim.Optimizer:
         recipe = self.recipe
@@ -85,36 +70,10 @@ class Trainer:
         return self.recipe.ends_at
 
     def ask(self, data: Labelled) -> None:
-        """Keep what the teachers, or else the former round's averaged network, say of unchanged pictures."""
-        if self.teachers:
-            if self.answers is None:
-                self.answers = mean_answers(self.teachers, data)
-        elif self.recipe.taught and self._begins and self.phase.round:
-            self.answers = torch.from_numpy(logits_of(self.average, data, Views())).softmax(1).to(self.device)
-
-    def deepen(self) -> None:
-        """Go on with a deeper network that answers the same, where a last round of such a network begins."""
-        if self._begins and self._deep(self.epoch):
-            assert isinstance(self.net, ExpressionNetwork)
-            assert isinstance(self.average, ExpressionNetwork)
-            a, b, c = self.recipe.last_blocks
-            random = torch.get_rng_state()
-            net = self.net.deepened((a, b, c))
-            torch.set_rng_state(random)  # the average begins with the same new blocks
-            self._place(net, self.average.deepened((a, b, c)))
-
-    def _deep(self, epoch: int) -> bool:
-        return bool(self.recipe.last_blocks) and epoch >= self._last
-
-    @property
-    def _begins(self) -> bool:
-        """Whether a round begins with the present epoch."""
-        return self.phase.first == self.epoch and not self.phase.plain
-
-    @property
-    def _last(self) -> int:
-        """Number of the first epoch of the last round."""
-        return next(p.first for p in self.phases if p.round == self.phases[-1].round)
+        """Keep what the teacher says of unchanged pictures."""
+        if self.teacher is not None and self.answers is None:
+            network = self.teacher.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.answers = torch.from_numpy(logits_of(network, data, self.teacher.views)).softmax(1).to(self.device)
 
     def learn(self, data: Labelled, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Take one optimiser step on changed copies of the given rows, and return the loss, on the device."""
@@ -137,9 +96,6 @@ class Trainer:
         self.net.train()
         faces = faces.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bfloat16):
-            if self.matched:
-                drawn_by = generator if recipe.matched_drawn else None
-                targets = targets.lerp(said_of(self.matched, faces, drawn_by=drawn_by), recipe.matched)
             loss = self._loss(faces, targets, votes)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -162,28 +118,21 @@ class Trainer:
         keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
         follow(self.average, self.net, keep=keep)
 
-    def end(self, data: Labelled, path: Path) -> Network:
-        """Return the network that the training ends with; one that settled is in the checkpoint too, for others.
-
-        The average itself stays as it is, so that more rounds go on from the same.
-        """
+    def end(self, data: Labelled) -> Network:
+        """Return the network that the training ends with; the average itself stays as it is."""
         ended: Network = copy.deepcopy(self.average)
         if self.recipe.settled:
             settle(ended, data, size=self.recipe.batch, seed=self.recipe.seed)
-        self.save(path, ended=ended if self.recipe.settled else None)
         return ended
 
-    def save(self, path: Path, *, ended: Network | None = None) -> None:
+    def save(self, path: Path) -> None:
         """Write all that `load` needs, whole or not at all."""
         state = {
-            **({} if ended is None else {"ended": ended.state_dict()}),
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "epoch": self.epoch,
-            "answers": self.answers,
-            "lineage": asdict(self.lineage),
             "recipe": asdict(self.recipe),
         }
         write_checkpoint(path, state)
@@ -196,23 +145,8 @@ class Trainer:
         SettingsError
             Where it was made with another recipe.
         """
-        state = read_checkpoint(path, self.recipe, free=(*MACHINE, *LATER, *LAST), device=self.device)
-        begun, later = state["epoch"], self.phases[-1].round > 0
-        free = {*MACHINE, *LATER, *LAST}
-        if self.recipe.taught_by:
-            free -= {"taught"}
-        if begun > self.recipe.epochs + self.recipe.plain_epochs:
-            free -= {*LATER}
-        if later and begun > self._last:
-            free -= {*LAST}
-        if state["recipe"].get("last_blocks"):
-            free -= {"rounds"}
-        read_checkpoint(path, self.recipe, free=free, device=self.device)
-        if self._deep(begun - 1):
-            self._place(self.recipe.build(deep=True), self.recipe.build(deep=True))
+        state = read_checkpoint(path, self.recipe, free=MACHINE, device=self.device)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.epoch = state["step"], state["epoch"]
-        self.answers = state.get("answers")
-        self.lineage = Lineage(**state.get("lineage", {}))
