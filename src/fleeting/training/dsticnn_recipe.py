@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fleeting import settings
 from fleeting.files import make_folder
 from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities
+from fleeting.training import recipe as recipes
 from fleeting.training.clip_rows import crop_width
 from fleeting.training.dsticnn import FUSED, DsticnnSettings, DsticnnTask
 from fleeting.training.fitted_sequence import FittedSequence
@@ -63,7 +63,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     OutputError
         Where the results cannot be written.
     """
-    wanted = settings.load(DsticnnRecipe, recipe)
+    wanted = recipes.load(DsticnnRecipe, recipe)
     make_folder(out)
     samples, drawn = read_micro(wanted.source, data=data, out=out)
     parts = split_people(samples, wanted.source)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import torch
 
-from fleeting import settings, weights
+from fleeting import weights
 from fleeting.datasets import fer2013
 from fleeting.errors import SettingsError
 from fleeting.models.shipped_expression import ExpressionAnswer, Views, shipped_network
+from fleeting.training import recipe as recipes
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.devices import choose_device
 from fleeting.training.expression_export import Measured, ship
@@ -93,7 +94,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     SettingsError
         For a recipe that is wrong, another one than the checkpoint's, or a device that is not there.
     """
-    chosen = settings.load(ExpressionRecipe, recipe)
+    chosen = recipes.load(ExpressionRecipe, recipe)
     check(chosen)
     device = choose_device(chosen.device)
     torch.set_num_threads(chosen.threads)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from fleeting.errors import SettingsError
 from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork, Stem
 from fleeting.models.shipped_expression import Views
 from fleeting.training.devices import Device
+from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, Share, ShareBelowOne
+from fleeting.training.recipe import check as check_ranges
 
 Network = Literal["deep_emotion", "expression"]
 Optimiser = Literal["adam", "adamw", "sgd"]
@@ -142,29 +144,29 @@ class ExpressionRecipe:
     device: Device = "auto"
     seed: int = 0
     validation_percent: int = 6
-    epochs: int = 60
-    batch: int = 128
+    epochs: Count = 60
+    batch: Annotated[int, Range(2)] = 128
     optimiser: Optimiser = "adamw"
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    warm_epochs: float = 1.0
-    average: float = 0.999
-    smoothing: float = 0.05
-    vote_share: float = 0.0
-    vote_weight: float = 0.0
-    penalty: float = 0.0
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.02
+    warm_epochs: NotNegative = 1.0
+    average: ShareBelowOne = 0.999
+    smoothing: ShareBelowOne = 0.05
+    vote_share: Share = 0.0
+    vote_weight: NotNegative = 0.0
+    penalty: NotNegative = 0.0
     small_side: int = 48
-    small_epochs: int = 0
-    plain_epochs: int = 0
-    plain_rate: float = 2e-4
+    small_epochs: CountOrNone = 0
+    plain_epochs: CountOrNone = 0
+    plain_rate: Positive = 2e-4
     taught_by: Teacher = ""
     taught: float = 0.0
     settled: bool = False
     flip: bool = True
-    tilt_deg: float = 0.0
-    zoom: float = 1.0
+    tilt_deg: NotNegative = 0.0
+    zoom: Annotated[float, Range(0, 1, above=True)] = 1.0
     bfloat16: bool = True
-    threads: int = 1
+    threads: Count = 1
     model: NetworkSettings = field(default_factory=NetworkSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
 
@@ -206,6 +208,7 @@ def check(recipe: ExpressionRecipe) -> None:
     SettingsError
         For a size or share out of range, or a setting of the other network.
     """
+    check_ranges(recipe)
     if len(recipe.model.widths) != 3 or len(recipe.model.blocks) != 3:
         raise SettingsError(
             "three widths and three numbers of blocks",
@@ -214,12 +217,6 @@ def check(recipe: ExpressionRecipe) -> None:
         )
     if recipe.small_side % 8 or not 24 <= recipe.small_side <= 48:
         raise SettingsError("a small_side of 24, 32, 40 or 48", str(recipe.small_side), "8 must divide it.")
-    if recipe.epochs < 1 or recipe.batch < 2 or recipe.plain_epochs < 0:
-        raise SettingsError(
-            "at least 1 epoch, 0 plain_epochs and batches of 2",
-            f"{recipe.epochs}, {recipe.plain_epochs} and {recipe.batch}",
-            "Correct the recipe.",
-        )
     if not 0 <= recipe.taught <= 1 or bool(recipe.taught) != bool(recipe.taught_by):
         raise SettingsError(
             "taught from 0 to 1, and above 0 exactly where there is taught_by",

@@ -17,17 +17,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fleeting import settings as settings_room
 from fleeting.errors import DataError
 from fleeting.faces.finder import box_iou, decode
 from fleeting.models.face_finder import FaceFinderNet
 from fleeting.records import FaceBox
+from fleeting.training import recipe as recipes
 from fleeting.training.backgrounds import natural_pictures, video_frames
 from fleeting.training.checkpoints import follow, write_checkpoint
 from fleeting.training.face_pictures import labelled_faces, of_part, portraits
 from fleeting.training.face_scenes import Scene, SceneMaker, SceneSettings
 from fleeting.training.face_targets import BOX_WEIGHT, finder_loss, targets_of
 from fleeting.training.finder_export import ship
+from fleeting.training.recipe import Count, NotNegative, Positive, Share, ShareBelowOne
 
 log = logging.getLogger(__name__)
 
@@ -78,15 +79,15 @@ class FinderRecipe:
     teacher: str = "runs/teacher"
     seed: int = 0
     cycles: list[int] = field(default_factory=lambda: [2400, 2400])
-    batch: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    average: float = 0.995
-    hard_share: float = 0.12
-    width: int = 24
-    check_every: int = 300
+    batch: Count = 32
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 1e-4
+    average: ShareBelowOne = 0.995
+    hard_share: Share = 0.12
+    width: Count = 24
+    check_every: Count = 300
     bfloat16: bool = True
-    threads: int = 1
+    threads: Count = 1
     scenes: SceneSettings = field(default_factory=SceneSettings)
 
 
@@ -109,7 +110,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     DataError
         Where a picture set or the teacher's labels are missing.
     """
-    chosen = settings_room.load(FinderRecipe, recipe)
+    chosen = recipes.load(FinderRecipe, recipe)
     faces = labelled_faces(data)
     if chosen.teacher:
         if not (Path(chosen.teacher) / "congress.npz").exists():

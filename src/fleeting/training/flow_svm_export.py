@@ -17,11 +17,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from fleeting import metrics, weights
-from fleeting import settings as recipes
 from fleeting.datasets import composite
 from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.files import make_folder, write_bytes, write_text
 from fleeting.labels import THREE_CLASSES, UNSURE
+from fleeting.training import recipe as recipes
 from fleeting.training.flow_svm import FittedFlowSvm, FlowSvmSettings, flow_svm_of_images
 
 log = logging.getLogger(__name__)

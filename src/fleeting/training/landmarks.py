@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fleeting import settings
 from fleeting.errors import DataError
+from fleeting.training import recipe as recipes
 from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from fleeting.training.landmark_check import check_sets, measure
 from fleeting.training.landmark_crops import CropDataset, CropSource, batches, epoch_keys
@@ -200,7 +200,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     SettingsError
         For a recipe that is wrong, or another one than the checkpoint's.
     """
-    chosen = settings.load(LandmarkRecipe, recipe)
+    chosen = recipes.load(LandmarkRecipe, recipe)
     torch.set_num_threads(chosen.threads)
     _check_people(chosen, data)
     source = load_source(chosen, data)

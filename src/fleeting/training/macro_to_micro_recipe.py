@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fleeting import settings
 from fleeting.datasets.load import load_samples
 from fleeting.datasets.registry import named_data
 from fleeting.datasets.samples import Samples
@@ -16,6 +15,7 @@ from fleeting.errors import DataError
 from fleeting.files import make_folder
 from fleeting.labels import THREE
 from fleeting.models.macro_to_micro import MiNetProbabilities
+from fleeting.training import recipe as recipes
 from fleeting.training.clip_rows import crop_width
 from fleeting.training.fitted_sequence import FittedSequence
 from fleeting.training.macro_guide import GUIDE, MacroSettings, still_faces, train_manet, write_guide
@@ -78,7 +78,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     OutputError
         Where the results cannot be written.
     """
-    wanted = settings.load(MacroToMicroRecipe, recipe)
+    wanted = recipes.load(MacroToMicroRecipe, recipe)
     make_folder(out)
     samples, drawn = read_micro(wanted.source, data=data, out=out)
     parts = split_people(samples, wanted.source)

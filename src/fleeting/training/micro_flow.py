@@ -20,15 +20,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fleeting import settings as recipes
 from fleeting.files import make_folder
 from fleeting.models.micro_flow import CELL, LEVELS, MicroFlowNetwork
 from fleeting.synthesis.flow_grid import CONDITIONS, PEAKS, grid_pairs
 from fleeting.synthesis.flow_pairs import Pool, draw_pool
 from fleeting.synthesis.flow_scene import PairSettings
+from fleeting.training import recipe as recipes
 from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
 from fleeting.training.flow_portraits import read_portraits, real_movements
 from fleeting.training.micro_flow_export import ship
+from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, ShareBelowOne
 
 log = logging.getLogger(__name__)
 
@@ -71,21 +72,21 @@ class MicroFlowRecipe:
 
     task: str = "micro_flow"
     seed: int = 0
-    pairs: int = 4000
-    side: int = 96
-    late_pairs: int = 2000
-    late_from: int = 1600
-    per_person: int = 3
-    congress: int = 120
-    steps: int = 2600
-    batch: int = 8
-    learning_rate: float = 1e-3
-    warm_steps: int = 150
-    weight_decay: float = 1e-4
-    average: float = 0.998
-    strain_weight: float = 3.0
-    check_every: int = 500
-    save_every: int = 100
+    pairs: Count = 4000
+    side: Count = 96
+    late_pairs: CountOrNone = 2000
+    late_from: CountOrNone = 1600
+    per_person: Count = 3
+    congress: CountOrNone = 120
+    steps: Count = 2600
+    batch: Count = 8
+    learning_rate: Positive = 1e-3
+    warm_steps: CountOrNone = 150
+    weight_decay: NotNegative = 1e-4
+    average: ShareBelowOne = 0.998
+    strain_weight: NotNegative = 3.0
+    check_every: Count = 500
+    save_every: Count = 100
 
 
 def train(recipe: Path, *, data: Path, out: Path) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from fleeting.errors import MissingExtraError, SettingsError
+from fleeting.errors import MissingExtraError
 from fleeting.training.checkpoints import read_checkpoint, write_checkpoint
 from fleeting.training.clip_rows import ClipRows, changed, class_weights
 from fleeting.training.devices import Device, choose_device
+from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, check
 
 log = logging.getLogger(__name__)
 
@@ -60,31 +61,20 @@ class FitSettings:
         On the CPU.
     """
 
-    epochs: int = 40
-    batch: int = 16
+    epochs: Count = 40
+    batch: Count = 16
     optimiser: Literal["sgd", "adamw"] = "sgd"
-    learning_rate: float = 0.01
-    weight_decay: float = 5e-4
-    patience: int = 0
+    learning_rate: Positive = 0.01
+    weight_decay: NotNegative = 5e-4
+    patience: CountOrNone = 0
     flip: bool = True
-    shift: float = 0.04
+    shift: Annotated[float, Range(0, 0.5, below=True)] = 0.04
     precision: Precision = "float32"
     device: Device = "auto"
-    threads: int = 1
+    threads: Count = 1
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1 or self.patience < 0 or self.threads < 1:
-            raise SettingsError(
-                "at least 1 epoch, 1 clip a batch and 1 thread, and a patience of 0 or more",
-                f"{self.epochs}, {self.batch}, {self.threads} and {self.patience}",
-                "Correct the recipe.",
-            )
-        if not 0 <= self.shift < 0.5 or self.learning_rate <= 0:
-            raise SettingsError(
-                "a shift of 0 to below 0.5 and a learning rate above 0",
-                f"{self.shift} and {self.learning_rate}",
-                "Correct the recipe.",
-            )
+        check(self)
 
 
 class Task(Protocol):

@@ -14,14 +14,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from fleeting import settings as recipes
 from fleeting.errors import LeakageError
 from fleeting.files import make_folder, write_text
 from fleeting.models.spotting_net import CLASSES, TIME_SCALE, ExportedSpottingNetwork, SpottingNetwork
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.candidates import CHANNELS, SAMPLES, SCALARS, mirrored
+from fleeting.training import recipe as recipes
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.network_files import write_onnx
+from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Share, ShareBelowOne
 from fleeting.training.spotting_examples import Examples, MeasuredFilm, examples_of, load_films, patterns_of
 from fleeting.weights import checksum
 
@@ -60,16 +61,16 @@ class SpotterRecipe:
     films: str = "runs/spotting_train"
     validation: str = "runs/spotting_validation"
     seed: int = 0
-    variants: int = 8
-    epochs: int = 20
-    batch: int = 128
-    learning_rate: float = 2e-3
-    weight_decay: float = 2e-2
-    width: int = 40
-    dropout: float = 0.3
-    jitter: float = 0.1
-    hidden: float = 0.1
-    members: int = 1
+    variants: CountOrNone = 8
+    epochs: Count = 20
+    batch: Count = 128
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 2e-2
+    width: Count = 40
+    dropout: ShareBelowOne = 0.3
+    jitter: NotNegative = 0.1
+    hidden: Share = 0.1
+    members: Count = 1
 
 
 def train(recipe: Path, *, data: Path, out: Path) -> None:
