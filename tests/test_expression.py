@@ -209,7 +209,7 @@ def test_the_faithful_network_learns_200_faces(data: Path) -> None:
     rows = labelled(faces, recipe, CPU)
     generator = torch.Generator().manual_seed(0)
     losses = [
-        float(trainer.learn(rows, batch, generator))
+        float(trainer.learn(rows, batch, generator)["loss"])
         for _ in range(6)
         for batch in batches(len(rows), recipe.batch, generator)
     ]
@@ -358,7 +358,7 @@ def test_a_network_is_taught_what_a_shipped_one_says(data: Path, tmp_path: Path)
     for changed in (rows, replace(rows, targets=rows.targets.flip(0))):
         trainer = Trainer(recipe, CPU, steps_per_epoch=2, teacher=teacher)
         trainer.ask(changed)
-        steps.append(float(trainer.learn(changed, torch.arange(20), torch.Generator().manual_seed(0))))
+        steps.append(float(trainer.learn(changed, torch.arange(20), torch.Generator().manual_seed(0))["loss"]))
     assert steps[0] == steps[1]
     path = write_recipe(tmp_path / "expression.toml", recipe)
     train(path, data=data, out=tmp_path / "run")

@@ -8,9 +8,7 @@ with the same weights.
 
 from __future__ import annotations
 
-import json
 import logging
-import time
 from pathlib import Path
 
 import torch
@@ -18,50 +16,16 @@ import torch
 from fleeting import weights
 from fleeting.datasets import fer2013
 from fleeting.errors import SettingsError
-from fleeting.models.shipped_expression import ExpressionAnswer, Views, shipped_network
+from fleeting.models.shipped_expression import ExpressionAnswer, shipped_network
 from fleeting.training import recipe as recipes
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.devices import choose_device
 from fleeting.training.expression_export import Measured, ship
-from fleeting.training.expression_pictures import Labelled, batches, cross_entropy_of, labelled, logits_of, steps_in
+from fleeting.training.expression_pictures import labelled, logits_of, steps_in
 from fleeting.training.expression_recipe import ExpressionRecipe, check
 from fleeting.training.expression_trainer import Trainer
 
 log = logging.getLogger(__name__)
-
-
-def one_epoch(trainer: Trainer, train_set: Labelled) -> float:
-    """Train for an epoch and return its mean loss."""
-    trainer.ask(train_set)
-    # Everything random in an epoch hangs on its number alone, so that a resumed training draws the same.
-    seed = trainer.recipe.seed * 1_000_003 + trainer.epoch
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
-    rows = batches(len(train_set), trainer.recipe.batch, generator)
-    losses = [trainer.learn(train_set, batch, generator) for batch in rows]
-    trainer.epoch += 1
-    return float(torch.stack(losses).float().mean())
-
-
-def fit(trainer: Trainer, train_set: Labelled, validation: Labelled, *, out: Path, epochs: int | None = None) -> None:
-    """Train up to `epochs` (by default the recipe's), and write ``checkpoint.pt`` and a row of history after each."""
-    recipe = trainer.recipe
-    while trainer.epoch < (trainer.ends_at if epochs is None else epochs):
-        started = time.perf_counter()
-        loss = one_epoch(trainer, train_set)
-        logits = logits_of(trainer.average, validation, Views(flip=recipe.flip))
-        truth = validation.label.cpu().numpy()
-        row = {
-            "epoch": trainer.epoch,
-            "seconds": round(time.perf_counter() - started, 1),
-            "loss": round(loss, 4),
-            "validation_accuracy": round(float((logits.argmax(1) == truth).mean()), 4),
-            "validation_log_loss": round(float(cross_entropy_of(logits, truth)), 4),
-        }
-        with (out / "history.jsonl").open("a", encoding="utf-8") as history:
-            history.write(json.dumps(row) + "\n")
-        log.info("%s", ", ".join(f"{k} {v}" for k, v in row.items()))
-        trainer.save(out / "checkpoint.pt")
 
 
 def teacher_of(recipe: ExpressionRecipe) -> ExpressionAnswer | None:
@@ -98,18 +62,13 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     check(chosen)
     device = choose_device(chosen.device)
     torch.set_num_threads(chosen.threads)
-    torch.backends.cudnn.deterministic = True  # what is left on CUDA is the order of sums in the transformer's gradient
     faces = fer2013.read(data / chosen.data if chosen.data else data)
     split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
     log.info("%s on %s: %d to train, %d to validate", chosen.network, device, len(split.train), len(split.validation))
     sets = {k: labelled(faces.select(getattr(split, k)), chosen, device) for k in ("train", "validation")}
     steps = steps_in(len(split.train), chosen.batch)
     trainer = Trainer(chosen, device, steps_per_epoch=steps, teacher=teacher_of(chosen))
-    out.mkdir(parents=True, exist_ok=True)
-    if (out / "checkpoint.pt").exists():
-        trainer.load(out / "checkpoint.pt")
-        log.info("going on after epoch %d", trainer.epoch)
-    fit(trainer, sets["train"], sets["validation"], out=out)
+    trainer.fit(sets["train"], sets["validation"], out=out)
     ended = trainer.end(sets["train"])
     logits = logits_of(ended, sets["validation"], chosen.views())
     temperature = fit_temperature(logits, sets["validation"].label.cpu().numpy())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork, Stem
 from fleeting.models.shipped_expression import Views
 from fleeting.training.devices import Device
+from fleeting.training.loop import cosine
 from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, Share, ShareBelowOne
 from fleeting.training.recipe import check as check_ranges
 
@@ -89,11 +89,7 @@ class Phase:
     def learning_rate(self, step: int, *, steps_per_epoch: int) -> float:
         """Return the rate of a step of the whole training, counted from 0."""
         warm, total = self.warm_epochs * steps_per_epoch, self.epochs * steps_per_epoch
-        step -= self.first * steps_per_epoch
-        if step < warm:
-            return self.rate * (step + 1) / warm
-        way = (step - warm) / max(total - warm, 1)
-        return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(way, 1.0))) / 2)
+        return cosine(step - self.first * steps_per_epoch, rate=self.rate, warm=warm, total=total)
 
 
 @dataclass(frozen=True, slots=True)

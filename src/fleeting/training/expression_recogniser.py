@@ -23,7 +23,6 @@ from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.devices import choose_device
-from fleeting.training.expression import one_epoch
 from fleeting.training.expression_pictures import Labelled, labelled, logits_of, steps_in
 from fleeting.training.expression_recipe import AugmentSettings, ExpressionRecipe, NetworkSettings
 from fleeting.training.expression_trainer import Trainer
@@ -71,12 +70,10 @@ class ExpressionRecogniser:
             For other samples than single faces of 48 x 48 pixels in seven classes.
         """
         recipe = replace(self.recipe, seed=seed)
-        torch.set_num_threads(recipe.threads)
         device = choose_device(recipe.device)
         rows = _rows(train, recipe)
         trainer = Trainer(recipe, device, steps_per_epoch=steps_in(len(rows), recipe.batch))
-        while trainer.epoch < trainer.ends_at:
-            one_epoch(trainer, rows)
+        trainer.fit(rows)
         ended, temperature = trainer.end(rows), 1.0
         if validation is not None:
             held = _rows(validation, recipe)
