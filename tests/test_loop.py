@@ -25,7 +25,7 @@ from test_sequence_recipes import RECIPE  # noqa: E402
 from torch import nn  # noqa: E402
 
 from fleeting.errors import SettingsError  # noqa: E402
-from fleeting.training import loop  # noqa: E402
+from fleeting.training import history, loop  # noqa: E402
 from fleeting.training.face_finder import fit as fit_finder  # noqa: E402
 from fleeting.training.macro_guide import train_manet  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
@@ -115,12 +115,12 @@ def test_a_stopped_training_ends_with_the_same_bytes(
         if states[0][part] is not None:
             for key, value in states[0][part].items():
                 assert value.numpy().tobytes() == states[1][part][key].numpy().tobytes(), f"{part} {key}"
-    rows = [[json.loads(line) for line in (f / loop.HISTORY).read_text().splitlines()] for f in (whole, resumed)]
+    rows = [[json.loads(line) for line in (f / history.HISTORY).read_text().splitlines()] for f in (whole, resumed)]
     assert [row["epoch"] for row in rows[1]] == [1, 2, 3, 4]
     for row in (*rows[0], *rows[1]):
         row.pop("seconds")
     assert rows[0] == rows[1]
-    assert list((resumed / loop.BOARD).glob("events.*"))
+    assert list((resumed / history.BOARD).glob("events.*"))
 
 
 class Slope(loop.Loop):
@@ -173,8 +173,8 @@ def test_the_best_epoch_is_kept_and_patience_ends_it(
 
 def test_a_history_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     (tmp_path / "history.jsonl").write_text('{"epoch": 1, "step": 3}\n{"epoch": 2, "step": 6}\n{"epo')
-    assert [row["epoch"] for row in loop._rows(tmp_path / "history.jsonl", 3)] == [1]
-    assert [row["epoch"] for row in loop._rows(tmp_path / "history.jsonl", 9)] == [1, 2]
+    assert [row["epoch"] for row in history._rows(tmp_path / "history.jsonl", 3)] == [1]
+    assert [row["epoch"] for row in history._rows(tmp_path / "history.jsonl", 9)] == [1, 2]
 
 
 def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:

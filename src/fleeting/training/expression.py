@@ -11,8 +11,6 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import torch
-
 from fleeting import weights
 from fleeting.datasets import fer2013
 from fleeting.errors import SettingsError
@@ -61,7 +59,6 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     chosen = recipes.load(ExpressionRecipe, recipe)
     check(chosen)
     device = choose_device(chosen.device)
-    torch.set_num_threads(chosen.threads)
     faces = fer2013.read(data / chosen.data if chosen.data else data)
     split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
     log.info("%s on %s: %d to train, %d to validate", chosen.network, device, len(split.train), len(split.validation))

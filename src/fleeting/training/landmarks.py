@@ -163,7 +163,6 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         For a recipe that is wrong, or another one than the checkpoint's.
     """
     chosen = recipes.load(LandmarkRecipe, recipe)
-    torch.set_num_threads(chosen.threads)
     _check_people(chosen, data)
     source = load_source(chosen, data)
     dataset = CropDataset(source, weights=chosen.point_weights)

@@ -8,11 +8,10 @@ same weights to the last bit; ``history.jsonl`` then holds every epoch once.
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import math
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fleeting.errors import MissingExtraError, SettingsError
+from fleeting.training.checkpoints import read_checkpoint, write_checkpoint
+from fleeting.training.history import Journal
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT, HISTORY, BOARD = "checkpoint.pt", "history.jsonl", "tensorboard"
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class Loop:
     ) -> None:
         self.network: Any = network
         self.optimiser, self.plan, self.recipe = optimiser, plan, recipe
+        torch.set_num_threads(plan.threads)
         self.device: torch.device = next(network.parameters()).device
         self.average: Any = copy.deepcopy(network).eval() if averaged else None
         self.epoch = self.step = 0
@@ -151,11 +152,10 @@ class Loop:
         SettingsError
             Where the folder has a checkpoint of another recipe.
         """
-        torch.set_num_threads(self.plan.threads)
         torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
         if out is not None and not self.step and (out / CHECKPOINT).exists():
             self.load(out / CHECKPOINT)
-        with _Journal(out, self.step) as journal:
+        with Journal(out, self.step) as journal:
             while not self.ended():
                 started = time.perf_counter()
                 terms = self.one_epoch()
@@ -235,66 +235,6 @@ class Loop:
         log.info("going on after epoch %d", self.epoch)
 
 
-class _Journal:
-    """``history.jsonl`` and the curves of TensorBoard, where a folder is given.
-
-    Rows that a killed training wrote after its last checkpoint, at `step`, are taken out.
-    """
-
-    def __init__(self, out: Path | None, step: int) -> None:
-        self._out, self._board = out, None
-        if out is None:
-            return
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise MissingExtraError("research", "loss curves (tensorboard)") from error
-
-        out.mkdir(parents=True, exist_ok=True)
-        rows = list(_rows(out / HISTORY, step))
-        (out / HISTORY).write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-        self._board = SummaryWriter(str(out / BOARD), purge_step=rows[-1]["epoch"] + 1 if rows else 0)
-
-    def __enter__(self) -> _Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._board is not None:
-            self._board.close()
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        figures = dict(_figures(row))
-        log.info("%s", ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-        if self._out is None or self._board is None:
-            return
-        with (self._out / HISTORY).open("a", encoding="utf-8") as history:
-            history.write(json.dumps(row) + "\n")
-        for name, value in figures.items():
-            if name not in ("epoch", "step", "seconds"):
-                self._board.add_scalar(name, value, int(row["epoch"]))
-        self._board.flush()
-
-
-def _rows(path: Path, step: int) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a history up to a step; a line that was cut off ends it."""
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            return
-        if row.get("step", step + 1) <= step:
-            yield row
-
-
-def _figures(row: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, float]]:
-    """Yield the numbers of a row; those of a table in it as ``table/name``."""
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from _figures(value, f"{within}{name}/")
-        elif isinstance(value, (int, float)):
-            yield within + name, value
-
-
 def cosine(step: int, *, rate: float, warm: float, total: float, floor: float = 0.01) -> float:
     """Return the learning rate of a step: up in a line over `warm` steps, then along a cosine to a share `floor`."""
     if step < warm:
@@ -321,32 +261,3 @@ def follow(average: nn.Module, network: nn.Module, *, keep: float) -> None:
             mine.lerp_(new, 1 - keep)
         else:
             mine.copy_(new)
-
-
-def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all."""
-    beside = path.with_suffix(".new")
-    torch.save(state, beside)
-    beside.replace(path)
-
-
-def read_checkpoint(path: Path, recipe: Any, *, free: Collection[str], device: torch.device) -> dict[str, Any]:
-    """Read a checkpoint; settings of its recipe that are not `free` must be those of `recipe`.
-
-    Raises
-    ------
-    SettingsError
-        Where they are not, or another version wrote it.
-    """
-    state: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
-    now = {k: v for k, v in asdict(recipe).items() if k not in free}
-    changed = [k for k, v in now.items() if state.get("recipe", {}).get(k, v) != v]
-    if changed:
-        raise SettingsError(
-            "the recipe that this training was started with",
-            f"another value of {', '.join(changed)}",
-            "Choose a new --out folder, or restore the recipe.",
-        )
-    if not {"network", "random", "extra"} <= set(state):
-        raise SettingsError("a checkpoint of this version", f"{path} of another", "Choose a new --out folder.")
-    return state

@@ -96,7 +96,6 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         For a recipe that is wrong, or another one than the checkpoint's.
     """
     how = recipes.load(MicroFlowRecipe, recipe)
-    torch.set_num_threads(1)
     make_folder(out)
     pool, people = _pool(how, data, out)
     checks = _checks(how, data, out)
