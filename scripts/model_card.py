@@ -117,11 +117,13 @@ def network(name: str, card: dict[str, Any]) -> str:
         ("preprocessing", card["preprocessing"]),
         ("labels", ", ".join(card["labels"])),
         ("recipe", f"`{card['recipe'] if isinstance(card['recipe'], str) else f'recipes/{name}.toml'}`"),
-        ("command", " ".join(f"`{line}`" for line in (*card.get("before", ()), card["command"]))),
+        ("command", f"`{card['command']}`"),
         ("licence", card["licence"]),
     ]
     if "begins_with" in card:
         rows.insert(2, ("begins with", card["begins_with"]))
+    if "history" in card:
+        rows.insert(-1, ("history", card["history"]))
     if "unsure" in card:
         rows.insert(-3, ("unsure", f"below a probability of {card['unsure']['threshold']}"))
     lines = [f"## {name}", "", f"Task: {card['task']}.", "", "| | |", "|---|---|"]

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from expression_faces import drawn, write_npz
+from stopped_trainings import stopped_after
 
 from fleeting import settings
-from fleeting.training import expression
 from fleeting.training.expression_recipe import ExpressionRecipe, NetworkSettings
 from fleeting.training.run import train
 from fleeting.weights import checksum
@@ -54,16 +53,8 @@ def train_small(data: Path, folder: Path) -> Path:
 
 def train_and_stop(recipe: Path, *, data: Path, out: Path) -> None:
     """Train for two epochs, as if stopped then."""
-    whole = expression.fit
-
-    def stopped(*args: Any, **kwargs: Any) -> None:
-        whole(*args, **kwargs, epochs=2)
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(expression, "fit", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, data=data, out=out)
+    with stopped_after(2):
+        train(recipe, data=data, out=out)
     assert len(history(out)) == 2
 
 

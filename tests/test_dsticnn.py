@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sequence_clips import moving_clips  # noqa: E402
+from stopped_trainings import stopped_after  # noqa: E402
 
 from fleeting.errors import DataError, SettingsError  # noqa: E402
 from fleeting.models.clip_channels import standardise  # noqa: E402
@@ -182,7 +183,7 @@ def test_the_same_seed_gives_the_same_weights_and_others_do_not() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_a_stopped_training_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_training_ends_with_the_same_weights(tmp_path: Path) -> None:
     data = moving_clips(18)
     plan = replace(QUICK, dropout=0.5, fit=replace(FIT, epochs=4))
     rows = clip_rows(data, kind="grey", length=8, side=32)
@@ -194,17 +195,8 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path: Path, monkeypat
     whole = trainer()
     whole.fit(rows, watched, out=tmp_path / "whole", recipe=plan)
     killed = trainer()
-    write = sequence_fit.write_checkpoint
-
-    def write_twice(path: Path, state: dict) -> None:
-        write(path, state)
-        if state["epoch"] == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(sequence_fit, "write_checkpoint", write_twice)
-    with pytest.raises(KeyboardInterrupt):
+    with stopped_after(2):
         killed.fit(rows, watched, out=tmp_path / "killed", recipe=plan)
-    monkeypatch.undo()
     resumed = trainer()
     resumed.fit(rows, watched, out=tmp_path / "killed", recipe=plan)
     assert resumed.epoch == 4

@@ -31,20 +31,19 @@ from fleeting import settings  # noqa: E402
 from fleeting.datasets import fer2013  # noqa: E402
 from fleeting.errors import SettingsError  # noqa: E402
 from fleeting.models.deep_emotion import DeepEmotion, standardise  # noqa: E402
-from fleeting.models.expression_net import AttentiveBlock, ExpressionNetwork  # noqa: E402
-from fleeting.models.shipped_expression import ExpressionAnswer, Views  # noqa: E402
+from fleeting.models.expression_net import ExpressionNetwork  # noqa: E402
+from fleeting.models.shipped_expression import ExpressionAnswer, Views, shipped_network  # noqa: E402
 from fleeting.training import expression, expression_trainer  # noqa: E402
 from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
-from fleeting.training.expression_check import check  # noqa: E402
 from fleeting.training.expression_export import export as write_onnx  # noqa: E402
-from fleeting.training.expression_pictures import batches, labelled, logits_of, settle, steps_in  # noqa: E402
+from fleeting.training.expression_pictures import batches, labelled, settle, steps_in  # noqa: E402
 from fleeting.training.expression_recipe import (  # noqa: E402
     AugmentSettings,
     ExpressionRecipe,
     NetworkSettings,
+    check,
 )
-from fleeting.training.expression_teachers import network_of  # noqa: E402
 from fleeting.training.expression_trainer import Trainer  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 from fleeting.weights import checksum  # noqa: E402
@@ -210,7 +209,7 @@ def test_the_faithful_network_learns_200_faces(data: Path) -> None:
     rows = labelled(faces, recipe, CPU)
     generator = torch.Generator().manual_seed(0)
     losses = [
-        float(trainer.learn(rows, batch, generator))
+        float(trainer.learn(rows, batch, generator)["loss"])
         for _ in range(6)
         for batch in batches(len(rows), recipe.batch, generator)
     ]
@@ -251,11 +250,8 @@ def test_another_recipe_does_not_go_on_and_another_machine_does(trained: Path, d
         ({"epochs": 0}, "at least 1 epoch"),
         ({"network": "deep_emotion"}, "one head"),
         ({"penalty": 0.1}, "Use weight_decay"),
-        ({"rounds": 2}, "1 of again_epochs"),
-        ({"last_blocks": [1, 2, 3]}, "several rounds"),
-        ({"rounds": 2, "again_epochs": 1, "last_blocks": [1, 1, 0]}, "none below"),
-        ({"rounds": 2, "again_epochs": 1, "last_blocks": [2, 2]}, "one per scale"),
         ({"taught": 1.5}, "taught from 0 to 1"),
+        ({"taught": 0.5}, "where there is taught_by"),
         ({"model": NetworkSettings(widths=[8, 8])}, "three widths"),
     ],
 )
@@ -312,59 +308,6 @@ def rate(trainer: Trainer) -> float:
     return trainer.phase.learning_rate(trainer.step, steps_per_epoch=trainer.steps_per_epoch)
 
 
-def test_later_rounds_begin_and_end_with_their_own_rates() -> None:
-    trainer = Trainer(small(rounds=2, again_epochs=4, again_rate=5e-4), CPU, steps_per_epoch=5)
-    first, plain, again, last = trainer.phases
-    assert [(p.first, p.epochs, p.plain, p.round) for p in (first, plain, again, last)] == [
-        (0, 3, False, 0), (3, 1, True, 0), (4, 4, False, 1), (8, 1, True, 1),
-    ]  # fmt: skip
-    assert trainer.ends_at == 9
-    seen = []
-    for trainer.step in range(45):
-        trainer.epoch = trainer.step // 5
-        seen.append(rate(trainer))
-    assert max(seen[20:40]) == seen[24] == pytest.approx(5e-4)  # after one epoch that rises
-    assert seen[20] == pytest.approx(1e-4)
-    assert seen[20:25] == sorted(seen[20:25])
-    assert seen[24:40] == sorted(seen[24:40], reverse=True)
-    assert seen[39] < 0.1 * 5e-4
-
-
-def test_a_later_round_is_taught_what_the_former_said(data: Path) -> None:
-    faces = fer2013.read(data / "fer2013_training_publictest.npz").select(np.arange(40))
-    recipe = small(rounds=2, again_epochs=1, taught=1.0, epochs=1, plain_epochs=0, average=0.0)
-    trainer = Trainer(recipe, CPU, steps_per_epoch=2)
-    rows = labelled(faces, recipe, CPU)
-    trainer.ask(rows)
-    assert trainer.answers is None
-    trainer.epoch = 1
-    said = torch.from_numpy(logits_of(trainer.average, rows, Views())).softmax(1)
-    trainer.ask(rows)
-    assert trainer.answers is not None
-    torch.testing.assert_close(trainer.answers, said)
-    # With nothing but these answers for labels, the set's own labels do not matter.
-    steps = []
-    for changed in (rows, replace(rows, targets=rows.targets.flip(0))):
-        trainer = Trainer(recipe, CPU, steps_per_epoch=2)
-        trainer.answers = said
-        steps.append(float(trainer.learn(changed, torch.arange(20), torch.Generator().manual_seed(0))))
-    assert steps[0] == steps[1]
-
-
-def test_more_rounds_follow_a_training_that_has_ended(trained: Path, data: Path, tmp_path: Path) -> None:
-    further = small(rounds=2, again_epochs=2, taught=0.5)
-    train(write_recipe(tmp_path / "expression.toml", further), data=data, out=tmp_path / "at_once")
-    shutil.copytree(trained, tmp_path / "after")
-    train(write_recipe(tmp_path / "expression.toml", further), data=data, out=tmp_path / "after")
-    assert len(history(tmp_path / "after")) == 7
-    one, two = (
-        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["average"] for name in ("at_once", "after")
-    )
-    assert all(torch.equal(one[key], two[key]) for key in one)
-    with pytest.raises(SettingsError, match="another value of taught"):
-        train(write_recipe(tmp_path / "b.toml", replace(further, taught=0.1)), data=data, out=tmp_path / "after")
-
-
 def test_a_settled_network_answers_in_use_as_in_training_for_unchanged_pictures(data: Path) -> None:
     torch.manual_seed(1)
     recipe = small(model=NetworkSettings(0.0, [8, 8, 16], [1, 1, 1], 0.0))
@@ -395,69 +338,34 @@ def test_a_training_that_settles_ends_so_and_goes_on_as_if_it_had_not(
     train(path, data=data, out=tmp_path / "run")
     before, after = (torch.load(p / "checkpoint.pt", weights_only=True) for p in (trained, tmp_path / "run"))
     assert all(torch.equal(before["average"][name], value) for name, value in after["average"].items())
-    assert any(not torch.equal(before["average"][name], value) for name, value in after["ended"].items())
+    assert checksum(trained / "expression.onnx") != checksum(tmp_path / "run" / "expression.onnx")
     shutil.copytree(tmp_path / "run", tmp_path / "again")
     train(write_recipe(tmp_path / "expression.toml", small()), data=data, out=tmp_path / "again")
     assert_same_weights(trained, tmp_path / "again")
-    assert "ended" not in torch.load(tmp_path / "again" / "checkpoint.pt", weights_only=True)
-    rows = labelled(fer2013.read(data / recipe.data), recipe, CPU)
-    said = [logits_of(network_of(tmp_path / "run", recipe), rows, Views())]
-    (tmp_path / "run" / "checkpoint.pt").unlink()
-    said += [logits_of(network_of(folder, recipe), rows, Views()) for folder in (tmp_path / "run", trained)]
-    np.testing.assert_allclose(said[0], said[1], atol=0.02)
-    assert float(np.abs(said[0] - said[2]).max()) > 0.05
 
 
-DEEPER = {"rounds": 2, "again_epochs": 2, "last_blocks": [2, 1, 3], "taught": 0.5}
-
-
-def test_a_deeper_network_begins_by_answering_the_same() -> None:
-    torch.manual_seed(1)
-    network = small().build()
-    assert isinstance(network, ExpressionNetwork)
-    with torch.no_grad():
-        for parameter in network.parameters():  # also what begins at zero
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    deep = network.deepened((2, 1, 3)).eval()
-    assert sum(isinstance(m, AttentiveBlock) for m in deep.modules()) == 6
-    x = standardise(torch.from_numpy(drawn(6, seed=2)[0]).unsqueeze(1).float())
-    with torch.no_grad():
-        said = network.eval()(x)
-        assert said.std() > 0.01
-        torch.testing.assert_close(deep(x), said)
-    with pytest.raises(ValueError, match="at least"):
-        deep.deepened((1, 1, 1))
-
-
-def test_the_last_round_may_train_a_deeper_network(trained: Path, data: Path, tmp_path: Path) -> None:
-    recipe = small(**DEEPER)
+def test_a_network_is_taught_what_a_shipped_one_says(data: Path, tmp_path: Path) -> None:
+    recipe = small(taught_by="deep_emotion", taught=1.0, validation_percent=6, epochs=1, plain_epochs=0, average=0.0)
+    teacher = expression.teacher_of(recipe)
+    assert teacher is not None
+    rows = labelled(fer2013.read(data / recipe.data).select(np.arange(40)), recipe, CPU)
+    trainer = Trainer(recipe, CPU, steps_per_epoch=2, teacher=teacher)
+    trainer.ask(rows)
+    said = shipped_network("deep_emotion")(rows.pictures[:, 0]).log() * teacher.temperature
+    torch.testing.assert_close(trainer.answers, said.softmax(1), atol=1e-4, rtol=1e-3)
+    # With nothing but these answers for labels, the set's own labels do not matter.
+    steps = []
+    for changed in (rows, replace(rows, targets=rows.targets.flip(0))):
+        trainer = Trainer(recipe, CPU, steps_per_epoch=2, teacher=teacher)
+        trainer.ask(changed)
+        steps.append(float(trainer.learn(changed, torch.arange(20), torch.Generator().manual_seed(0))["loss"]))
+    assert steps[0] == steps[1]
     path = write_recipe(tmp_path / "expression.toml", recipe)
-    train(path, data=data, out=tmp_path / "at_once")
-    shutil.copytree(trained, tmp_path / "stopped")
-    # Stopped at the border of the rounds and in the middle of the last one.
-    faces = fer2013.read(data / recipe.data)
-    split = fer2013.training_rows(faces, validation_percent=recipe.validation_percent)
-    rows = labelled(faces.select(split.train), recipe, CPU)
-    steps = steps_in(len(split.train), recipe.batch)
-    trainer = Trainer(recipe, CPU, steps_per_epoch=steps)
-    trainer.load(tmp_path / "stopped" / "checkpoint.pt")
-    before = logits_of(trainer.average, rows, Views())
-    trainer.deepen()
-    np.testing.assert_allclose(logits_of(trainer.average, rows, Views()), before, atol=1e-5)
-    trainer = Trainer(recipe, CPU, steps_per_epoch=steps)
-    trainer.load(tmp_path / "stopped" / "checkpoint.pt")
-    expression.fit(trainer, rows, rows, out=tmp_path / "stopped", epochs=5)
-    train(path, data=data, out=tmp_path / "stopped")
-    one, two = (
-        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["average"] for name in ("at_once", "stopped")
-    )
-    assert all(torch.equal(one[key], two[key]) for key in one)
-    assert float(one["trunk.1.second.1.weight"].abs().max()) > 0, "an added block learns"
-    session = open_network(tmp_path / "at_once" / "expression.onnx")
-    assert session.get_inputs()[0].name == "faces"
-    for wrong in ({"last_blocks": [2, 2, 3]}, {"rounds": 3}):
-        with pytest.raises(SettingsError, match=f"another value of {next(iter(wrong))}"):
-            train(write_recipe(tmp_path / "b.toml", small(**DEEPER | wrong)), data=data, out=tmp_path / "at_once")
+    train(path, data=data, out=tmp_path / "run")
+    card = json.loads((tmp_path / "run" / "expression.json").read_text())
+    assert card["data"].endswith("answers of the shipped network deep_emotion")
+    with pytest.raises(SettingsError, match="validation_percent = 6, that of the shipped deep_emotion; got 20"):
+        train(write_recipe(tmp_path / "b.toml", replace(recipe, validation_percent=20)), data=data, out=tmp_path / "b")
 
 
 def test_batches_hold_every_row_at_most_once() -> None:

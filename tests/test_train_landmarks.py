@@ -14,6 +14,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the research extra")
 pytest.importorskip("onnx", reason="training needs the research extra")
 
+from stopped_trainings import stopped_after  # noqa: E402
+
 from fleeting import settings, weights  # noqa: E402
 from fleeting.errors import DataError, SettingsError  # noqa: E402
 from fleeting.faces.align import CANONICAL_POINTS  # noqa: E402
@@ -78,8 +80,11 @@ def draw_face(rng: np.random.Generator, *, size: int = 120) -> tuple[npt.NDArray
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn faces of invented people, in the layout of landmarks68.npz."""
-    folder = tmp_path_factory.mktemp("data")
+    return draw_set(tmp_path_factory.mktemp("data"))
+
+
+def draw_set(folder: Path) -> Path:
+    """Write drawn faces of invented people in the layout of landmarks68.npz; return the folder."""
     rng = np.random.default_rng(0)
     wanted = {"train": 24, "validation": 4, "test": 4}
     names: Iterator[str] = (f"person {i}" for i in count())
@@ -140,19 +145,9 @@ def test_training_lowers_the_loss_and_ships_a_network(trained: Path) -> None:
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(trained: Path, data: Path, tmp_path: Path) -> None:
-    from fleeting.training import landmarks
-
     recipe = write_recipe(tmp_path / "recipe.toml", epochs=6)
-    whole = landmarks.fit
-
-    def stopped(*args: Any, **kwargs: Any) -> dict[str, float]:
-        whole(*args, **kwargs, epochs=3)
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landmarks, "fit", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, data=data, out=tmp_path)
+    with stopped_after(3):
+        train(recipe, data=data, out=tmp_path)
     assert len(history(tmp_path)) == 3
     train(recipe, data=data, out=tmp_path)
     for resumed, straight in zip(history(tmp_path), history(trained), strict=True):

@@ -9,8 +9,7 @@ Deviations and readings
 -----------------------
 - The first step turns 2 x 2 pixels into channels, so that all convolutions work at half the resolution or less: the
   same receptive field for a quarter of the time.
-- Another stem, ``pooled``, works at the full resolution first: it costs little, and is the one that the weights of a
-  face recogniser fit to (`training.pretrained_faces`).
+- Another stem, ``pooled``, works at the full resolution first, which costs little.
 - Whole blocks are left out at random in training (Huang et al., "Deep networks with stochastic depth", ECCV 2016).
 - A second linear head predicts the votes of FER+ (Barsoum et al., ICMI 2016) from the same features. It teaches the
   trunk and is left out of the exported file, so that the labels of the set itself are answered.
@@ -18,7 +17,6 @@ Deviations and readings
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -137,7 +135,6 @@ class ExpressionNetwork(nn.Module):
         super().__init__()
         if stem not in get_args(Stem):
             raise ValueError(f"Expected a stem that is one of {', '.join(get_args(Stem))}, got {stem!r}.")
-        self.widths, self.blocks, self.drop_block, self.stem_kind = widths, blocks, drop_block, stem
         self.stem = _stem(stem, widths[0])
         trunk: list[nn.Module] = []
         inputs, total = widths[0], sum(blocks)
@@ -164,36 +161,3 @@ class ExpressionNetwork(nn.Module):
     def forward(self, faces: Tensor) -> Tensor:
         """Return logits (n, 7) of the set's own labels."""
         return self.answer(faces).logits
-
-    def deepened(self, blocks: tuple[int, int, int]) -> ExpressionNetwork:
-        """Return a network of more `blocks` that answers the same in evaluation: those added begin as the identity.
-
-        Chen et al., "Net2Net: accelerating learning via knowledge transfer", ICLR 2016, section 2.3.
-
-        Raises
-        ------
-        ValueError
-            For fewer blocks at a scale than there are.
-        """
-        if any(new < old for new, old in zip(blocks, self.blocks, strict=True)):
-            raise ValueError(f"Expected at least {self.blocks} blocks, got {blocks}.")
-        deep = ExpressionNetwork(
-            widths=self.widths,
-            blocks=blocks,
-            dropout=self.dropout.p,
-            drop_block=self.drop_block,
-            stem=self.stem_kind,
-        )
-        mine, own = deep.state_dict(), self.state_dict()
-        places: dict[str, str] = {}
-        first = [0, 0]
-        for new, old in zip(blocks, self.blocks, strict=True):
-            places |= {f"trunk.{first[0] + i}.": f"trunk.{first[1] + i}." for i in range(old)}
-            first = [first[0] + new, first[1] + old]
-        for name, value in mine.items():
-            block = re.match(r"trunk\.\d+\.", name)
-            if block is None:
-                value.copy_(own[name])
-            elif block[0] in places:
-                value.copy_(own[places[block[0]] + name[block.end() :]])
-        return deep

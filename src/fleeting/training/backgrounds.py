@@ -6,6 +6,7 @@ glance: ovals with dark spots, text, stripes, soft blobs.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,23 +38,18 @@ clock, cell, coins (with heads), gravel, moon, text are for measuring or unfit."
 SKLEARN_PICTURES = ("china.jpg", "flower.jpg")
 
 
-def natural_pictures() -> list[Grey]:
-    """Return the photographs without people that scikit-image and scikit-learn ship, grey; none where not installed."""
-    folders: list[tuple[str, str, Sequence[str]]] = [
-        ("skimage", "data", SKIMAGE_PICTURES),
-        ("sklearn", "datasets/images", SKLEARN_PICTURES),
-    ]
+def natural_pictures(skimage: Sequence[str] = SKIMAGE_PICTURES) -> list[Grey]:
+    """Return pictures of scikit-image, and the photographs of scikit-learn, grey; none where not installed."""
     pictures: list[Grey] = []
-    for package, inside, names in folders:
-        try:
-            module = __import__(package)
-        except ImportError:
-            log.warning("%s is not installed: its photographs are missing from the backgrounds", package)
+    for package, inside, names in (("skimage", "data", skimage), ("sklearn", "datasets/images", SKLEARN_PICTURES)):
+        spec = importlib.util.find_spec(package)  # only the folder is needed: importing takes seconds
+        if spec is None or spec.origin is None:
+            log.warning("%s is not installed: its pictures are missing from the backgrounds", package)
             continue
         for name in names:
-            picture = cv2.imread(str(Path(module.__path__[0]) / inside / name), cv2.IMREAD_GRAYSCALE)
+            picture = cv2.imread(str(Path(spec.origin).parent / inside / name), cv2.IMREAD_GRAYSCALE)
             if picture is not None:
-                pictures.append(picture.astype(np.uint8))
+                pictures.append((picture[:, 320:] if name == "camera.png" else picture).astype(np.uint8))
     return pictures
 
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from fleeting import settings
 from fleeting.files import make_folder
 from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities
-from fleeting.training.clip_rows import crop_width
+from fleeting.training import recipe as recipes
 from fleeting.training.dsticnn import FUSED, DsticnnSettings, DsticnnTask
 from fleeting.training.fitted_sequence import FittedSequence
 from fleeting.training.sequence_recipe import (
-    TRANSFERRED_DATA,
-    TRANSFERRED_LIMITS,
     ClipSource,
     Shipment,
     learn,
     protocol_of,
     read_micro,
     scores,
-    seen_people,
     ship,
     split_people,
 )
@@ -63,9 +57,9 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     OutputError
         Where the results cannot be written.
     """
-    wanted = settings.load(DsticnnRecipe, recipe)
+    wanted = recipes.load(DsticnnRecipe, recipe)
     make_folder(out)
-    samples, drawn = read_micro(wanted.source, data=data, out=out)
+    samples, _ = read_micro(wanted.source, data=data, out=out)
     parts = split_people(samples, wanted.source)
     plan = wanted.network
     task = DsticnnTask(plan, classes=len(samples.classes), seed=wanted.seed)
@@ -75,26 +69,10 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     measured = by_answer.pop(FUSED) | {"protocol": protocol_of(parts["test"].subject)} | by_answer
     network = task.network.cpu()
     assert isinstance(network, Dsticnn)
-    example = fitted.rows(parts["test"].select(np.arange(1))).clips
-    ship(
-        Shipment(
-            name=wanted.name,
-            task="recognise the emotion of a micro-expression from its frames",
-            architecture="DSTICNN (Zhu and Chen 2022): two 3-D CNNs at 32 and 64 frames that taught each other",
-            data=TRANSFERRED_DATA if drawn else ", ".join(wanted.source.sets),
-            network=DsticnnProbabilities(network, temperature=chosen.temperature),
-            outputs=("probabilities", "frames_32", "frames_64"),
-            clip_shape=(example.shape[1], plan.length, plan.side, plan.side),
-            crop_width=crop_width(parts["test"]),
-            kind=plan.kind,
-            labels=samples.classes,
-            subjects=seen_people(parts),
-            scores=measured,
-            chosen=asdict(chosen),
-            limits=TRANSFERRED_LIMITS if drawn else TRANSFERRED_LIMITS[1:],
-        ),
-        example,
-        recipe=wanted,
-        file=recipe,
-        out=out,
+    what = Shipment(
+        architecture="DSTICNN (Zhu and Chen 2022): two 3-D CNNs at 32 and 64 frames that taught each other",
+        network=DsticnnProbabilities(network, temperature=chosen.temperature),
+        outputs=("probabilities", "frames_32", "frames_64"),
+        scores=measured,
     )
+    ship(what, fitted, parts, chosen, recipe=wanted, file=recipe, out=out)

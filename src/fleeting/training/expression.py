@@ -8,61 +8,42 @@ with the same weights.
 
 from __future__ import annotations
 
-import json
 import logging
-import time
 from pathlib import Path
 
-import torch
-
-from fleeting import settings
+from fleeting import weights
 from fleeting.datasets import fer2013
-from fleeting.models.shipped_expression import Views
+from fleeting.errors import SettingsError
+from fleeting.models.shipped_expression import ExpressionAnswer, shipped_network
+from fleeting.training import recipe as recipes
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.devices import choose_device
-from fleeting.training.expression_check import check
 from fleeting.training.expression_export import Measured, ship
-from fleeting.training.expression_pictures import Labelled, batches, cross_entropy_of, labelled, logits_of, steps_in
-from fleeting.training.expression_recipe import ExpressionRecipe
-from fleeting.training.expression_teachers import keep, sources
+from fleeting.training.expression_pictures import labelled, logits_of, steps_in
+from fleeting.training.expression_recipe import ExpressionRecipe, check
 from fleeting.training.expression_trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 
-def one_epoch(trainer: Trainer, train_set: Labelled) -> float:
-    """Train for an epoch and return its mean loss."""
-    trainer.ask(train_set)
-    # Everything random in an epoch hangs on its number alone, so that a resumed training draws the same.
-    seed = trainer.recipe.seed * 1_000_003 + trainer.epoch
-    torch.manual_seed(seed)
-    trainer.deepen()
-    generator = torch.Generator().manual_seed(seed)
-    rows = batches(len(train_set), trainer.recipe.batch, generator)
-    losses = [trainer.learn(train_set, batch, generator) for batch in rows]
-    trainer.epoch += 1
-    return float(torch.stack(losses).float().mean())
+def teacher_of(recipe: ExpressionRecipe) -> ExpressionAnswer | None:
+    """Return the shipped network that a recipe is taught by, None where it names none.
 
-
-def fit(trainer: Trainer, train_set: Labelled, validation: Labelled, *, out: Path, epochs: int | None = None) -> None:
-    """Train up to `epochs` (by default the recipe's), and write ``checkpoint.pt`` and a row of history after each."""
-    recipe = trainer.recipe
-    while trainer.epoch < (trainer.ends_at if epochs is None else epochs):
-        started = time.perf_counter()
-        loss = one_epoch(trainer, train_set)
-        logits = logits_of(trainer.average, validation, Views(flip=recipe.flip))
-        truth = validation.label.cpu().numpy()
-        row = {
-            "epoch": trainer.epoch,
-            "seconds": round(time.perf_counter() - started, 1),
-            "loss": round(loss, 4),
-            "validation_accuracy": round(float((logits.argmax(1) == truth).mean()), 4),
-            "validation_log_loss": round(float(cross_entropy_of(logits, truth)), 4),
-        }
-        with (out / "history.jsonl").open("a", encoding="utf-8") as history:
-            history.write(json.dumps(row) + "\n")
-        log.info("%s", ", ".join(f"{k} {v}" for k, v in row.items()))
-        trainer.save(out / "checkpoint.pt")
+    Raises
+    ------
+    SettingsError
+        Where the teacher has learned from pictures that the recipe validates on.
+    """
+    if not recipe.taught_by:
+        return None
+    its = weights.card(recipe.taught_by)["pictures"]["validation_percent"]
+    if its != recipe.validation_percent:
+        raise SettingsError(
+            f"validation_percent = {its}, that of the shipped {recipe.taught_by}",
+            f"{recipe.validation_percent}",
+            "It has learned from the other pictures.",
+        )
+    return shipped_network(recipe.taught_by)
 
 
 def train(recipe: Path, *, data: Path, out: Path) -> None:
@@ -73,33 +54,20 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     DataError
         Where pictures are missing.
     SettingsError
-        For a recipe that is wrong, another one than the checkpoint's, a device that is not there, or a network to begin
-        as or be taught by that is not.
+        For a recipe that is wrong, another one than the checkpoint's, or a device that is not there.
     """
-    chosen = settings.load(ExpressionRecipe, recipe)
+    chosen = recipes.load(ExpressionRecipe, recipe)
     check(chosen)
     device = choose_device(chosen.device)
-    torch.set_num_threads(chosen.threads)
-    torch.backends.cudnn.deterministic = True  # what is left on CUDA is the order of sums in the transformer's gradient
     faces = fer2013.read(data / chosen.data if chosen.data else data)
     split = fer2013.training_rows(faces, validation_percent=chosen.validation_percent)
     log.info("%s on %s: %d to train, %d to validate", chosen.network, device, len(split.train), len(split.validation))
     sets = {k: labelled(faces.select(getattr(split, k)), chosen, device) for k in ("train", "validation")}
-    stopped = (out / "checkpoint.pt").exists()
-    trainer = Trainer(
-        chosen,
-        device,
-        steps_per_epoch=steps_in(len(split.train), chosen.batch),
-        others=sources(chosen, sets["train"], beside=out.parent, stopped=stopped),
-    )
-    out.mkdir(parents=True, exist_ok=True)
-    if stopped:
-        trainer.load(out / "checkpoint.pt")
-        log.info("going on after epoch %d", trainer.epoch)
-    fit(trainer, sets["train"], sets["validation"], out=out)
-    ended = trainer.end(sets["train"], out / "checkpoint.pt")
+    steps = steps_in(len(split.train), chosen.batch)
+    trainer = Trainer(chosen, device, steps_per_epoch=steps, teacher=teacher_of(chosen))
+    trainer.fit(sets["train"], sets["validation"], out=out)
+    ended = trainer.end(sets["train"])
     logits = logits_of(ended, sets["validation"], chosen.views())
     temperature = fit_temperature(logits, sets["validation"].label.cpu().numpy())
-    measured = Measured(faces, split, logits, temperature, trainer.lineage)
+    measured = Measured(faces, split, logits, temperature)
     ship(ended.cpu(), chosen, measured, out=out, trained_from=recipe)
-    keep(ended, chosen, out)

@@ -17,7 +17,6 @@ from fleeting.labels import SEVEN_CLASSES
 from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.models.shipped_expression import ExpressionAnswer
-from fleeting.training.expression_lineage import Lineage
 from fleeting.training.expression_recipe import ExpressionRecipe
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.weights import checksum
@@ -41,15 +40,12 @@ class Measured:
         (k, 7) of the validation rows, before the temperature.
     temperature
         Divides the logits; fitted on the validation rows.
-    lineage
-        Where the network comes from.
     """
 
     faces: fer2013.FacePictures
     split: fer2013.TrainingSplit
     logits: npt.NDArray[np.float32]
     temperature: float
-    lineage: Lineage = Lineage()
 
 
 def export(wrapped: ExpressionAnswer, path: Path) -> float:
@@ -134,8 +130,8 @@ def ship(
         "task": "one of seven expressions of a face picture",
         "version": 1,
         "data": "FER-2013, Training part; labels of the set"
-        + (" and votes of FER+" if recipe.vote_share or recipe.vote_weight else ""),
-        **({"begins_with": measured.lineage.begins_with} if measured.lineage.begins_with else {}),
+        + (" and votes of FER+" if recipe.vote_share or recipe.vote_weight else "")
+        + (f"; answers of the shipped network {recipe.taught_by}" if recipe.taught_by else ""),
         "subjects": {"people of FER-2013, unnamed": "unknown number"},
         "pictures": {
             "trained on": len(split.train),
@@ -145,7 +141,6 @@ def ship(
         },
         "recipe": f"recipes/{trained_from.name}",
         "command": f"fleeting train recipes/{trained_from.name} --data ../shared/data --out runs/{trained_from.stem}",
-        **({"before": list(measured.lineage.before)} if measured.lineage.before else {}),
         "views": asdict(recipe.views()),
         "preprocessing": "grey picture of 48 x 48, cropped tightly to the face, 0..255; all else is inside the "
         "network: mean 0 and deviation 1"

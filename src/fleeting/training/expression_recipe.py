@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from fleeting.errors import SettingsError
 from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork, Stem
 from fleeting.models.shipped_expression import Views
 from fleeting.training.devices import Device
+from fleeting.training.loop import cosine
+from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, Share, ShareBelowOne
+from fleeting.training.recipe import check as check_ranges
 
 Network = Literal["deep_emotion", "expression"]
 Optimiser = Literal["adam", "adamw", "sgd"]
-Pretrained = Literal["", "dlib"]
+Teacher = Literal["", "expression", "deep_emotion"]
 Interpolation = Literal["linear", "cubic"]
 
 
@@ -75,8 +78,6 @@ class Phase:
         Epochs in which the rate first rises in a line.
     plain
         Nothing is mixed or erased.
-    round
-        Which round it belongs to, from 0.
     """
 
     first: int
@@ -84,16 +85,11 @@ class Phase:
     rate: float
     warm_epochs: float
     plain: bool
-    round: int
 
     def learning_rate(self, step: int, *, steps_per_epoch: int) -> float:
         """Return the rate of a step of the whole training, counted from 0."""
         warm, total = self.warm_epochs * steps_per_epoch, self.epochs * steps_per_epoch
-        step -= self.first * steps_per_epoch
-        if step < warm:
-            return self.rate * (step + 1) / warm
-        way = (step - warm) / max(total - warm, 1)
-        return self.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(way, 1.0))) / 2)
+        return cosine(step - self.first * steps_per_epoch, rate=self.rate, warm=warm, total=total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,40 +122,9 @@ class ExpressionRecipe:
         The first epochs see pictures of this side in pixels, which takes less time; 48 for none.
     plain_epochs, plain_rate
         Epochs after the others, in which nothing is mixed or erased, and the learning rate from which they fall.
-    rounds
-        How often all is gone through; the first round as said above, later ones go on with the weights of the former.
-        A training that has ended goes on where a recipe asks for more.
-    again_epochs, again_rate
-        Epochs of a later round before its plain ones, and their learning rate.
-    last_epochs, last_blocks
-        Epochs of the last of several rounds before its plain ones, where these are not `again_epochs`; and the blocks
-        of the network in it, where it shall be deeper (`models.expression_net.ExpressionNetwork.deepened`).
-    taught
-        Share of the former round's answers in the labels of a later round: what the averaged network said of the
-        unchanged training pictures. They disagree with the set's labels where those are doubtful (Furlanello et al.,
-        "Born-again neural networks", ICML 2018).
-    pretrained
-        ``dlib`` to begin with the first layers of dlib's face recogniser (`training.pretrained_faces`; needs the
-        package ``face_recognition_models``); empty for random weights.
-    begins_as
-        Folder of an ended training beside this one's, whose averaged network this one begins as; empty for random
-        weights. Where a folder has no checkpoint, this one begins as the exported network in it.
-    taught_by
-        Folders of ended trainings beside this one's. The mean of what their averaged networks answer is taught, by the
-        share `taught`, from the first epoch and in every round, in place of the former round's answers. One that is
-        named twice counts twice. Where a folder has no checkpoint, the exported network in it teaches.
-    matched_by, matched
-        Folders of ended trainings beside this one's, whose averaged networks answer for the very pictures that this
-        network is shown, changed and mixed; and the share of the mean of their answers in what is taught, all else
-        being the labels as said above. What is learned is then the teachers' function, not their answers for the
-        training pictures, which they know by heart (Beyer et al., "Knowledge distillation: a good teacher is patient
-        and consistent", CVPR 2022).
-    matched_drawn
-        Each picture is answered by one of `matched_by` alone, for one of its views; the next time by another. On the
-        average the same is taught, in a fraction of the time (`training.expression_answers.said_of`).
-    matched_tilts
-        By how many degrees the copies are tilted that each of `matched_by` is shown, as `tilt_deg`; empty for what
-        its own views show. For `matched_drawn` alone.
+    taught_by, taught
+        A shipped network whose answers for the unchanged training pictures are part of their labels, and the share of
+        these answers; empty and 0 for none (Hinton et al., "Distilling the knowledge in a neural network", 2015).
     settled
         The averaged network that a training ends with has the statistics of its batch normalisations measured anew, on
         unchanged training pictures (`training.expression_pictures.settle`).
@@ -175,71 +140,53 @@ class ExpressionRecipe:
     device: Device = "auto"
     seed: int = 0
     validation_percent: int = 6
-    epochs: int = 60
-    batch: int = 128
+    epochs: Count = 60
+    batch: Annotated[int, Range(2)] = 128
     optimiser: Optimiser = "adamw"
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    warm_epochs: float = 1.0
-    average: float = 0.999
-    smoothing: float = 0.05
-    vote_share: float = 0.0
-    vote_weight: float = 0.0
-    penalty: float = 0.0
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.02
+    warm_epochs: NotNegative = 1.0
+    average: ShareBelowOne = 0.999
+    smoothing: ShareBelowOne = 0.05
+    vote_share: Share = 0.0
+    vote_weight: NotNegative = 0.0
+    penalty: NotNegative = 0.0
     small_side: int = 48
-    small_epochs: int = 0
-    plain_epochs: int = 0
-    plain_rate: float = 2e-4
-    rounds: int = 1
-    again_epochs: int = 0
-    again_rate: float = 1e-3
-    last_epochs: int = 0
-    last_blocks: list[int] = field(default_factory=list)
+    small_epochs: CountOrNone = 0
+    plain_epochs: CountOrNone = 0
+    plain_rate: Positive = 2e-4
+    taught_by: Teacher = ""
     taught: float = 0.0
-    pretrained: Pretrained = ""
-    begins_as: str = ""
-    taught_by: list[str] = field(default_factory=list)
-    matched: float = 0.0
-    matched_by: list[str] = field(default_factory=list)
-    matched_drawn: bool = False
-    matched_tilts: list[float] = field(default_factory=list)
     settled: bool = False
     flip: bool = True
-    tilt_deg: float = 0.0
-    zoom: float = 1.0
+    tilt_deg: NotNegative = 0.0
+    zoom: Annotated[float, Range(0, 1, above=True)] = 1.0
     bfloat16: bool = True
-    threads: int = 1
+    threads: Count = 1
     model: NetworkSettings = field(default_factory=NetworkSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
 
     def phases(self) -> list[Phase]:
         """Return the phases in their order."""
-        found, first = [], 0
-        for number in range(self.rounds):
-            mixed = (self.again_epochs, self.again_rate) if number else (self.epochs, self.learning_rate)
-            if number and number == self.rounds - 1 and self.last_epochs:
-                mixed = (self.last_epochs, self.again_rate)
-            for (epochs, rate), plain in ((mixed, False), ((self.plain_epochs, self.plain_rate), True)):
-                warm = 0.0 if plain else self.warm_epochs
-                if epochs:
-                    found.append(Phase(first, epochs, rate, warm, plain, number))
-                first += epochs
+        found = [Phase(0, self.epochs, self.learning_rate, self.warm_epochs, plain=False)]
+        if self.plain_epochs:
+            found.append(Phase(self.epochs, self.plain_epochs, self.plain_rate, 0.0, plain=True))
         return found
 
     @property
     def ends_at(self) -> int:
         """Number of epochs of the whole training."""
-        return sum(phase.epochs for phase in self.phases())
+        return self.epochs + self.plain_epochs
 
     def views(self) -> Views:
         """Return what the exported network sees of a picture."""
         return Views(self.flip, self.tilt_deg, self.zoom)
 
-    def build(self, *, deep: bool = False) -> DeepEmotion | ExpressionNetwork:
-        """Make the network with random weights; `deep` for that of a last round with blocks of its own."""
+    def build(self) -> DeepEmotion | ExpressionNetwork:
+        """Make the network with random weights."""
         if self.network == "deep_emotion":
             return DeepEmotion(dropout=self.model.dropout)
-        (a, b, c), (d, e, f) = self.model.widths, self.last_blocks if deep else self.model.blocks
+        (a, b, c), (d, e, f) = self.model.widths, self.model.blocks
         return ExpressionNetwork(
             widths=(a, b, c),
             blocks=(d, e, f),
@@ -247,3 +194,36 @@ class ExpressionRecipe:
             drop_block=self.model.drop_block,
             stem=self.model.stem,
         )
+
+
+def check(recipe: ExpressionRecipe) -> None:
+    """Refuse settings that cannot be trained with.
+
+    Raises
+    ------
+    SettingsError
+        For a size or share out of range, or a setting of the other network.
+    """
+    check_ranges(recipe)
+    if len(recipe.model.widths) != 3 or len(recipe.model.blocks) != 3:
+        raise SettingsError(
+            "three widths and three numbers of blocks",
+            f"{recipe.model.widths}, {recipe.model.blocks}",
+            "One per scale.",
+        )
+    if recipe.small_side % 8 or not 24 <= recipe.small_side <= 48:
+        raise SettingsError("a small_side of 24, 32, 40 or 48", str(recipe.small_side), "8 must divide it.")
+    if not 0 <= recipe.taught <= 1 or bool(recipe.taught) != bool(recipe.taught_by):
+        raise SettingsError(
+            "taught from 0 to 1, and above 0 exactly where there is taught_by",
+            f"{recipe.taught} and {recipe.taught_by!r}",
+            "Give both, or leave out both.",
+        )
+    if recipe.network == "deep_emotion" and (recipe.vote_weight or recipe.small_epochs):
+        raise SettingsError(
+            "no vote_weight and no small_epochs for deep_emotion",
+            f"{recipe.vote_weight} and {recipe.small_epochs}",
+            "The paper's network has one head and one size of input; use vote_share.",
+        )
+    if recipe.network == "expression" and recipe.penalty:
+        raise SettingsError("no penalty for expression", str(recipe.penalty), "Use weight_decay.")

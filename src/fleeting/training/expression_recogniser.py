@@ -1,8 +1,9 @@
 """The expression networks as recognisers of ``fleeting benchmark``: trained anew in every fold.
 
 They read single faces (``fer2013=PATH``: FER-2013 or a folder of one's own pictures by class), which come as sequences
-of one frame. The training is that of ``fleeting train`` without the votes of FER+, which other data does not have;
-nothing is chosen on the way. Where a fold has validation rows, the temperature of the probabilities is fitted on them.
+of one frame. The training is that of ``fleeting train`` without the votes of FER+, which other data does not have, and
+without a teacher, which may have learned from the test's pictures; nothing is chosen on the way. Where a fold has
+validation rows, the temperature of the probabilities is fitted on them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from fleeting.models.deep_emotion import DeepEmotion
 from fleeting.models.expression_net import ExpressionNetwork
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.devices import choose_device
-from fleeting.training.expression import one_epoch
 from fleeting.training.expression_pictures import Labelled, labelled, logits_of, steps_in
 from fleeting.training.expression_recipe import AugmentSettings, ExpressionRecipe, NetworkSettings
 from fleeting.training.expression_trainer import Trainer
@@ -70,18 +70,16 @@ class ExpressionRecogniser:
             For other samples than single faces of 48 x 48 pixels in seven classes.
         """
         recipe = replace(self.recipe, seed=seed)
-        torch.set_num_threads(recipe.threads)
         device = choose_device(recipe.device)
         rows = _rows(train, recipe)
         trainer = Trainer(recipe, device, steps_per_epoch=steps_in(len(rows), recipe.batch))
-        while trainer.epoch < trainer.ends_at:
-            one_epoch(trainer, rows)
-        temperature = 1.0
+        trainer.fit(rows)
+        ended, temperature = trainer.end(rows), 1.0
         if validation is not None:
             held = _rows(validation, recipe)
-            logits = logits_of(trainer.average, held, recipe.views())
+            logits = logits_of(ended, held, recipe.views())
             temperature = fit_temperature(logits, validation.label)
-        return FittedExpression(trainer.average, recipe, temperature)
+        return FittedExpression(ended, recipe, temperature)
 
     def settings(self) -> dict[str, Any]:
         """Return the recipe."""
@@ -105,21 +103,16 @@ def deep_emotion() -> ExpressionRecogniser:
 
 
 def expression() -> ExpressionRecogniser:
-    """Return our own network with the training of ``recipes/expression.toml``, without votes."""
+    """Return our own network with the training of ``recipes/expression.toml``, without votes and teacher."""
     recipe = ExpressionRecipe(
         weight_decay=0.05,
         small_side=32,
         small_epochs=20,
         plain_epochs=8,
         plain_rate=3e-4,
-        rounds=3,
-        again_epochs=52,
-        again_rate=1.5e-3,
-        last_epochs=40,
-        last_blocks=[2, 3, 4],
-        taught=0.4,
-        zoom=0.97,
-        model=NetworkSettings(dropout=0.2),
+        settled=True,
+        model=NetworkSettings(dropout=0.2, blocks=[3, 4, 3], stem="pooled"),
+        augment=AugmentSettings(mixup=0.3, interpolation="cubic"),
     )
     return ExpressionRecogniser("expression", recipe)
 

@@ -1,10 +1,12 @@
-"""The state of an expression network's training, and its single step."""
+"""The training of an expression network: its pictures, its loss, and what is measured."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,28 +14,39 @@ from torch import Tensor
 from fleeting.datasets import fer2013
 from fleeting.models.deep_emotion import DeepEmotion, standardise
 from fleeting.models.expression_net import ExpressionNetwork
-from fleeting.models.shipped_expression import Views
-from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
-from fleeting.training.expression_answers import Network, mean_answers, said_of
+from fleeting.models.shipped_expression import ExpressionAnswer, Views
 from fleeting.training.expression_augment import affine_maps, erase, mixing, warp
-from fleeting.training.expression_lineage import Lineage
-from fleeting.training.expression_pictures import Labelled, cross_entropy, logits_of, settle
+from fleeting.training.expression_pictures import (
+    Labelled,
+    batches,
+    cross_entropy,
+    cross_entropy_of,
+    logits_of,
+    settle,
+)
 from fleeting.training.expression_recipe import ExpressionRecipe, Phase
-from fleeting.training.expression_teachers import Sources, begin_as
+from fleeting.training.loop import Loop, Plan
 
-MACHINE = ("threads", "device", "rounds", "settled", "tilt_deg", "zoom")
-"""Settings that may change between a stopped training and its resumption: more rounds only follow those before, and
-networks settle and see tilted and zoomed copies when all has been learned."""
-
-LATER = ("again_epochs", "again_rate", "taught")
-"""Settings of later rounds, which may change as long as none has begun."""
-
-LAST = ("last_epochs", "last_blocks")
-"""Settings of the last round, which may change as long as it has not begun."""
+Network = DeepEmotion | ExpressionNetwork
 
 
-class Trainer:
-    """State of one training: network, average, optimiser, place, and what is written of them."""
+class Trainer(Loop):
+    """Teaches an expression network; what is kept is the average of its weights after the last epoch.
+
+    Parameters
+    ----------
+    recipe
+        Of the training.
+    device
+        To train on.
+    steps_per_epoch
+        Of the pictures that `fit` is given.
+    teacher
+        A network that is asked for its answers, None for the labels alone.
+    """
+
+    # Networks settle and see tilted and zoomed copies when all has been learned.
+    free = ("threads", "device", "settled", "tilt_deg", "zoom")
 
     def __init__(
         self,
@@ -41,86 +54,51 @@ class Trainer:
         device: torch.device,
         *,
         steps_per_epoch: int,
-        others: Sources | None = None,
+        teacher: ExpressionAnswer | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
-        others = others or Sources()
-        self.recipe, self.device, self.teachers, self.lineage = recipe, device, others.teachers, others.lineage
-        self.matched = [t.on(device) for t in others.matched]
-        self._place(recipe.build(), recipe.build())
-        if others.begins_as is not None:
-            begin_as(self.net, others.begins_as, where=recipe.begins_as)
-        self.average.load_state_dict(self.net.state_dict())
-        self.steps_per_epoch, self.step, self.epoch = steps_per_epoch, 0, 0
-        self.phases = recipe.phases()
-        self.answers: Tensor | None = None
-
-    def _place(self, net: Network, average: Network) -> None:
         # Three times as fast on the CPU as the default layout.
-        self.net, self.average = (
-            network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for network in (net, average)
-        )
-        self.average.eval()
-        self.optimiser = self._optimiser()
-
-    def _optimiser(self) -> torch.optim.Optimizer:
-        recipe = self.recipe
-        matrices = [p for p in self.net.parameters() if p.ndim > 1]
-        vectors = [p for p in self.net.parameters() if p.ndim == 1]
-        groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-        if recipe.optimiser == "sgd":
-            return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
-        kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
-        return kind(groups, lr=recipe.learning_rate)
+        net = recipe.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        plan = Plan(epochs=recipe.ends_at, clip=5.0, threads=recipe.threads)
+        super().__init__(net, _optimiser(net, recipe), plan, recipe=recipe, averaged=True)
+        self.steps_per_epoch, self.teacher, self.phases = steps_per_epoch, teacher, recipe.phases()
+        self.answers: Tensor | None = None
+        self.train_set: Labelled | None = None
+        self.validation: Labelled | None = None
 
     @property
     def phase(self) -> Phase:
         """The phase of the present epoch."""
         return next(p for p in reversed(self.phases) if p.first <= self.epoch)
 
-    @property
-    def ends_at(self) -> int:
-        """Number of epochs of the whole training."""
-        return self.recipe.ends_at
+    def fit(self, train_set: Labelled, validation: Labelled | None = None, *, out: Path | None = None) -> None:
+        """Train to the end, watching `validation` where it is given; nothing is written without `out`."""
+        self.train_set, self.validation = train_set, validation
+        self.ask(train_set)
+        self.run(out)
 
     def ask(self, data: Labelled) -> None:
-        """Keep what the teachers, or else the former round's averaged network, say of unchanged pictures."""
-        if self.teachers:
-            if self.answers is None:
-                self.answers = mean_answers(self.teachers, data)
-        elif self.recipe.taught and self._begins and self.phase.round:
-            self.answers = torch.from_numpy(logits_of(self.average, data, Views())).softmax(1).to(self.device)
+        """Keep what the teacher says of unchanged pictures."""
+        if self.teacher is not None:
+            network = self.teacher.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.answers = torch.from_numpy(logits_of(network, data, self.teacher.views)).softmax(1).to(self.device)
 
-    def deepen(self) -> None:
-        """Go on with a deeper network that answers the same, where a last round of such a network begins."""
-        if self._begins and self._deep(self.epoch):
-            assert isinstance(self.net, ExpressionNetwork)
-            assert isinstance(self.average, ExpressionNetwork)
-            a, b, c = self.recipe.last_blocks
-            random = torch.get_rng_state()
-            net = self.net.deepened((a, b, c))
-            torch.set_rng_state(random)  # the average begins with the same new blocks
-            self._place(net, self.average.deepened((a, b, c)))
+    def batches(self) -> Iterator[tuple[Labelled, Tensor, torch.Generator]]:
+        """Yield the pictures, the rows of a batch, and the source of its changes."""
+        assert self.train_set is not None
+        seed = self.recipe.seed * 1_000_003 + self.epoch
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        for rows in batches(len(self.train_set), self.recipe.batch, generator):
+            yield self.train_set, rows, generator
 
-    def _deep(self, epoch: int) -> bool:
-        return bool(self.recipe.last_blocks) and epoch >= self._last
+    def rate(self) -> float:
+        """Return the rate of the present phase."""
+        return self.phase.learning_rate(self.step, steps_per_epoch=self.steps_per_epoch)
 
-    @property
-    def _begins(self) -> bool:
-        """Whether a round begins with the present epoch."""
-        return self.phase.first == self.epoch and not self.phase.plain
-
-    @property
-    def _last(self) -> int:
-        """Number of the first epoch of the last round."""
-        return next(p.first for p in self.phases if p.round == self.phases[-1].round)
-
-    def learn(self, data: Labelled, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Take one optimiser step on changed copies of the given rows, and return the loss, on the device."""
+    def loss(self, data: Labelled, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of changed copies of the given rows."""
         recipe, phase = self.recipe, self.phase
-        for group in self.optimiser.param_groups:
-            group["lr"] = phase.learning_rate(self.step, steps_per_epoch=self.steps_per_epoch)
         side = recipe.small_side if self.epoch < recipe.small_epochs else fer2013.SIZE
         augment = replace(recipe.augment, erase=0.0, mixup=0.0) if phase.plain else recipe.augment
         rows = rows.to(self.device)
@@ -134,85 +112,40 @@ class Trainer:
         share = mixing(augment, generator)
         if share < 1:
             faces, targets, votes = (share * t + (1 - share) * t.flip(0) for t in (faces, targets, votes))
-        self.net.train()
         faces = faces.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bfloat16):
-            if self.matched:
-                drawn_by = generator if recipe.matched_drawn else None
-                targets = targets.lerp(said_of(self.matched, faces, drawn_by=drawn_by), recipe.matched)
-            loss = self._loss(faces, targets, votes)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-        self.optimiser.step()
-        self.step += 1
-        self._average()
-        return loss.detach()  # not as a number: reading it would make a GPU wait after every step
+            if isinstance(self.network, DeepEmotion):
+                loss = cross_entropy(self.network(faces), targets)
+                if recipe.penalty:
+                    loss = loss + recipe.penalty * sum(w.square().sum() for w in self.network.penalised())
+            else:
+                answer = self.network.answer(faces)
+                loss = cross_entropy(answer.logits, targets) + recipe.vote_weight * cross_entropy(answer.votes, votes)
+        return loss, {"loss": loss}
 
-    def _loss(self, faces: Tensor, targets: Tensor, votes: Tensor) -> Tensor:
-        if isinstance(self.net, DeepEmotion):
-            loss = cross_entropy(self.net(faces), targets)
-            if self.recipe.penalty:
-                loss = loss + self.recipe.penalty * sum(w.square().sum() for w in self.net.penalised())
-            return loss
-        answer = self.net.answer(faces)
-        return cross_entropy(answer.logits, targets) + self.recipe.vote_weight * cross_entropy(answer.votes, votes)
+    def measure(self, terms: dict[str, float]) -> dict[str, Any]:
+        """Return the loss, and how the average does on the validation pictures."""
+        row: dict[str, Any] = {"loss": round(terms["loss"], 4)}
+        if self.validation is not None:
+            logits = logits_of(self.average, self.validation, Views(flip=self.recipe.flip))
+            truth = self.validation.label.cpu().numpy()
+            row["validation_accuracy"] = round(float((logits.argmax(1) == truth).mean()), 4)
+            row["validation_log_loss"] = round(cross_entropy_of(logits, truth), 4)
+        return row
 
-    def _average(self) -> None:
-        keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
-        follow(self.average, self.net, keep=keep)
-
-    def end(self, data: Labelled, path: Path) -> Network:
-        """Return the network that the training ends with; one that settled is in the checkpoint too, for others.
-
-        The average itself stays as it is, so that more rounds go on from the same.
-        """
+    def end(self, data: Labelled) -> Network:
+        """Return the network that the training ends with; the average itself stays as it is."""
         ended: Network = copy.deepcopy(self.average)
         if self.recipe.settled:
             settle(ended, data, size=self.recipe.batch, seed=self.recipe.seed)
-        self.save(path, ended=ended if self.recipe.settled else None)
         return ended
 
-    def save(self, path: Path, *, ended: Network | None = None) -> None:
-        """Write all that `load` needs, whole or not at all."""
-        state = {
-            **({} if ended is None else {"ended": ended.state_dict()}),
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "epoch": self.epoch,
-            "answers": self.answers,
-            "lineage": asdict(self.lineage),
-            "recipe": asdict(self.recipe),
-        }
-        write_checkpoint(path, state)
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint.
-
-        Raises
-        ------
-        SettingsError
-            Where it was made with another recipe.
-        """
-        state = read_checkpoint(path, self.recipe, free=(*MACHINE, *LATER, *LAST), device=self.device)
-        begun, later = state["epoch"], self.phases[-1].round > 0
-        free = {*MACHINE, *LATER, *LAST}
-        if self.recipe.taught_by:
-            free -= {"taught"}
-        if begun > self.recipe.epochs + self.recipe.plain_epochs:
-            free -= {*LATER}
-        if later and begun > self._last:
-            free -= {*LAST}
-        if state["recipe"].get("last_blocks"):
-            free -= {"rounds"}
-        read_checkpoint(path, self.recipe, free=free, device=self.device)
-        if self._deep(begun - 1):
-            self._place(self.recipe.build(deep=True), self.recipe.build(deep=True))
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.epoch = state["step"], state["epoch"]
-        self.answers = state.get("answers")
-        self.lineage = Lineage(**state.get("lineage", {}))
+def _optimiser(net: torch.nn.Module, recipe: ExpressionRecipe) -> torch.optim.Optimizer:
+    matrices = [p for p in net.parameters() if p.ndim > 1]
+    vectors = [p for p in net.parameters() if p.ndim == 1]
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
+    kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
+    return kind(groups, lr=recipe.learning_rate)

@@ -52,6 +52,16 @@ def decode(jpeg: bytes | npt.NDArray[np.uint8]) -> Picture:
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
+def grey_of(picture: Picture) -> Picture:
+    """Return the (h, w) uint8 grey values of a (h, w, 3) RGB picture."""
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+
+
+def person_of(source: str, name: str) -> str:
+    """Id of the person of a picture of a set, as `people.part_of` expects it."""
+    return name if source == "landmarks68" else f"{source}/{Path(name).stem}"
+
+
 def read_zip(path: Path) -> Iterator[tuple[str, Picture]]:
     """Yield file name and (h, w, 3) uint8 RGB picture of every JPEG of an archive, in order of name."""
     with zipfile.ZipFile(path) as archive:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import logging
 import math
-import time
 from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,20 +13,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from fleeting import settings as settings_room
 from fleeting.errors import DataError
 from fleeting.faces.finder import box_iou, decode
 from fleeting.models.face_finder import FaceFinderNet
 from fleeting.records import FaceBox
+from fleeting.training import recipe as recipes
 from fleeting.training.backgrounds import natural_pictures, video_frames
-from fleeting.training.checkpoints import follow, write_checkpoint
 from fleeting.training.face_pictures import labelled_faces, of_part, portraits
 from fleeting.training.face_scenes import Scene, SceneMaker, SceneSettings
 from fleeting.training.face_targets import BOX_WEIGHT, finder_loss, targets_of
 from fleeting.training.finder_export import ship
-
-log = logging.getLogger(__name__)
+from fleeting.training.loop import Loop, Plan
+from fleeting.training.recipe import Count, NotNegative, Positive, Share, ShareBelowOne
 
 SHAPES = ((160, 160), (128, 192), (192, 128), (224, 224))
 """Shapes (h, w) of the scenes; each batch has one, by chance. The last gives faces as large as any that a search of
@@ -78,15 +75,15 @@ class FinderRecipe:
     teacher: str = "runs/teacher"
     seed: int = 0
     cycles: list[int] = field(default_factory=lambda: [2400, 2400])
-    batch: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    average: float = 0.995
-    hard_share: float = 0.12
-    width: int = 24
-    check_every: int = 300
+    batch: Count = 32
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 1e-4
+    average: ShareBelowOne = 0.995
+    hard_share: Share = 0.12
+    width: Count = 24
+    check_every: Count = 300
     bfloat16: bool = True
-    threads: int = 1
+    threads: Count = 1
     scenes: SceneSettings = field(default_factory=SceneSettings)
 
 
@@ -100,7 +97,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     data
         Folder with ``landmarks68.npz`` and the portrait archives.
     out
-        Receives ``checkpoint.pt``, ``log.jsonl``, ``face_finder.onnx`` and its card ``face_finder.json``.
+        Receives ``checkpoint.pt``, ``history.jsonl``, ``face_finder.onnx`` and its card ``face_finder.json``.
 
     Raises
     ------
@@ -109,7 +106,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     DataError
         Where a picture set or the teacher's labels are missing.
     """
-    chosen = settings_room.load(FinderRecipe, recipe)
+    chosen = recipes.load(FinderRecipe, recipe)
     faces = labelled_faces(data)
     if chosen.teacher:
         if not (Path(chosen.teacher) / "congress.npz").exists():
@@ -164,50 +161,83 @@ class HardScenes:
             for s in taken
         ]
 
+    def state(self) -> list[Tensor]:
+        """Return the kept scenes, those of one shape (n, h, w) uint8 each."""
+        return [torch.from_numpy(np.stack([s.grey for s in kept])) for kept in self._kept.values() if kept]
+
+    def load(self, state: list[Tensor]) -> None:
+        """Keep the scenes of a state."""
+        nothing = np.zeros((0, 4), np.float32)
+        scenes = [[Scene(grey, nothing, nothing) for grey in greys.numpy()] for greys in state]
+        self._kept = {kept[0].grey.shape: deque(kept, maxlen=self._size) for kept in scenes}
+
+
+class Trainer(Loop):
+    """Teaches the face finder; the average with the best average precision on validation scenes is kept.
+
+    An epoch is what lies between two checks.
+    """
+
+    free = ("cycles", "check_every", "threads")
+    latest_of_equals = True
+
+    def __init__(self, recipe: FinderRecipe, maker: SceneMaker, validation: list[Scene]) -> None:
+        cv2.setNumThreads(recipe.threads)
+        torch.manual_seed(recipe.seed)
+        net = FaceFinderNet(width=recipe.width)
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as quick on a CPU
+        optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        plan = Plan(steps=sum(recipe.cycles), clip=10.0, threads=recipe.threads)
+        super().__init__(net, optimiser, plan, recipe=recipe, averaged=True)
+        self.maker, self.validation, self.hard = maker, validation, HardScenes()
+
+    def batches(self) -> Iterator[tuple[list[Scene]]]:
+        """Yield scenes up to the next check."""
+        every = self.recipe.check_every
+        for step in range(self.step, min((self.step // every + 1) * every, self.plan.steps)):
+            yield (_batch(np.random.default_rng([self.recipe.seed, step]), self.recipe, self.maker, self.hard),)
+
+    def rate(self) -> float:
+        """Return the rate of the present cycle."""
+        return float(self.recipe.learning_rate * _schedule(self.step, self.recipe.cycles))
+
+    def loss(self, scenes: list[Scene]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss, and its terms; face-free scenes that look like a face are kept."""
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.recipe.bfloat16):
+            heat, sides = (maps.float() for maps in self.network(_input(scenes)))
+        self.hard.keep(scenes, heat)
+        losses = finder_loss(heat, sides, targets_of(scenes))
+        return losses[0] + BOX_WEIGHT * losses[1], {"heat": losses[0], "box": losses[1]}
+
+    def keep(self) -> float:
+        """Return the recipe's share, less in the beginning."""
+        return float(min(self.recipe.average, self.step / (9 + self.step)))
+
+    def measure(self, terms: dict[str, float]) -> dict[str, Any]:
+        """Return the terms of the loss, and how the average does on the validation scenes."""
+        return {**terms, "hard": len(self.hard), **check(self.average, self.validation)}
+
+    def score(self, row: Mapping[str, Any]) -> float:
+        """Return minus the average precision."""
+        return -float(row["average_precision"])
+
+    def extra(self) -> dict[str, Any]:
+        """Return the scenes that are to be shown again."""
+        return {"hard": self.hard.state()}
+
+    def take(self, extra: dict[str, Any]) -> None:
+        """Show them again."""
+        self.hard.load(extra["hard"])
+
 
 def fit(recipe: FinderRecipe, maker: SceneMaker, validation: list[Scene], *, out: Path) -> FaceFinderNet:
     """Train a network, write its checkpoints, and return the best average of its weights."""
-    torch.set_num_threads(recipe.threads)
-    cv2.setNumThreads(recipe.threads)
-    torch.manual_seed(recipe.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    net = FaceFinderNet(width=recipe.width)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as quick on a CPU
-    average = copy.deepcopy(net).eval()
-    optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    state = _resume(out / "checkpoint.pt", net, average, optimiser)
-    hard = HardScenes()
-    sums, since = np.zeros(2), time.monotonic()
-    steps = sum(recipe.cycles)
-    for step in range(state["step"], steps):
-        rng = np.random.default_rng([recipe.seed, step])
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(step, recipe.cycles)
-        scenes = _batch(rng, recipe, maker, hard)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bfloat16):
-            heat, sides = (maps.float() for maps in net.train()(_input(scenes)))
-        losses = finder_loss(heat, sides, targets_of(scenes))
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(losses[0] + BOX_WEIGHT * losses[1])
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
-        optimiser.step()
-        follow(average, net, keep=min(recipe.average, (1 + step) / (10 + step)))
-        hard.keep(scenes, heat)
-        sums += [v.item() for v in losses]
-        if (step + 1) % recipe.check_every == 0 or step + 1 == steps:
-            figures = check(average, validation)
-            row = {"step": step + 1, "heat": sums[0], "box": sums[1], "hard": len(hard), **figures}
-            row |= {k: row[k] / recipe.check_every for k in ("heat", "box")} | {"s": time.monotonic() - since}
-            log.info("%s", json.dumps({k: round(v, 4) for k, v in row.items()}))
-            with (out / "log.jsonl").open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(row) + "\n")
-            sums, since = np.zeros(2), time.monotonic()
-            if figures["average_precision"] >= state["best"]["average_precision"]:
-                state["best"], state["weights"] = figures, copy.deepcopy(average.state_dict())
-            state["step"] = step + 1
-            _save(out / "checkpoint.pt", state, net, average, optimiser)
-    average.load_state_dict(state["weights"])
-    return average
+    trainer = Trainer(recipe, maker, validation)
+    trainer.run(out)
+    assert trainer.best is not None
+    best: FaceFinderNet = trainer.average
+    best.load_state_dict(trainer.best["weights"])
+    return best
 
 
 def _schedule(step: int, cycles: list[int], *, warm: int = 100) -> float:
@@ -230,22 +260,6 @@ def _batch(rng: np.random.Generator, recipe: FinderRecipe, maker: SceneMaker, ha
 def _input(scenes: list[Scene]) -> torch.Tensor:
     batch = torch.from_numpy(np.stack([s.grey for s in scenes])[:, None]).float()
     return batch.contiguous(memory_format=torch.channels_last)
-
-
-def _resume(path: Path, net: FaceFinderNet, average: FaceFinderNet, optimiser: Any) -> dict[str, Any]:
-    if not path.exists():
-        return {"step": 0, "best": {"average_precision": -1.0}, "weights": average.state_dict()}
-    stored: dict[str, Any] = torch.load(path, weights_only=True)
-    net.load_state_dict(stored["net"])
-    average.load_state_dict(stored["average"])
-    optimiser.load_state_dict(stored["optimiser"])
-    log.info("going on after step %d", stored["state"]["step"])
-    return dict(stored["state"])
-
-
-def _save(path: Path, state: dict[str, Any], net: FaceFinderNet, average: FaceFinderNet, optimiser: Any) -> None:
-    parts = {"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
-    write_checkpoint(path, {"state": state, **parts})
 
 
 def check(net: FaceFinderNet, scenes: list[Scene]) -> dict[str, float]:

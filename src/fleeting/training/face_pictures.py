@@ -6,13 +6,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.ibug import MIRROR
-from fleeting.training.face_data import FILES, read_pictures
-from fleeting.training.landmark_labels import fit_point_map, person_of
+from fleeting.training.landmark_labels import FaceSample, fit_point_map, load_landmarks68, taught_faces
 from fleeting.training.people import Part, part_of
 
 log = logging.getLogger(__name__)
@@ -44,10 +42,6 @@ class FacePicture:
         return FacePicture(np.ascontiguousarray(self.grey[:, ::-1]), points, self.source, self.person)
 
 
-def _grey(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-
-
 def labelled_faces(data: Path) -> list[FacePicture]:
     """Read ``landmarks68.npz``: every picture with its own points.
 
@@ -56,10 +50,7 @@ def labelled_faces(data: Path) -> list[FacePicture]:
     DataError
         Where the file is missing.
     """
-    pictures = [(name, _grey(rgb)) for name, rgb in read_pictures("landmarks68", data)]
-    with np.load(data / FILES["landmarks68"], allow_pickle=False) as stored:
-        points = stored["landmarks"].astype(np.float32)
-    return [FacePicture(grey, p, "landmarks68", name) for (name, grey), p in zip(pictures, points, strict=True)]
+    return [_plain(face) for face in load_landmarks68(data, parts=("train", "validation", "test"))]
 
 
 def portraits(data: Path, teacher: Path) -> list[FacePicture]:
@@ -80,18 +71,15 @@ def portraits(data: Path, teacher: Path) -> list[FacePicture]:
         Where an archive is missing.
     """
     to_ours, _ = fit_point_map(data, teacher)
-    faces: list[FacePicture] = []
-    for source in ("congress", "interfaces"):
-        with np.load(teacher / f"{source}.npz", allow_pickle=False) as stored:
-            names, found, mesh = stored["name"], stored["found"], stored["points"]
-        known = {str(n): i for i, n in enumerate(names) if found[i]}
-        for name, rgb in read_pictures(source, data):
-            if name not in known:
-                continue
-            points = to_ours(mesh[known[name]][None])[0]
-            faces.append(FacePicture(_grey(rgb), points, source, person_of(source, name)))
+    faces = [
+        _plain(face) for source in ("congress", "interfaces") for face in taught_faces(source, data, teacher, to_ours)
+    ]
     log.info("%d portraits with the teacher's points", len(faces))
     return faces
+
+
+def _plain(face: FaceSample) -> FacePicture:
+    return FacePicture(face.grey, face.points, face.source, face.person)
 
 
 def of_part(faces: list[FacePicture], part: Part) -> list[FacePicture]:

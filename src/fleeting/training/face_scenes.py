@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fleeting.training.backgrounds import Grey, cut, erase_face, pattern, scramble
 from fleeting.training.face_pictures import FacePicture
+from fleeting.training.recipe import Count, NotNegative, Positive, Share
 
 MOSTLY_VISIBLE = 0.6
 """Share of its box inside the picture from which a cut face counts as a face."""
@@ -41,12 +42,12 @@ class SceneSettings:
         Largest number of faces that are pasted into one scene.
     """
 
-    smallest_px: float = 10.0
-    largest_share: float = 0.95
-    largest_roll: float = 45.0
-    empty_share: float = 0.25
-    filled_share: float = 0.45
-    most_faces: int = 4
+    smallest_px: Positive = 10.0
+    largest_share: Positive = 0.95
+    largest_roll: NotNegative = 45.0
+    empty_share: Share = 0.25
+    filled_share: Share = 0.45
+    most_faces: Count = 4
 
 
 @dataclass(frozen=True, slots=True)

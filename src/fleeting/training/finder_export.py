@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from fleeting.models.face_finder import ALIGNMENT, FaceFinderNet
+from fleeting.training.loop import CHECKPOINT
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.weights import checksum
 from fleeting.weights.runtime import open_network
@@ -36,12 +37,13 @@ def ship(recipe: FinderRecipe, *, out: Path, faces: dict[str, int], people: dict
     faces, people
         Number of pictures and people by part of the split.
     """
-    state: dict[str, Any] = torch.load(out / "checkpoint.pt", weights_only=True)["state"]
+    best: dict[str, Any] = torch.load(out / CHECKPOINT, weights_only=True)["best"]
     net = FaceFinderNet(width=recipe.width).eval()
-    net.load_state_dict(state["weights"])
+    net.load_state_dict(best["weights"])
     path = out / "face_finder.onnx"
     export(net, path)
-    figures = {k: round(float(v), 4) for k, v in state["best"].items()}
+    names = ("average_precision", "threshold", "recall", "precision")
+    figures = {name: round(float(best["row"][name]), 4) for name in names}
     card = {
         "name": "face_finder",
         "task": "find faces in a whole frame",

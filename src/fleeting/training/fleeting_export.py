@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 from torch import nn
 
 from fleeting.labels import THREE_CLASSES
@@ -14,32 +12,17 @@ from fleeting.models.flow_net import SIDE
 from fleeting.motion.flow_image import CHANNELS, SIZE
 from fleeting.training.fleeting_recogniser import NEVER, FittedFleeting
 from fleeting.training.flow_inputs import LIMIT, shrink_matrix
+from fleeting.training.onnx_graph import Graph, standardised
 
-_OPSET = 13
-_PIXELS = SIZE * SIZE
 _SMALL = len(CHANNELS) * SIDE * SIDE
-
-
-class _Graph:
-    """Nodes and constants, added one by one."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, Any] = {}
-
-    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
-        self.constants[name] = np.asarray(value, dtype)
-        return name
 
 
 def graph(model: FittedFleeting) -> onnx.ModelProto:
     """Return the model as an ONNX graph from flow images (n, 28, 28, 3) uint8 to probabilities (n, classes) float32."""
-    g = _Graph()
-    both = _both_ways(g, _standardised(g))
+    g = Graph()
+    cut = standardised(g, limit=LIMIT)
+    image = g.add("Reshape", [cut, g.constant("image", [0, len(CHANNELS), SIZE, SIZE], np.int64)], "standardised")
+    both = _both_ways(g, image)
     kernel = _kernel(g, both, model)
     count = len(model.members.networks)
     small = [_network(g, both, network, f"net{i}") for i, network in enumerate(model.members.networks)]
@@ -50,42 +33,11 @@ def graph(model: FittedFleeting) -> onnx.ModelProto:
     members = g.add("Add", [both_members, known], "members")
     logits = g.add("Mul", [members, g.constant("half_by_temperature", 0.5 / model.temperature)], "logits")
     g.add("Softmax", [logits], "probabilities", axis=1)
-    built = helper.make_graph(
-        g.nodes,
-        "recogniser",
-        [helper.make_tensor_value_info("flow", TensorProto.UINT8, ["n", SIZE, SIZE, len(CHANNELS)])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(THREE_CLASSES)])],
-        [numpy_helper.from_array(value, name) for name, value in g.constants.items()],
-    )
-    network = helper.make_model(built, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="fleeting")
-    network.ir_version = 8
-    onnx.checker.check_model(network)
-    return network
+    flow = ("flow", TensorProto.UINT8, ["n", SIZE, SIZE, len(CHANNELS)])
+    return g.model("recogniser", flow, ("probabilities", ["n", len(THREE_CLASSES)]))
 
 
-def _standardised(g: _Graph) -> str:
-    """`motion.flow_image.standardised`, as (n, channel, 28, 28).
-
-    ONNX has no median: the values of a channel are sorted down to their middle, whose two values are averaged.
-    """
-    g.constant("flat", [0, _PIXELS, len(CHANNELS)], np.int64)
-    g.add("Reshape", [g.add("Cast", ["flow"], "values", to=TensorProto.FLOAT), "flat"], "pixels_last")
-    g.add("Transpose", ["pixels_last"], "pixels", perm=[0, 2, 1])
-    half = g.constant("half", [_PIXELS // 2 + 1], np.int64)
-    g.nodes.append(helper.make_node("TopK", ["pixels", half], ["upper", "places"], axis=2, largest=1, sorted=1))
-    for name, value in (("from", _PIXELS // 2 - 1), ("to", _PIXELS // 2 + 1), ("pixel_axis", 2)):
-        g.constant(name, [value], np.int64)
-    g.add("Slice", ["upper", "from", "to", "pixel_axis"], "middle")
-    g.add("Sub", ["pixels", g.add("ReduceMean", ["middle"], "median", axes=[2], keepdims=1)], "centred")
-    g.add("Sub", ["centred", g.add("ReduceMean", ["centred"], "mean", axes=[2], keepdims=1)], "about_mean")
-    g.add("ReduceMean", [g.add("Mul", ["about_mean", "about_mean"], "squared")], "variance", axes=[2], keepdims=1)
-    g.add("Max", [g.add("Sqrt", ["variance"], "deviation"), g.constant("least", 1e-3)], "spread")
-    g.add("Div", ["centred", "spread"], "scaled")
-    g.add("Clip", ["scaled", g.constant("low", -LIMIT), g.constant("high", LIMIT)], "cut")
-    return g.add("Reshape", ["cut", g.constant("image", [0, len(CHANNELS), SIZE, SIZE], np.int64)], "standardised")
-
-
-def _both_ways(g: _Graph, image: str) -> str:
+def _both_ways(g: Graph, image: str) -> str:
     """`flow_inputs` of the images, and of their mirror images after them: (2 n, channel, 14, 14)."""
     shrink = shrink_matrix()
     g.add("MatMul", [g.constant("shrink_rows", shrink), image], "short")
@@ -96,13 +48,13 @@ def _both_ways(g: _Graph, image: str) -> str:
     return g.add("Concat", [small, "mirrored"], "both_ways", axis=0)
 
 
-def _mean_of_both(g: _Graph, values: str, width: int, name: str) -> str:
+def _mean_of_both(g: Graph, values: str, width: int, name: str) -> str:
     """Mean of a row and its mirror image: (2 n, width) to (n, width)."""
     g.add("Reshape", [values, g.constant(f"{name}_pairs", [2, -1, width], np.int64)], f"{name}_both")
     return g.add("ReduceMean", [f"{name}_both"], f"{name}_mean", axes=[0], keepdims=0)
 
 
-def _kernel(g: _Graph, both: str, model: FittedFleeting) -> str:
+def _kernel(g: Graph, both: str, model: FittedFleeting) -> str:
     """Logarithms of the kernel machine's probabilities (n, classes)."""
     # The projections are exact in 16 bits (`fourier_features`): half the file.
     projections = model.members.features.projections
@@ -116,7 +68,7 @@ def _kernel(g: _Graph, both: str, model: FittedFleeting) -> str:
     return g.add("LogSoftmax", [g.add("MatMul", [mean, weights], "kernel_logits")], "kernel", axis=1)
 
 
-def _network(g: _Graph, both: str, network: nn.Module, name: str) -> str:
+def _network(g: Graph, both: str, network: nn.Module, name: str) -> str:
     """Logarithms of a small network's probabilities (n, classes)."""
     x = both
     for i, layer in enumerate(network.children()):

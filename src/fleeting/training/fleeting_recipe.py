@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fleeting import settings as recipes
 from fleeting.datasets import composite
 from fleeting.datasets.samples import from_flow_images
 from fleeting.files import make_folder, write_bytes, write_text
+from fleeting.settings import to_dict
 from fleeting.training import fleeting_export, recogniser_export
+from fleeting.training import recipe as recipes
 from fleeting.training.fleeting_recogniser import Fleeting, FleetingSettings
 from fleeting.training.recogniser import benchmark_scores
 
@@ -91,7 +92,7 @@ def train(recipe: Path, *, data: Path, out: Path, plan: FleetingSettings | None 
             " synthetic movements"
         ),
         "data": card["data"] + f"; {kind.plan.synthetic.count} synthetic flow images of action units, without people",
-        "recipe": recipes.to_dict(wanted) | {"settings": asdict(kind.plan)},
+        "recipe": to_dict(wanted) | {"settings": asdict(kind.plan)},
         "command": f"fleeting train recipes/{recipe.name} --data DATA --out OUT",
     }
     write_text(out / f"{wanted.name}.json", json.dumps(card, indent=2) + "\n")

@@ -7,23 +7,19 @@ and v of its flow images, without a person's face.
 from __future__ import annotations
 
 import logging
-import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.datasets import composite
-from fleeting.errors import DataError, NoFaceError
+from fleeting.errors import DataError
 from fleeting.motion.flow_image import CHANNELS
 from fleeting.synthesis.face_frame import face_frame
 from fleeting.synthesis.flow_portrait import FlowPortrait, Grey, flow_portrait
-from fleeting.synthesis.synthesise import find_points
-from fleeting.training.face_data import read_pictures
 from fleeting.training.face_pictures import labelled_faces
-from fleeting.training.landmark_labels import person_of
 from fleeting.training.people import Part, part_of
+from fleeting.training.portraits import found_faces
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +50,9 @@ def read_portraits(
         Where a file is missing, or there is nobody.
     """
     pictures = _labelled(data, part, per_person)
-    pictures += _unlabelled(data, "interfaces", part, 200)
-    if congress:
-        pictures += _unlabelled(data, "congress", part, congress)
+    for source, most in (("interfaces", 200), ("congress", congress)):
+        if most:
+            pictures += [(grey, marks, person) for person, grey, marks in found_faces(source, data, (part,), most=most)]
     if not pictures:
         raise DataError(f"portraits of {part} people", "none", "Check the data folder.")
     log.info("%d portraits of %d %s people", len(pictures), len({p[2] for p in pictures}), part)
@@ -75,20 +71,6 @@ def _labelled(data: Path, part: Part, per_person: int) -> list[tuple[Grey, npt.N
             of_person.setdefault(face.person, []).append((-face_frame(face.points).iod, i))
     chosen = [i for found in of_person.values() for _, i in sorted(found)[:: max(len(found) // per_person, 1)]]
     return [(faces[i].grey, faces[i].points, faces[i].person) for i in sorted(chosen)]
-
-
-def _unlabelled(data: Path, source: str, part: Part, most: int) -> list[tuple[Grey, npt.NDArray[np.floating], str]]:
-    """Portraits whose points the shipped networks give, in an order that depends on the names alone."""
-    named = [(person_of(source, name), picture) for name, picture in read_pictures(source, data)]
-    named = sorted((n for n in named if part_of(n[0]) == part), key=lambda n: zlib.crc32(n[0].encode()))
-    found: list[tuple[Grey, npt.NDArray[np.floating], str]] = []
-    for person, picture in named[:most]:
-        try:
-            points = find_points(picture, name=person)
-        except NoFaceError:
-            continue
-        found.append((np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8), points, person))
-    return found
 
 
 def real_movements(data: Path, part: Part) -> npt.NDArray[np.float32]:

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 from fleeting import metrics, weights
-from fleeting import settings as recipes
 from fleeting.datasets import composite
 from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.files import make_folder, write_bytes, write_text
 from fleeting.labels import THREE_CLASSES, UNSURE
+from fleeting.training import recipe as recipes
 from fleeting.training.flow_svm import FittedFlowSvm, FlowSvmSettings, flow_svm_of_images
+from fleeting.training.onnx_graph import Graph
 from fleeting.weights.runtime import open_network
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,6 @@ NAME = "flow_svm"
 VALUES = 72
 ABSTAIN = 0.5
 """Below this probability of the best class the answer is "unsure"."""
-_OPSET = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,36 +114,16 @@ def graph(fitted: FittedFlowSvm) -> onnx.ModelProto:
     # One affine map does what standardisation and rotation do: (x - mean) / scale - centre, times the components.
     turn = components.components_.T / scale.scale_[:, None]
     shift = -(scale.mean_ / scale.scale_ + components.mean_) @ components.components_.T
-    constants: dict[str, npt.NDArray[Any]] = {
-        "turn": turn,
-        "shift": shift,
-        "minus_twice_vectors": -2 * vectors.T,
-        "squares_of_vectors": (vectors**2).sum(1),
-        "minus_gamma": np.array(-gamma),
-        "duals": duals / fitted.temperature,
-        "offset": np.array([m.intercept_[0] for m in machines]) / fitted.temperature,
-    }
-    nodes = [
-        helper.make_node("Gemm", ["features", "turn", "shift"], ["x"]),
-        helper.make_node("ReduceSumSquare", ["x"], ["squares"], axes=[1], keepdims=1),
-        helper.make_node("Gemm", ["x", "minus_twice_vectors", "squares_of_vectors"], ["without_squares"]),
-        helper.make_node("Add", ["without_squares", "squares"], ["distances"]),
-        helper.make_node("Mul", ["distances", "minus_gamma"], ["exponents"]),
-        helper.make_node("Exp", ["exponents"], ["kernel"]),
-        helper.make_node("Gemm", ["kernel", "duals", "offset"], ["margins"]),
-        helper.make_node("Softmax", ["margins"], ["probabilities"], axis=1),
-    ]
-    built = helper.make_graph(
-        nodes,
-        NAME,
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", VALUES])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", fitted.classes])],
-        [numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants.items()],
-    )
-    network = helper.make_model(built, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="fleeting")
-    network.ir_version = 8
-    onnx.checker.check_model(network)
-    return network
+    g = Graph()
+    x = g.add("Gemm", ["features", g.constant("turn", turn), g.constant("shift", shift)], "x")
+    squares = g.add("ReduceSumSquare", [x], "squares", axes=[1], keepdims=1)
+    others = [g.constant("minus_twice_vectors", -2 * vectors.T), g.constant("squares_of_vectors", (vectors**2).sum(1))]
+    distances = g.add("Add", [g.add("Gemm", [x, *others], "without_squares"), squares], "distances")
+    kernel = g.add("Exp", [g.add("Mul", [distances, g.constant("minus_gamma", -gamma)], "exponents")], "kernel")
+    offset = np.array([m.intercept_[0] for m in machines]) / fitted.temperature
+    weights = [g.constant("duals", duals / fitted.temperature), g.constant("offset", offset)]
+    g.add("Softmax", [g.add("Gemm", [kernel, *weights], "margins")], "probabilities", axis=1)
+    return g.model(NAME, ("features", TensorProto.FLOAT, ["n", VALUES]), ("probabilities", ["n", fitted.classes]))
 
 
 def compare(fitted: FittedFlowSvm, features: npt.NDArray[np.float32], path: Path) -> None:

@@ -14,18 +14,17 @@ is turned clockwise in the picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import DataError
 from fleeting.faces.ibug import eye_openings, mouth_opening
-from fleeting.training.face_data import FILES, read_pictures
+from fleeting.training.face_data import FILES, grey_of, person_of, read_pictures
 from fleeting.training.people import Part, part_of
 
 Points = npt.NDArray[np.float32]
@@ -140,11 +139,6 @@ class PointMap:
         return points
 
 
-def person_of(source: str, name: str) -> str:
-    """Id of the person of a picture, as `people.part_of` expects it."""
-    return name if source == "landmarks68" else f"{source}/{Path(name).stem}"
-
-
 def _states(points: Points, mesh: npt.NDArray[Any] | None, matrix: npt.NDArray[Any] | None) -> npt.NDArray[np.float32]:
     if mesh is None or matrix is None:
         return np.array([np.nan] * 3 + [*eye_openings(points), mouth_opening(points)], np.float32)
@@ -161,11 +155,12 @@ def load_landmarks68(
     DataError
         Where the file is missing, or teacher labels were made from another one.
     """
+    pictures = read_pictures("landmarks68", data)
     with np.load(data / FILES["landmarks68"], allow_pickle=False) as stored:
         points = stored["landmarks"].astype(np.float32)
     labels = _teacher("landmarks68", teacher)
     samples: list[FaceSample] = []
-    for i, (person, picture) in enumerate(read_pictures("landmarks68", data)):
+    for i, (person, picture) in enumerate(pictures):
         if part_of(person) not in parts:
             continue
         mesh = matrix = None
@@ -174,8 +169,8 @@ def load_landmarks68(
                 raise DataError("teacher labels of this landmarks68.npz", f"another order at {i}", "Label it again.")
             if labels["found"][i]:
                 mesh, matrix = labels["points"][i], labels["matrix"][i]
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-        samples.append(FaceSample(grey, points[i], _states(points[i], mesh, matrix), "landmarks68", person))
+        states = _states(points[i], mesh, matrix)
+        samples.append(FaceSample(grey_of(picture), points[i], states, "landmarks68", person))
     return samples
 
 
@@ -216,21 +211,31 @@ def fit_point_map(data: Path, teacher: Path, *, ridge: float = 3.0) -> tuple[Poi
     return fitted, error
 
 
-def load_teacher_set(
+def taught_faces(
     source: str, data: Path, teacher: Path, mapped: Callable[[npt.NDArray[Any]], Points]
-) -> list[FaceSample]:
-    """Pictures of training people in a set without points of its own, labelled by the mapped teacher."""
+) -> Iterator[FaceSample]:
+    """Yield the pictures of a set without points of its own in which the teacher found a face, with its mapped points.
+
+    Raises
+    ------
+    DataError
+        Where pictures or labels are missing.
+    """
     labels = _teacher(source, teacher)
     assert labels is not None
     index = {str(name): i for i, name in enumerate(labels["name"])}
-    samples: list[FaceSample] = []
     for name, picture in read_pictures(source, data):
-        person = person_of(source, name)
         i = index.get(name)
-        if i is None or not labels["found"][i] or (source != "fer2013" and part_of(person) != "train"):
-            continue
-        mesh = labels["points"][i]
-        points = mapped(mesh[None])[0]
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-        samples.append(FaceSample(grey, points, _states(points, mesh, labels["matrix"][i]), source, person))
-    return samples
+        if i is not None and labels["found"][i]:
+            mesh = labels["points"][i]
+            points = mapped(mesh[None])[0]
+            states = _states(points, mesh, labels["matrix"][i])
+            yield FaceSample(grey_of(picture), points, states, source, person_of(source, name))
+
+
+def load_teacher_set(
+    source: str, data: Path, teacher: Path, mapped: Callable[[npt.NDArray[Any]], Points]
+) -> list[FaceSample]:
+    """Those of `taught_faces` who are trained on; FER-2013 names nobody, so all of them."""
+    faces = taught_faces(source, data, teacher, mapped)
+    return [face for face in faces if source == "fer2013" or part_of(face.person) == "train"]

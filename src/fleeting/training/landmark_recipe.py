@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from fleeting.models.landmark_net import LandmarkNetwork
+from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, ShareBelowOne
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +65,24 @@ class LandmarkRecipe:
     teacher: str = "runs/teacher"
     hard: str = ""
     seed: int = 0
-    epochs: int = 100
-    batch: int = 64
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    warm_epochs: float = 1.0
-    average: float = 0.998
-    not_face_share: float = 0.25
-    patterns: int = 400
+    epochs: Count = 100
+    batch: Annotated[int, Range(2)] = 64
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 1e-2
+    warm_epochs: NotNegative = 1.0
+    average: ShareBelowOne = 0.998
+    not_face_share: ShareBelowOne = 0.25
+    patterns: CountOrNone = 400
     counts: dict[str, int] = field(default_factory=lambda: {"congress": 1400, "interfaces": 57, "fer2013": 900})
     point_weights: dict[str, float] = field(
         default_factory=lambda: {"congress": 0.5, "interfaces": 0.5, "fer2013": 0.25}
     )
     auxiliary: bool = True
-    stop_window: int = 5
-    stop_threshold: float = 2.0
+    stop_window: Count = 5
+    stop_threshold: NotNegative = 2.0
     bfloat16: bool = True
-    threads: int = 1
-    workers: int = 0
+    threads: Count = 1
+    workers: CountOrNone = 0
     test_people: list[str] = field(default_factory=list)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     loss: LossWeights = field(default_factory=LossWeights)

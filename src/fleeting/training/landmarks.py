@@ -8,10 +8,9 @@ validation people are kept; test people are measured once, after training. Stopp
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fleeting import settings
 from fleeting.errors import DataError
-from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
-from fleeting.training.landmark_check import check_sets, measure
-from fleeting.training.landmark_crops import CropDataset, CropSource, batches, epoch_keys
+from fleeting.training import recipe as recipes
+from fleeting.training.landmark_check import CheckSets, check_sets, measure
+from fleeting.training.landmark_crops import Batch, CropDataset, CropSource, batches, epoch_keys
 from fleeting.training.landmark_export import ship
 from fleeting.training.landmark_labels import (
     WRONG_LABEL,
@@ -35,6 +33,7 @@ from fleeting.training.landmark_labels import (
 )
 from fleeting.training.landmark_losses import AUXILIARY, TASKS, task_losses
 from fleeting.training.landmark_recipe import LandmarkRecipe
+from fleeting.training.loop import Loop, Plan, cosine
 from fleeting.training.not_faces import face_free_pictures, load_hard
 from fleeting.training.people import part_of
 from fleeting.training.task_stopping import TaskStopping
@@ -84,110 +83,73 @@ def _check_people(recipe: LandmarkRecipe, data: Path) -> None:
         )
 
 
-class Trainer:
-    """State of one training: network, average, optimiser, stopping, and what is written of them."""
+class Trainer(Loop):
+    """Teaches the landmark network; the average of the epoch with the smallest validation error is kept.
 
-    def __init__(self, recipe: LandmarkRecipe, *, steps_per_epoch: int) -> None:
+    Parameters
+    ----------
+    recipe
+        Of the training.
+    dataset
+        Makes its crops.
+    checks
+        Of the validation people.
+    """
+
+    free = ("workers", "threads")
+
+    def __init__(self, recipe: LandmarkRecipe, dataset: CropDataset, checks: CheckSets) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe = recipe
-        self.net = recipe.network.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = recipe.network.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average.load_state_dict(self.net.state_dict())
-        self.optimiser = torch.optim.AdamW(
-            self.net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        net = recipe.network.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        plan = Plan(epochs=recipe.epochs, clip=20.0, threads=recipe.threads)
+        super().__init__(net, optimiser, plan, recipe=recipe, averaged=True)
+        self.dataset, self.checks = dataset, checks
         self.stopping = TaskStopping(AUXILIARY, window=recipe.stop_window, threshold=recipe.stop_threshold)
-        self.steps_per_epoch, self.step, self.epoch = steps_per_epoch, 0, 0
-        self.best: dict[str, float] = {}
-        self.best_weights = {k: v.clone() for k, v in self.average.state_dict().items()}
+        self.steps_per_epoch = math.ceil(len(self._keys(np.random.default_rng(0))) / recipe.batch)
 
-    def learning_rate(self) -> float:
+    def _keys(self, rng: np.random.Generator) -> list[tuple[int, str, int]]:
+        recipe = self.recipe
+        return epoch_keys(self.dataset.source, counts=recipe.counts, not_face_share=recipe.not_face_share, rng=rng)
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield crops with their labels."""
+        keys = self._keys(np.random.default_rng([self.recipe.seed, 2, self.epoch]))
+        return batches(self.dataset, keys, size=self.recipe.batch, workers=self.recipe.workers)
+
+    def rate(self) -> float:
         """Cosine from the recipe's rate to a hundredth of it, after a linear warm-up."""
-        warm = self.recipe.warm_epochs * self.steps_per_epoch
-        total = self.recipe.epochs * self.steps_per_epoch
-        if self.step < warm:
-            return self.recipe.learning_rate * (self.step + 1) / warm
-        way = min((self.step - warm) / max(total - warm, 1), 1.0)
-        return self.recipe.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * way)) / 2)
+        recipe, each = self.recipe, self.steps_per_epoch
+        return cosine(self.step, rate=recipe.learning_rate, warm=recipe.warm_epochs * each, total=recipe.epochs * each)
 
-    def learn(self, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> dict[str, float]:
-        """Take one optimiser step and return the loss of every task."""
-        crops, truth, known, weight = batch
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+    def loss(self, crops: Tensor, truth: Tensor, known: Tensor, weight: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted sum of the tasks' losses, and each of them."""
         detached = tuple(t in AUXILIARY and (not self.recipe.auxiliary or t in self.stopping.stopped_at) for t in TASKS)
-        self.net.train()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-            points, states, heat = self.net.answer(crops.contiguous(memory_format=torch.channels_last), detached)
+            crops = crops.contiguous(memory_format=torch.channels_last)
+            points, states, heat = self.network.answer(crops, detached)
         losses = task_losses(points, states, truth, known, weight, heat)
         weights = asdict(self.recipe.loss)
-        total = losses["points"] + sum(weights[t] * losses[t] for t in ("heat", *TASKS))
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 20.0)
-        self.optimiser.step()
-        self.step += 1
-        keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
-        follow(self.average, self.net, keep=keep)
-        return {task: float(loss.detach()) for task, loss in losses.items()}
+        return losses["points"] + sum(weights[t] * losses[t] for t in ("heat", *TASKS)), losses
 
-    def save(self, path: Path) -> None:
-        """Write all that `load` needs, whole or not at all."""
-        state = {
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "stopping": self.stopping.state(),
-            "step": self.step,
-            "epoch": self.epoch,
-            "best": self.best,
-            "best_weights": self.best_weights,
-            "recipe": asdict(self.recipe),
-        }
-        write_checkpoint(path, state)
+    def measure(self, terms: dict[str, float]) -> dict[str, Any]:
+        """Return errors on training crops and on validation people, and which tasks have stopped since when."""
+        found, validation = measure(self.average, self.checks)
+        for task in self.stopping.update(terms, validation):
+            log.info("epoch %d: %s stops teaching the trunk", self.epoch, task)
+        return {"training": terms, "validation": validation, **found, "stopped": dict(self.stopping.stopped_at)}
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint.
+    def score(self, row: Mapping[str, Any]) -> float:
+        """Return the mean error of all points."""
+        return float(row["nme68"])
 
-        Raises
-        ------
-        SettingsError
-            Where it was made with another recipe.
-        """
-        state = read_checkpoint(path, self.recipe, free=("workers", "threads"))
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.stopping.load(state["stopping"])
-        self.step, self.epoch, self.best = state["step"], state["epoch"], state["best"]
-        self.best_weights = state["best_weights"]
+    def extra(self) -> dict[str, Any]:
+        """Return the state of the task-wise stopping."""
+        return self.stopping.state()
 
-
-def fit(
-    trainer: Trainer, dataset: CropDataset, checks: Any, *, out: Path, epochs: int | None = None
-) -> dict[str, float]:
-    """Train up to `epochs` (by default the recipe's), write a checkpoint after each, and return the best check."""
-    recipe = trainer.recipe
-    while trainer.epoch < (recipe.epochs if epochs is None else epochs):
-        started = time.perf_counter()
-        rng = np.random.default_rng([recipe.seed, 2, trainer.epoch])
-        keys = epoch_keys(dataset.source, counts=recipe.counts, not_face_share=recipe.not_face_share, rng=rng)
-        rows = [trainer.learn(b) for b in batches(dataset, keys, size=recipe.batch, workers=recipe.workers)]
-        training = {task: float(np.mean([row[task] for row in rows])) for task in rows[0]}
-        trainer.epoch += 1
-        found, validation = measure(trainer.average, checks)
-        for task in trainer.stopping.update(training, validation):
-            log.info("epoch %d: %s stops teaching the trunk", trainer.epoch, task)
-        if not trainer.best or found["nme68"] < trainer.best["nme68"]:
-            trainer.best = {**found, "epoch": float(trainer.epoch)}
-            trainer.best_weights = {k: v.clone() for k, v in trainer.average.state_dict().items()}
-        seconds = time.perf_counter() - started
-        row = {"epoch": trainer.epoch, "seconds": round(seconds, 1), "training": training, "validation": validation}
-        with (out / "history.jsonl").open("a", encoding="utf-8") as history:
-            history.write(json.dumps({**row, **found, "stopped": trainer.stopping.stopped_at}) + "\n")
-        log.info("epoch %d (%.0f s): points %.3f px; %s", trainer.epoch, seconds, training["points"], found)
-        trainer.save(out / "checkpoint.pt")
-    return trainer.best
+    def take(self, extra: dict[str, Any]) -> None:
+        """Go on with it."""
+        self.stopping.load(extra)
 
 
 def train(recipe: Path, *, data: Path, out: Path) -> None:
@@ -200,22 +162,16 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     SettingsError
         For a recipe that is wrong, or another one than the checkpoint's.
     """
-    chosen = settings.load(LandmarkRecipe, recipe)
-    torch.set_num_threads(chosen.threads)
+    chosen = recipes.load(LandmarkRecipe, recipe)
     _check_people(chosen, data)
     source = load_source(chosen, data)
     dataset = CropDataset(source, weights=chosen.point_weights)
-    counted = epoch_keys(
-        source, counts=chosen.counts, not_face_share=chosen.not_face_share, rng=np.random.default_rng(0)
-    )
-    trainer = Trainer(chosen, steps_per_epoch=math.ceil(len(counted) / chosen.batch))
-    out.mkdir(parents=True, exist_ok=True)
-    if (out / "checkpoint.pt").exists():
-        trainer.load(out / "checkpoint.pt")
-        log.info("going on after epoch %d", trainer.epoch)
     teacher = Path(chosen.teacher) if chosen.teacher else None
-    fit(trainer, dataset, check_sets(chosen, source, data, teacher=teacher, part="validation"), out=out)
+    trainer = Trainer(chosen, dataset, check_sets(chosen, source, data, teacher=teacher, part="validation"))
+    trainer.run(out)
+    assert trainer.best is not None
     network = chosen.network.build()
-    network.load_state_dict(trainer.best_weights)
+    network.load_state_dict(trainer.best["weights"])
     test, _ = measure(network, check_sets(chosen, source, data, teacher=teacher, part="test"))
-    ship(network, chosen, out=out, validation=trainer.best, test=test, source=source)
+    validation = {name: trainer.best["row"][name] for name in test} | {"epoch": float(trainer.best_epoch)}
+    ship(network, chosen, out=out, validation=validation, test=test, source=source)

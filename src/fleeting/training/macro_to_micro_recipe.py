@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
-from fleeting import settings
 from fleeting.datasets.load import load_samples
 from fleeting.datasets.registry import named_data
 from fleeting.datasets.samples import Samples
@@ -16,13 +13,11 @@ from fleeting.errors import DataError
 from fleeting.files import make_folder
 from fleeting.labels import THREE
 from fleeting.models.macro_to_micro import MiNetProbabilities
-from fleeting.training.clip_rows import crop_width
+from fleeting.training import recipe as recipes
 from fleeting.training.fitted_sequence import FittedSequence
 from fleeting.training.macro_guide import GUIDE, MacroSettings, still_faces, train_manet, write_guide
 from fleeting.training.macro_to_micro import KIND, MiNetSettings, MiNetTask
 from fleeting.training.sequence_recipe import (
-    TRANSFERRED_DATA,
-    TRANSFERRED_LIMITS,
     ClipSource,
     Shipment,
     absolute,
@@ -31,7 +26,6 @@ from fleeting.training.sequence_recipe import (
     protocol_of,
     read_micro,
     scores,
-    seen_people,
     ship,
     split_people,
 )
@@ -78,7 +72,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     OutputError
         Where the results cannot be written.
     """
-    wanted = settings.load(MacroToMicroRecipe, recipe)
+    wanted = recipes.load(MacroToMicroRecipe, recipe)
     make_folder(out)
     samples, drawn = read_micro(wanted.source, data=data, out=out)
     parts = split_people(samples, wanted.source)
@@ -98,31 +92,15 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     measured = scores(fitted.probabilities(parts["test"]), parts["test"]) | {
         "protocol": protocol_of(parts["test"].subject)
     }
-    example = fitted.rows(parts["test"].select(np.arange(1))).clips
-    ship(
-        Shipment(
-            name=wanted.name,
-            task="recognise the emotion of a micro-expression from its frames",
-            architecture="MiNet (Xia and Wang 2021): ResNet-18-shaped network on the apex, 3-D CNN on 16 frames"
-            + (", guided while training by a frozen MaNet" if plan.guided else ""),
-            data=(TRANSFERRED_DATA if drawn else ", ".join(wanted.source.sets))
-            + ("; guided by FER-2013 faces and macro-expressions" if plan.guided else ""),
-            network=MiNetProbabilities(task.minet.cpu(), temperature=chosen.temperature),
-            outputs=("probabilities",),
-            clip_shape=(1, plan.length, plan.side, plan.side),
-            crop_width=crop_width(parts["test"]),
-            kind=KIND,
-            labels=samples.classes,
-            subjects=seen_people(parts),
-            scores=measured,
-            chosen=asdict(chosen),
-            limits=TRANSFERRED_LIMITS if drawn else TRANSFERRED_LIMITS[1:],
-        ),
-        example,
-        recipe=wanted,
-        file=recipe,
-        out=out,
+    what = Shipment(
+        architecture="MiNet (Xia and Wang 2021): ResNet-18-shaped network on the apex, 3-D CNN on 16 frames"
+        + (", guided while training by a frozen MaNet" if plan.guided else ""),
+        network=MiNetProbabilities(task.minet.cpu(), temperature=chosen.temperature),
+        outputs=("probabilities",),
+        scores=measured,
+        guided="; guided by FER-2013 faces and macro-expressions" if plan.guided else "",
     )
+    ship(what, fitted, parts, chosen, recipe=wanted, file=recipe, out=out)
 
 
 def macro_clips(source: ClipSource, drawn: Path | None, *, data: Path) -> Samples:

@@ -7,9 +7,7 @@ validation people are only reported on. A stopped training goes on from ``checkp
 from __future__ import annotations
 
 import json
-import logging
-import math
-import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +18,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fleeting import settings as recipes
 from fleeting.files import make_folder
 from fleeting.models.micro_flow import CELL, LEVELS, MicroFlowNetwork
 from fleeting.synthesis.flow_grid import CONDITIONS, PEAKS, grid_pairs
 from fleeting.synthesis.flow_pairs import Pool, draw_pool
 from fleeting.synthesis.flow_scene import PairSettings
-from fleeting.training.checkpoints import follow, read_checkpoint, write_checkpoint
+from fleeting.training import recipe as recipes
 from fleeting.training.flow_portraits import read_portraits, real_movements
+from fleeting.training.loop import Loop, Plan, cosine
 from fleeting.training.micro_flow_export import ship
-
-log = logging.getLogger(__name__)
+from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, ShareBelowOne
 
 STAGES = {"coarse": 0.3, "ordinary": 0.5, "small": 0.5, "quarter": 0.5, "flow": 1.0}
 """Weight of the error of each of the network's flows."""
@@ -71,21 +68,21 @@ class MicroFlowRecipe:
 
     task: str = "micro_flow"
     seed: int = 0
-    pairs: int = 4000
-    side: int = 96
-    late_pairs: int = 2000
-    late_from: int = 1600
-    per_person: int = 3
-    congress: int = 120
-    steps: int = 2600
-    batch: int = 8
-    learning_rate: float = 1e-3
-    warm_steps: int = 150
-    weight_decay: float = 1e-4
-    average: float = 0.998
-    strain_weight: float = 3.0
-    check_every: int = 500
-    save_every: int = 100
+    pairs: Count = 4000
+    side: Count = 96
+    late_pairs: CountOrNone = 2000
+    late_from: CountOrNone = 1600
+    per_person: Count = 3
+    congress: CountOrNone = 120
+    steps: Count = 2600
+    batch: Count = 8
+    learning_rate: Positive = 1e-3
+    warm_steps: CountOrNone = 150
+    weight_decay: NotNegative = 1e-4
+    average: ShareBelowOne = 0.998
+    strain_weight: NotNegative = 3.0
+    check_every: Count = 500
+    save_every: Count = 100
 
 
 def train(recipe: Path, *, data: Path, out: Path) -> None:
@@ -99,16 +96,12 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         For a recipe that is wrong, or another one than the checkpoint's.
     """
     how = recipes.load(MicroFlowRecipe, recipe)
-    torch.set_num_threads(1)
     make_folder(out)
     pool, people = _pool(how, data, out)
     checks = _checks(how, data, out)
     trainer = Trainer(how)
-    if (out / "checkpoint.pt").exists():
-        trainer.load(out / "checkpoint.pt")
-        log.info("going on after step %d", trainer.step)
     fit(trainer, pool, checks, out=out)
-    network = trainer.average.eval()
+    network = trainer.average
     ship(network, asdict(how), people=people, scores=check(network, checks), out=out)
 
 
@@ -169,67 +162,47 @@ def _checks(how: MicroFlowRecipe, data: Path, out: Path) -> Checks:
         return {(p, c): Pool(stored[f"{p} {c} pictures"], stored[f"{p} {c} flow"]) for p in PEAKS for c in CONDITIONS}
 
 
-class Trainer:
-    """State of one training."""
+class Trainer(Loop):
+    """Teaches the flow network; what is kept is the average of its weights after the last step.
+
+    An epoch is what lies between two checkpoints.
+    """
+
+    free = ("steps", "check_every", "save_every", "late_pairs", "late_from")
 
     def __init__(self, how: MicroFlowRecipe) -> None:
         torch.manual_seed(how.seed)
-        self.how = how
-        self.network, self.average = MicroFlowNetwork(), MicroFlowNetwork()
-        self.average.load_state_dict(self.network.state_dict())
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay
-        )
-        self.step = 0
+        network = MicroFlowNetwork()
+        optimiser = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
+        super().__init__(network, optimiser, Plan(steps=how.steps, clip=5.0), recipe=how, averaged=True)
+        self.pool: Pool | None = None
+        self.checks: Checks = {}
+        self._begun = 0
 
-    def learning_rate(self) -> float:
-        """Rate of the coming step."""
-        how = self.how
-        if self.step < how.warm_steps:
-            return how.learning_rate * (self.step + 1) / how.warm_steps
-        way = min((self.step - how.warm_steps) / max(how.steps - how.warm_steps, 1), 1.0)
-        return how.learning_rate * (0.02 + 0.98 * (1 + math.cos(math.pi * way)) / 2)
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield pictures (n, 2, h, w) in 0..255 and flow (n, 2, h, w) up to the next checkpoint."""
+        assert self.pool is not None
+        how, self._begun = self.recipe, self.step
+        for step in range(self.step, min((self.step // how.save_every + 1) * how.save_every, how.steps)):
+            rows = rows_of(how, step, len(self.pool.pictures))
+            yield batch_of(self.pool, rows, np.random.default_rng([how.seed, 3, step]))
 
-    def learn(self, pictures: Tensor, flow: Tensor) -> dict[str, float]:
-        """Take one step on pictures (n, 2, h, w) in 0..255 and flow (n, 2, h, w); return the errors of the stages."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
-        self.network.train()
+    def rate(self) -> float:
+        """Cosine down to a fiftieth, after a linear warm-up."""
+        how = self.recipe
+        return cosine(self.step, rate=how.learning_rate, warm=how.warm_steps, total=how.steps, floor=0.02)
+
+    def loss(self, pictures: Tensor, flow: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted sum of the stages' errors, and each of them."""
         found = self.network.stages(pictures[:, :1], pictures[:, 1:])
-        losses = stage_losses(found, flow, strain_weight=self.how.strain_weight)
-        total = sum(weight * losses[name] for name, weight in STAGES.items())
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.as_tensor(total).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimiser.step()
-        self.step += 1
-        follow(self.average, self.network, keep=min(self.how.average, (1 + self.step) / (10 + self.step)))
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+        losses = stage_losses(found, flow, strain_weight=self.recipe.strain_weight)
+        return torch.as_tensor(sum(weight * losses[name] for name, weight in STAGES.items())), losses
 
-    def save(self, path: Path) -> None:
-        """Write all that `load` needs."""
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "recipe": asdict(self.how),
-        }
-        write_checkpoint(path, state)
-
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint; only the number of steps may have changed since.
-
-        Raises
-        ------
-        SettingsError
-            Where it was made with another recipe.
-        """
-        state = read_checkpoint(path, self.how, free=("steps", "check_every", "save_every", "late_pairs", "late_from"))
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step = state["step"]
+    def measure(self, terms: dict[str, float]) -> dict[str, Any]:
+        """Return the mean errors, and now and then how the average does on validation people."""
+        every, last = self.recipe.check_every, self.step >= self.recipe.steps
+        checked = self.step // every > self._begun // every and not last
+        return {"loss": terms, **({"validation": check(self.average, self.checks)} if checked else {})}
 
 
 Stages = tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor, Tensor]
@@ -301,18 +274,8 @@ def rows_of(how: MicroFlowRecipe, step: int, count: int) -> npt.NDArray[np.int64
 
 def fit(trainer: Trainer, pool: Pool, checks: Checks, *, out: Path) -> None:
     """Train up to the recipe's number of steps."""
-    how = trainer.how
-    began, losses = time.perf_counter(), []
-    while trainer.step < how.steps:
-        rows = rows_of(how, trainer.step, len(pool.pictures))
-        losses.append(trainer.learn(*batch_of(pool, rows, np.random.default_rng([how.seed, 3, trainer.step]))))
-        if trainer.step % how.save_every == 0 or trainer.step == how.steps:
-            trainer.save(out / "checkpoint.pt")
-            mean = {name: round(float(np.mean([row[name] for row in losses])), 3) for name in losses[0]}
-            log.info("step %d (%.0f s): %s", trainer.step, time.perf_counter() - began, mean)
-            losses = []
-        if trainer.step % how.check_every == 0 and trainer.step < how.steps:
-            log.info("validation people, px by peak: %s", check(trainer.average.eval(), checks))
+    trainer.pool, trainer.checks = pool, checks
+    trainer.run(out)
 
 
 @torch.no_grad()

@@ -7,22 +7,20 @@ and from faces cut into shuffled tiles. All functions are deterministic in their
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from fleeting.errors import DataError
 from fleeting.faces.crop import MARGIN, SIZE, cut, points_box, square_transform
+from fleeting.training.backgrounds import Grey, natural_pictures
 from fleeting.training.face_augment import degrade
 from fleeting.training.landmark_labels import FaceSample
 
 log = logging.getLogger(__name__)
-Grey = npt.NDArray[np.uint8]
 
 SCIKIT_IMAGE = [
     "brick.png",
@@ -125,7 +123,7 @@ def face_free_pictures(
     pictures = [pattern(rng) for _ in range(patterns)]
     chosen = [samples[i] for i in rng.permutation(len(samples))[:500]]
     pictures += [erase_face(s, rng) for s in chosen if s.source != "fer2013"]
-    pictures += _scikit_pictures()
+    pictures += [picture for picture in natural_pictures(SCIKIT_IMAGE) for _ in range(3)]
     video = cv2.VideoCapture(str(data / "videos" / "no_face.mp4"))
     count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     for index in range(count // 2):
@@ -135,28 +133,6 @@ def face_free_pictures(
             pictures.append(grey.astype(np.uint8, copy=False))
     video.release()
     log.info("%d face-free pictures", len(pictures))
-    return pictures
-
-
-def _scikit_pictures() -> list[Grey]:
-    # Only the packages' folders are needed: importing them takes seconds.
-    places = {name: importlib.util.find_spec(name) for name in ("skimage", "sklearn")}
-    folders = {name: Path(spec.origin).parent for name, spec in places.items() if spec is not None and spec.origin}
-    for name in places.keys() - folders.keys():
-        log.info("%s is not installed: its pictures are left out", name)
-    paths: list[Path] = []
-    if "skimage" in folders:
-        paths += [folders["skimage"] / "data" / name for name in SCIKIT_IMAGE]
-    if "sklearn" in folders:
-        paths += sorted((folders["sklearn"] / "datasets" / "images").glob("*.jpg"))
-    pictures: list[Grey] = []
-    for path in paths:
-        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        if grey is None:
-            continue
-        if path.name == "camera.png":
-            grey = grey[:, 320:]
-        pictures += [grey.astype(np.uint8, copy=False)] * 3
     return pictures
 
 

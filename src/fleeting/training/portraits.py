@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import DataError, NoFaceError
 from fleeting.synthesis.crop_film import Plate, make_plate
 from fleeting.synthesis.synthesise import find_points
-from fleeting.training.face_data import read_pictures
-from fleeting.training.people import part_of
+from fleeting.training.face_data import Picture, grey_of, person_of, read_pictures
+from fleeting.training.people import Part, part_of
 
 MOST_TURNED = 0.12
 """Of the nose from the middle between the eyes, in eye distances: motion is transferred between frontal faces."""
@@ -40,6 +39,37 @@ class Portrait:
     plate: Plate
 
 
+def found_faces(
+    source: str, data: Path, parts: Sequence[Part], *, most: int | None = None
+) -> Iterator[tuple[str, Picture, npt.NDArray[np.floating]]]:
+    """Yield person, grey picture (h, w) and 68 points of portraits in which the shipped networks find a face.
+
+    Parameters
+    ----------
+    source
+        ``congress`` or ``interfaces``.
+    data
+        Folder of the archives.
+    parts
+        Whose portraits.
+    most
+        Portraits to look at; None for all. Their order depends on the names alone.
+
+    Raises
+    ------
+    DataError
+        Where the archive is missing.
+    """
+    named = [(person_of(source, name), picture) for name, picture in read_pictures(source, data)]
+    named = sorted((n for n in named if part_of(n[0]) in parts), key=lambda n: zlib.crc32(n[0].encode()))
+    for person, picture in named[:most]:
+        try:
+            points = find_points(picture, name=person)
+        except NoFaceError:
+            continue
+        yield person, grey_of(picture), points
+
+
 def read_portraits(data: Path, *, most: int, width: int) -> list[Portrait]:
     """Read neutral frontal portraits, one per person, of people who are trained or validated on.
 
@@ -62,22 +92,13 @@ def read_portraits(data: Path, *, most: int, width: int) -> list[Portrait]:
     """
     found: list[Portrait] = []
     for source in ("interfaces", "congress"):
-        pictures = [(f"{source}/{Path(n).stem}", picture) for n, picture in read_pictures(source, data)]
-        for person, picture in sorted(pictures, key=lambda one: zlib.crc32(one[0].encode())):
+        for person, grey, marks in found_faces(source, data, ("train", "validation")):
+            points = np.asarray(marks, np.float64)
+            if is_neutral(points):
+                found.append(Portrait(person, make_plate(grey, points, width=width)))
             if len(found) == most:
                 return found
-            if part_of(person) == "test":
-                continue
-            try:
-                points = np.asarray(find_points(picture, name=person), np.float64)
-            except NoFaceError:
-                continue
-            if is_neutral(points):
-                grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
-                found.append(Portrait(person, make_plate(grey, points, width=width)))
-    if len(found) < most:
-        raise DataError(f"{most} neutral portraits", f"{len(found)}", "Lower portraits in the recipe.")
-    return found
+    raise DataError(f"{most} neutral portraits", f"{len(found)}", "Lower portraits in the recipe.")
 
 
 def is_neutral(points: npt.NDArray[np.floating]) -> bool:

@@ -8,16 +8,17 @@ import logging
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fleeting import settings as recipes
 from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
 from fleeting.errors import FleetingWarning
 from fleeting.files import make_folder, write_text
+from fleeting.settings import to_dict
+from fleeting.training import recipe as recipes
 from fleeting.training import recogniser_export
 from fleeting.training.calibration import fit_temperature, fit_threshold, log_loss
 from fleeting.training.inner_folds import subject_folds
@@ -29,6 +30,7 @@ from fleeting.training.linear_recogniser import (
     half_features,
     softmax,
 )
+from fleeting.training.recipe import Count, Range, Share
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +65,12 @@ class RecogniserRecipe:
     data: str = "composite_flow_casme2_smic.npz"
     scores: str = ""
     seed: int = 0
-    inner_folds: int = 5
-    inner_repeats: int = 2
+    inner_folds: Annotated[int, Range(2)] = 5
+    inner_repeats: Count = 2
     blur: tuple[float, ...] = (1.0, 1.5, 2.0)
     strength: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
     limit: tuple[float, ...] = (3.0,)
-    target_accuracy: float = 0.9
+    target_accuracy: Share = 0.9
 
     def candidates(self) -> tuple[LinearSettings, ...]:
         """Every combination of the candidate values."""
@@ -188,7 +190,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         chosen={**asdict(fitted.chosen), "temperature": fitted.model.temperature},
         scores=benchmark_scores(recipe.parent / plan.scores, SCORED_AS) if plan.scores else {},
     )
-    card["recipe"] = recipes.to_dict(plan)
+    card["recipe"] = to_dict(plan)
     card["command"] = f"fleeting train recipes/{recipe.name} --data DATA --out OUT"
     write_text(out / f"{plan.name}.json", json.dumps(card, indent=2) + "\n")
 

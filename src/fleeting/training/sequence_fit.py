@@ -1,20 +1,17 @@
-"""Training a network of sequences: one loop for all of them, that can be stopped and goes on as if it had not been.
+"""Training a network of sequences.
 
-What a network is taught is its `Task`; this loop deals the rows to batches, changes them at random, steps the
-optimiser, watches the validation subjects and keeps the best epoch by them (the last one where there are none).
+What a network is taught is its `Task`; its trainer deals the rows to batches, changes them at random, watches the
+validation subjects and keeps the best epoch by them (the last one where there are none).
 Everything random in an epoch hangs on the seed and the number of the epoch alone.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import math
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +19,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from fleeting.errors import MissingExtraError, SettingsError
-from fleeting.training.checkpoints import read_checkpoint, write_checkpoint
 from fleeting.training.clip_rows import ClipRows, changed, class_weights
 from fleeting.training.devices import Device, choose_device
-
-log = logging.getLogger(__name__)
+from fleeting.training.loop import Loop, Plan
+from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, check
 
 Precision = Literal["float32", "tf32", "bfloat16"]
-CHECKPOINT, HISTORY, BOARD = "checkpoint.pt", "history.jsonl", "tensorboard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +54,20 @@ class FitSettings:
         On the CPU.
     """
 
-    epochs: int = 40
-    batch: int = 16
+    epochs: Count = 40
+    batch: Count = 16
     optimiser: Literal["sgd", "adamw"] = "sgd"
-    learning_rate: float = 0.01
-    weight_decay: float = 5e-4
-    patience: int = 0
+    learning_rate: Positive = 0.01
+    weight_decay: NotNegative = 5e-4
+    patience: CountOrNone = 0
     flip: bool = True
-    shift: float = 0.04
+    shift: Annotated[float, Range(0, 0.5, below=True)] = 0.04
     precision: Precision = "float32"
     device: Device = "auto"
-    threads: int = 1
+    threads: Count = 1
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1 or self.patience < 0 or self.threads < 1:
-            raise SettingsError(
-                "at least 1 epoch, 1 clip a batch and 1 thread, and a patience of 0 or more",
-                f"{self.epochs}, {self.batch}, {self.threads} and {self.patience}",
-                "Correct the recipe.",
-            )
-        if not 0 <= self.shift < 0.5 or self.learning_rate <= 0:
-            raise SettingsError(
-                "a shift of 0 to below 0.5 and a learning rate above 0",
-                f"{self.shift} and {self.learning_rate}",
-                "Correct the recipe.",
-            )
+        check(self)
 
 
 class Task(Protocol):
@@ -111,8 +94,8 @@ class Task(Protocol):
         ...
 
 
-class SequenceTrainer:
-    """State of one training.
+class SequenceTrainer(Loop):
+    """State of one training; the best epoch by the validation clips is kept where there are any, else the last one.
 
     Parameters
     ----------
@@ -127,19 +110,20 @@ class SequenceTrainer:
     """
 
     def __init__(self, task: Task, settings: FitSettings, *, classes: int, seed: int) -> None:
-        self.task, self.settings, self.classes, self.seed = task, settings, classes, seed
-        self.device = choose_device(settings.device)
-        task.network.to(self.device)
+        task.network.to(choose_device(settings.device))
         learned = [p for p in task.network.parameters() if p.requires_grad]
         rate, decay = settings.learning_rate, settings.weight_decay
-        self.optimiser: torch.optim.Optimizer = (
+        optimiser: torch.optim.Optimizer = (
             torch.optim.SGD(learned, lr=rate, momentum=0.9, weight_decay=decay)
             if settings.optimiser == "sgd"
             else torch.optim.AdamW(learned, lr=rate, weight_decay=decay)
         )
-        self.epoch = 0
-        self.best: dict[str, Tensor] | None = None
-        self.best_loss, self.best_epoch = math.inf, 0
+        plan = Plan(epochs=settings.epochs, clip=5.0, patience=settings.patience, threads=settings.threads)
+        super().__init__(task.network, optimiser, plan)
+        self.task, self.settings, self.classes, self.seed = task, settings, classes, seed
+        self.rows: ClipRows | None = None
+        self.validation: ClipRows | None = None
+        self._way = 0.0
 
     def fit(self, train: ClipRows, validation: ClipRows | None, *, out: Path | None = None, recipe: Any = None) -> None:
         """Train to the end, or until the patience is used up, and leave the kept weights in the network.
@@ -149,69 +133,56 @@ class SequenceTrainer:
         train, validation
             Clips of different subjects.
         out
-            Folder of the checkpoint, ``history.jsonl`` and TensorBoard files; a stopped training goes on from it.
-            Nothing is written where None.
+            As in `Loop.run`.
         recipe
             Dataclass that a checkpoint must have been made with, needed with `out`.
         """
-        torch.set_num_threads(self.settings.threads)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.settings.precision == "tf32"
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.deterministic = True
-        if out is not None and (out / CHECKPOINT).exists():
-            self.load(out / CHECKPOINT, recipe)
-        train = train.to(self.device)
-        validation = None if validation is None else validation.to(self.device)
-        weight = class_weights(train.label, self.classes)
-        with _Journal(out, self.epoch) as journal:
-            while self.epoch < self.settings.epochs and not self._stopped():
-                started = time.perf_counter()
-                terms = self._pass(train, weight)
-                self.epoch += 1
-                row = {"epoch": self.epoch, **{f"loss/{k}": v for k, v in terms.items()}}
-                if validation is not None:
-                    row |= self._watch(validation)
-                row["seconds"] = time.perf_counter() - started
-                journal.write(row)
-                if out is not None:
-                    self.save(out / CHECKPOINT, recipe)
+        self.load_rows(train)
+        self.recipe, self.validation = recipe, None if validation is None else validation.to(self.device)
+        self.run(out)
         if self.best is not None:
-            self.task.network.load_state_dict(self.best)
-        self.task.network.eval()
+            self.network.load_state_dict(self.best["weights"])
+        self.network.eval()
 
-    def _stopped(self) -> bool:
-        return 0 < self.settings.patience <= self.epoch - self.best_epoch
+    def load_rows(self, train: ClipRows) -> None:
+        """Take the clips to learn from."""
+        self.rows = train.to(self.device)
+        self._weight = class_weights(self.rows.label, self.classes)
 
-    def _pass(self, train: ClipRows, weight: Tensor) -> dict[str, float]:
-        """One epoch; returns the mean of each term of the loss."""
+    def batches(self) -> Iterator[tuple[Tensor, torch.Generator]]:
+        """Yield the rows of a batch, and the source of its changes."""
+        assert self.rows is not None
         seed = self.seed * 1_000_003 + self.epoch
         torch.manual_seed(seed)  # dropout
         draw = torch.Generator().manual_seed(seed)
         self.task.start_epoch(self.epoch)
-        self.task.network.train()
-        sums: dict[str, Tensor] = {}
-        steps = list(_batches(len(train), self.settings.batch, draw))
+        steps = list(_batches(len(self.rows), self.settings.batch, draw))
         for place, chosen in enumerate(steps):
-            for group in self.optimiser.param_groups:
-                group["lr"] = self._rate(self.epoch + place / len(steps))
-            clips = changed(train, chosen, flip=self.settings.flip, shift=self.settings.shift, draw=draw)
-            with self._autocast():
-                terms = self.task.loss(clips, train.label[chosen.to(self.device)], weight, draw)
-            total = torch.stack(list(terms.values())).sum()
-            self.optimiser.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_([p for p in self.task.network.parameters() if p.grad is not None], 5.0)
-            self.optimiser.step()
-            for name, value in terms.items():  # not as numbers: reading them would make a GPU wait at every step
-                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach().float()
-        return {name: float(value) / len(steps) for name, value in sums.items()}
+            self._way = self.epoch + place / len(steps)
+            yield chosen, draw
 
-    def _rate(self, epoch: float) -> float:
-        way = min(epoch / self.settings.epochs, 1.0)
-        return self.settings.learning_rate * min(epoch + 0.1, 1.0) * (0.01 + 0.99 * (1 + math.cos(math.pi * way)) / 2)
+    def loss(self, chosen: Tensor, draw: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the sum of the task's terms on changed clips, and each of them."""
+        assert self.rows is not None
+        clips = changed(self.rows, chosen, flip=self.settings.flip, shift=self.settings.shift, draw=draw)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+            terms = self.task.loss(clips, self.rows.label[chosen.to(self.device)], self._weight, draw)
+        return torch.stack(list(terms.values())).sum(), {f"loss/{name}": value for name, value in terms.items()}
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+    def rate(self) -> float:
+        """Return the rate of the cosine, after a warm-up over the first epoch."""
+        way = min(self._way / self.settings.epochs, 1.0)
+        cosine = 0.01 + 0.99 * (1 + math.cos(math.pi * way)) / 2
+        return self.settings.learning_rate * min(self._way + 0.1, 1.0) * cosine
+
+    def measure(self, terms: dict[str, float]) -> dict[str, Any]:
+        """Return the terms of the loss, and loss and accuracy on the validation clips."""
+        return terms if self.validation is None else terms | self._watch(self.validation)
+
+    def score(self, row: Mapping[str, Any]) -> float | None:
+        """Return the loss on the validation clips."""
+        return row.get("validation/loss")
 
     def _watch(self, validation: ClipRows) -> dict[str, float]:
         found = log_probabilities(self.task, validation, batch=2 * self.settings.batch)
@@ -219,73 +190,7 @@ class SequenceTrainer:
         first = next(iter(found.values()))
         truth = validation.label.cpu()
         loss = float(functional.nll_loss(first, truth, weight))
-        if loss < self.best_loss:
-            state = self.task.network.state_dict()
-            self.best = {name: value.detach().clone() for name, value in state.items()}
-            self.best_loss, self.best_epoch = loss, self.epoch
         return {"validation/loss": loss, "validation/accuracy": float((first.argmax(1) == truth).float().mean())}
-
-    def save(self, path: Path, recipe: Any) -> None:
-        """Write all that `load` needs, whole or not at all."""
-        state = {
-            "network": self.task.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "epoch": self.epoch,
-            "best": self.best,
-            "best_loss": self.best_loss,
-            "best_epoch": self.best_epoch,
-            "recipe": asdict(recipe),
-        }
-        write_checkpoint(path, state)
-
-    def load(self, path: Path, recipe: Any) -> None:
-        """Go on from a checkpoint.
-
-        Raises
-        ------
-        SettingsError
-            Where it was made with another recipe.
-        """
-        state = read_checkpoint(path, recipe, free=(), device=self.device)
-        self.task.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.epoch, self.best = state["epoch"], state["best"]
-        self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
-        log.info("going on after epoch %d", self.epoch)
-
-
-class _Journal:
-    """``history.jsonl`` and the curves of TensorBoard, where a folder is given."""
-
-    def __init__(self, out: Path | None, epoch: int) -> None:
-        self._out, self._board = out, None
-        if out is not None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError as error:
-                raise MissingExtraError("research", "loss curves (tensorboard)") from error
-
-            out.mkdir(parents=True, exist_ok=True)
-            # What a killed training wrote after its last checkpoint is passed over.
-            self._board = SummaryWriter(str(out / BOARD), purge_step=epoch + 1)
-
-    def __enter__(self) -> _Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._board is not None:
-            self._board.close()
-
-    def write(self, row: Mapping[str, float]) -> None:
-        log.info("%s", ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
-        if self._out is None or self._board is None:
-            return
-        with (self._out / HISTORY).open("a", encoding="utf-8") as history:
-            history.write(json.dumps(row) + "\n")
-        for name, value in row.items():
-            if "/" in name:
-                self._board.add_scalar(name, value, int(row["epoch"]))
-        self._board.flush()
 
 
 def _batches(count: int, size: int, draw: torch.Generator) -> Iterator[Tensor]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor, nn
+from torch import nn
 
 from fleeting import metrics, weights
 from fleeting.datasets.load import load_samples
@@ -20,6 +20,7 @@ from fleeting.errors import DataError, SettingsError
 from fleeting.files import write_text
 from fleeting.labels import UNSURE
 from fleeting.training.calibration import fit_temperature
+from fleeting.training.clip_rows import crop_width
 from fleeting.training.fitted_sequence import FittedSequence
 from fleeting.training.network_files import store_in_half, write_onnx
 from fleeting.training.sequence_fit import FitSettings, SequenceTrainer, log_probabilities
@@ -168,11 +169,6 @@ def learn(fitted: FittedSequence, how: FitSettings, parts: Parts, *, recipe: Any
     return Chosen(trainer.best_epoch, fit_temperature(np.asarray(said, np.float32), parts["validation"].label))
 
 
-def seen_people(parts: Parts) -> tuple[str, ...]:
-    """Return the people who were trained or chosen on, sorted."""
-    return tuple(sorted({str(s) for name in ("train", "validation") for s in parts[name].subject}))
-
-
 def scores(
     probabilities: npt.NDArray[np.float32], samples: Samples, *, draws: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
@@ -212,83 +208,79 @@ class Shipment:
 
     Attributes
     ----------
-    name, task, architecture, data
-        Texts of the card.
+    architecture, guided
+        Texts of the card; what a network was guided by is added to its data.
     network
         From clips to one or several (n, classes).
     outputs
         Names of these.
-    clip_shape
-        Channels, frames, side, side of a clip.
-    crop_width
-        Of the crops that clips were made of, pixels.
-    kind
-        What clips hold, see `models.clip_channels`.
-    labels, threshold, subjects, scores, chosen, limits
-        Of the card.
+    scores
+        On the test people.
     """
 
-    name: str
-    task: str
     architecture: str
-    data: str
     network: nn.Module
     outputs: tuple[str, ...]
-    clip_shape: tuple[int, int, int, int]
-    crop_width: int
-    kind: str
-    labels: tuple[str, ...]
-    subjects: tuple[str, ...]
     scores: Mapping[str, Any]
-    chosen: Mapping[str, Any]
-    limits: tuple[str, ...]
-    threshold: float = 0.0
+    guided: str = ""
 
 
-def ship(what: Shipment, example: Tensor, *, recipe: Any, file: Path, out: Path) -> Path:
+def ship(
+    what: Shipment, fitted: FittedSequence, parts: Parts, chosen: Chosen, *, recipe: Any, file: Path, out: Path
+) -> Path:
     """Write ``NAME.onnx`` with its weights in half precision and its card ``NAME.json`` into a folder.
 
     Parameters
     ----------
     what
         Network and texts.
-    example
-        (n, channels, frames, side, side) uint8.
+    fitted, parts, chosen
+        How it reads clips, those of the people, and what was chosen on them.
     recipe, file
-        The recipe and where it was read from.
+        The recipe, with ``name`` and ``source``, and where it was read from.
     out
         The folder.
     """
-    path = out / f"{what.name}.onnx"
+    test, drawn = parts["test"], not recipe.source.sets
+    example = fitted.rows(test.select(np.arange(1))).clips
+    path = out / f"{recipe.name}.onnx"
     write_onnx(what.network.eval(), (example,), path, inputs=("clips",), outputs=what.outputs)
     store_in_half(path, least=256)
-    shape = ["n", *what.clip_shape]
+    _, channels, length, side, _ = example.shape
+    width = crop_width(test)
     card = {
-        "name": what.name,
-        "task": what.task,
+        "name": recipe.name,
+        "task": "recognise the emotion of a micro-expression from its frames",
         "version": "1",
         "architecture": what.architecture,
-        "data": what.data,
-        "subjects": list(what.subjects),
+        "data": (TRANSFERRED_DATA if drawn else ", ".join(recipe.source.sets)) + what.guided,
+        "subjects": sorted({str(s) for name in ("train", "validation") for s in parts[name].subject}),
         "recipe": f"recipes/{file.name}",
         "settings": plain(recipe),
         "command": f"fleeting train recipes/{file.name} --data DATA --out OUT",
         "preprocessing": (
             "canonical crops from onset to offset, the head held still by flow; fleeting.motion.clip_input makes them"
-            f" {what.clip_shape[1]} square pictures of {what.clip_shape[2]} pixels from crops {what.crop_width} pixels"
-            " wide; standardised inside the network"
+            f" {length} square pictures of {side} pixels from crops {width} pixels wide; standardised inside the"
+            " network"
         ),
-        "inputs": {"clips": {"shape": shape, "dtype": "uint8", "kind": what.kind, "width": what.crop_width}},
-        "outputs": {name: {"shape": ["n", len(what.labels)], "dtype": "float32"} for name in what.outputs},
-        "labels": list(what.labels),
-        "unsure": {"label": UNSURE, "threshold": what.threshold},
-        "chosen": dict(what.chosen),
+        "inputs": {
+            "clips": {
+                "shape": ["n", channels, length, side, side],
+                "dtype": "uint8",
+                "kind": fitted.kind,
+                "width": width,
+            }
+        },
+        "outputs": {name: {"shape": ["n", len(test.classes)], "dtype": "float32"} for name in what.outputs},
+        "labels": list(test.classes),
+        "unsure": {"label": UNSURE, "threshold": 0.0},
+        "chosen": asdict(chosen),
         "scores": dict(what.scores),
-        "limits": list(what.limits),
+        "limits": list(TRANSFERRED_LIMITS if drawn else TRANSFERRED_LIMITS[1:]),
         "licence": "MIT for the weights; the training data stays under its own research terms",
         "sha256": weights.checksum(path),
     }
-    write_text(out / f"{what.name}.json", json.dumps(card, indent=2) + "\n")
+    write_text(out / f"{recipe.name}.json", json.dumps(card, indent=2) + "\n")
     log.info("%s: %.1f MB", path, path.stat().st_size / 1e6)
     return path
 

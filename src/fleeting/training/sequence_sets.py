@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
@@ -43,6 +43,7 @@ from fleeting.synthesis.action_units import displacement_field
 from fleeting.synthesis.crop_film import CropFilmSettings, Plate, film_crop
 from fleeting.synthesis.motion_transfer import motion_field
 from fleeting.training.portraits import Portrait, deal, read_portraits
+from fleeting.training.recipe import Count, Range, check
 
 log = logging.getLogger(__name__)
 
@@ -81,25 +82,19 @@ class SequenceSettings:
         How the crop is filmed.
     """
 
-    length: int = 64
+    length: Annotated[int, Range(2)] = 64
     width: int = 112
-    copies: int = 2
-    portraits: int = 4
+    copies: Count = 2
+    portraits: Count = 4
     peak_px: tuple[float, float] = (1.0, 3.0)
-    count: int = 900
+    count: Count = 900
     seed: int = 0
     film: CropFilmSettings = field(default_factory=CropFilmSettings)
 
     def __post_init__(self) -> None:
-        for name in ("copies", "portraits", "count"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} of at least 1", f"{getattr(self, name)}", "Correct the recipe.")
-        if self.length < 2 or not 0 < self.peak_px[0] <= self.peak_px[1]:
-            raise SettingsError(
-                "2 or more frames, and 0 < smallest <= largest peak",
-                f"{self.length} frames, {self.peak_px} px",
-                "Correct the recipe.",
-            )
+        check(self)
+        if not 0 < self.peak_px[0] <= self.peak_px[1]:
+            raise SettingsError("0 < smallest <= largest peak", f"{self.peak_px} px", "Correct the recipe.")
         if not 28 <= self.width <= self.film.width:
             raise SettingsError(f"a width of 28 to {self.film.width}", f"{self.width}", "Correct the recipe.")
 

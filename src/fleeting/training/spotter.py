@@ -14,14 +14,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from fleeting import settings as recipes
 from fleeting.errors import LeakageError
 from fleeting.files import make_folder, write_text
 from fleeting.models.spotting_net import CLASSES, TIME_SCALE, ExportedSpottingNetwork, SpottingNetwork
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.candidates import CHANNELS, SAMPLES, SCALARS, mirrored
+from fleeting.training import recipe as recipes
 from fleeting.training.calibration import fit_temperature
+from fleeting.training.loop import Loop, Plan
 from fleeting.training.network_files import write_onnx
+from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Share, ShareBelowOne
 from fleeting.training.spotting_examples import Examples, MeasuredFilm, examples_of, load_films, patterns_of
 from fleeting.weights import checksum
 from fleeting.weights.runtime import open_network
@@ -61,20 +63,22 @@ class SpotterRecipe:
     films: str = "runs/spotting_train"
     validation: str = "runs/spotting_validation"
     seed: int = 0
-    variants: int = 8
-    epochs: int = 20
-    batch: int = 128
-    learning_rate: float = 2e-3
-    weight_decay: float = 2e-2
-    width: int = 40
-    dropout: float = 0.3
-    jitter: float = 0.1
-    hidden: float = 0.1
-    members: int = 1
+    variants: CountOrNone = 8
+    epochs: Count = 20
+    batch: Count = 128
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 2e-2
+    width: Count = 40
+    dropout: ShareBelowOne = 0.3
+    jitter: NotNegative = 0.1
+    hidden: Share = 0.1
+    members: Count = 1
 
 
 def train(recipe: Path, *, data: Path, out: Path) -> None:
     """Train, calibrate on validation people, and write ``spotter.onnx`` and ``spotter.json``.
+
+    A stopped training goes on where it was; each network has a folder of its own, ``network_1`` and so on.
 
     Parameters
     ----------
@@ -97,7 +101,6 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     shared = {f.person for f in films} & {f.person for f in validation}
     if shared:
         raise LeakageError("validation people of their own", f"{sorted(shared)[0]} in both sets", "Make them anew.")
-    torch.set_num_threads(1)
     spotting = SpottingSettings()
     patterns = patterns_of(films, spotting)
     examples = examples_of(films, patterns, variants=how.variants, seed=how.seed, settings=spotting)
@@ -105,7 +108,11 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     log.info(
         "%d films, %d patterns; classes %s, held out %s", len(films), len(patterns), *map(counts, (examples, held_out))
     )
-    networks = [fit(replace(how, seed=how.seed + member), examples, held_out) for member in range(how.members)]
+    networks = []
+    for member in range(how.members):
+        trainer = Trainer(replace(how, seed=how.seed + member), examples, held_out)
+        trainer.run(out / f"network_{member + 1}")
+        networks.append(trainer.network)
     answer = np.mean([answers(network, held_out) for network in networks], axis=0)
     temperature = fit_temperature(answer[:, :3], held_out.label)
     answer[:, :3] /= temperature
@@ -117,33 +124,60 @@ def counts(examples: Examples) -> dict[str, int]:
     return {name: int((examples.label == k).sum()) for k, name in enumerate(CLASSES)}
 
 
-def fit(how: SpotterRecipe, examples: Examples, held_out: Examples) -> SpottingNetwork:
-    """Train one network; `held_out` is only reported on."""
-    torch.manual_seed(how.seed)
-    network = SpottingNetwork(width=how.width, dropout=how.dropout)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
-    steps = how.epochs * (len(examples.label) // how.batch)
+class Trainer(Loop):
+    """Teaches one network; `held_out` is only reported on, and the weights after the last epoch are kept."""
+
+    def __init__(self, how: SpotterRecipe, examples: Examples, held_out: Examples) -> None:
+        torch.manual_seed(how.seed)
+        network = SpottingNetwork(width=how.width, dropout=how.dropout)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
+        super().__init__(network, optimiser, Plan(epochs=how.epochs), recipe=how)
+        self.examples, self.held_out = examples, held_out
+        self.rates = cosine_rates(how.learning_rate, how.epochs * (len(examples.label) // how.batch))
+        self.rng = np.random.default_rng(how.seed)
+
+    def batches(self) -> Iterator[tuple[Tensor, ...]]:
+        """Yield windows, scalars, classes and times."""
+        return batches(self.examples, self.recipe, self.rng)
+
+    def rate(self) -> float:
+        """Return the rate of the cosine."""
+        return self.rates[self.step]
+
+    def loss(self, window: Tensor, scalars: Tensor, label: Tensor, times: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the cross-entropy, and the error of the times of micro-expressions."""
+        answer = self.network(window, scalars)
+        loss = nn.functional.cross_entropy(answer[:, :3], label, label_smoothing=0.02)
+        known = ~torch.isnan(times[:, 0])
+        if known.any():
+            loss = loss + TIMES_WEIGHT * nn.functional.smooth_l1_loss(
+                answer[known, 3:], times[known] / TIME_SCALE, beta=0.2
+            )
+        return loss, {"loss": loss}
+
+    def measure(self, terms: dict[str, float]) -> dict[str, Any]:
+        """Return the loss, and scores on those held out."""
+        return {**terms, "held_out": scores_of(answers(self.network, self.held_out), self.held_out)}
+
+    def extra(self) -> dict[str, Any]:
+        """Return the state of the source of chance, which one epoch after the other draws from."""
+        return dict(self.rng.bit_generator.state)
+
+    def take(self, extra: dict[str, Any]) -> None:
+        """Go on drawing from there."""
+        self.rng.bit_generator.state = extra
+
+
+def cosine_rates(rate: float, steps: int) -> list[float]:
+    """Return the rate of every step on a cosine down to zero, as torch's scheduler sets them."""
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
-    rng = np.random.default_rng(how.seed)
-    for epoch in range(how.epochs):
-        total, seen = 0.0, 0
-        network.train()
-        for window, scalars, label, times in batches(examples, how, rng):
-            answer = network(window, scalars)
-            loss = nn.functional.cross_entropy(answer[:, :3], label, label_smoothing=0.02)
-            known = ~torch.isnan(times[:, 0])
-            if known.any():
-                loss = loss + TIMES_WEIGHT * nn.functional.smooth_l1_loss(
-                    answer[known, 3:], times[known] / TIME_SCALE, beta=0.2
-                )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-            total, seen = total + float(loss.detach()) * len(label), seen + len(label)
-        figures = scores_of(answers(network, held_out), held_out)
-        log.info("epoch %d: loss %.4f; held out %s", epoch + 1, total / max(seen, 1), figures)
-    return network
+    rates = []
+    for _ in range(steps):
+        rates.append(float(optimiser.param_groups[0]["lr"]))
+        optimiser.step()
+        schedule.step()
+    return rates
 
 
 def batches(
