@@ -153,8 +153,8 @@ def command(path: Path) -> dict[str, Any]:
 
 def first(path: str) -> None:
     """Child process: the first look alone."""
-    from fleeting.inference.first_look import first_look
-    from fleeting.inference.quality import QualityMeter
+    from fleeting.analysis.first_look import first_look
+    from fleeting.quality.meter import QualityMeter
     from fleeting.settings import AnalyseSettings
     from fleeting.video.reader import open_video
 
@@ -195,10 +195,10 @@ def stages(path: str) -> None:
     import cv2
 
     from fleeting import api
+    from fleeting.analysis import analyse, first_look
     from fleeting.faces.track import Tracker
-    from fleeting.inference import analyse, first_look
-    from fleeting.inference.quality import QualityMeter
     from fleeting.motion import registration
+    from fleeting.quality.meter import QualityMeter
     from fleeting.spotting.region_motion import RegionMotion
 
     watch = Stopwatch()

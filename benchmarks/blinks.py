@@ -21,14 +21,15 @@ from sitters import sitters
 from spotting_measurements import measure, save_measurements
 
 from fleeting.errors import FleetingError
-from fleeting.synthesis import profile, render
-from fleeting.synthesis.action_units import Activation
+from fleeting.synthesis import render
 from fleeting.synthesis.camera import CameraSettings
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.disturbances import Disturbances, HeadTurn, Saccade, draw_speech
-from fleeting.synthesis.head import HeadSettings
-from fleeting.synthesis.movement import Movement
-from fleeting.synthesis.profile import Profile
+from fleeting.synthesis.face import profile
+from fleeting.synthesis.face.action_units import Activation
+from fleeting.synthesis.face.disturbances import Disturbances, HeadTurn, Saccade, draw_speech
+from fleeting.synthesis.face.head import HeadSettings
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import Profile
 
 RATES = (25.0, 25.0, 30.0, 30.0, 50.0, 60.0, 100.0)
 SECONDS = 7.0

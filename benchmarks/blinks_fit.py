@@ -27,8 +27,8 @@ from fleeting.spotting.cells import cells_of
 from fleeting.spotting.judge import BLINK, Judge
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.run_signals import noise_of, runs_of
-from fleeting.synthesis.profile import Profile
-from fleeting.training.spotting_examples import iou
+from fleeting.synthesis.face.profile import Profile
+from fleeting.training.spotter.examples import iou
 
 LABELS = ("neither", "blink", "wink")
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)

@@ -3,7 +3,7 @@
     python benchmarks/calibrate.py --people 3 --films 10
 
 For each person a film without expressions (blinks, head drift and sensor noise alone) is analysed and calibrated:
-`inference.calibrate` draws movements into its decoded pictures. Then films of the same head, light and noise are made
+`calibration.calibrate` draws movements into its decoded pictures. Then films of the same head, light and noise are made
 in which `synthesis.clip.PortraitClip` films movements of the same kinds, sizes and durations, clear of blinks: another
 path, which moves the portrait before camera and compression do their part. Prediction: the calibration's curve at the
 size of each filmed movement. Truth: whether the spotter found it, by the same criterion. Both at two levels of
@@ -27,16 +27,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fleeting.inference.analyse import analyse_video
-from fleeting.inference.calibrate import calibrate_video
-from fleeting.inference.calibration_plan import PERCENT, draw_movements, log_even
-from fleeting.inference.injected_trial import FOUND_IOU
+from fleeting.analysis.analyse import analyse_video
+from fleeting.calibration.calibrate import calibrate_video
+from fleeting.calibration.injected_trial import FOUND_IOU
+from fleeting.calibration.plan import PERCENT, draw_movements, log_even
+from fleeting.calibration.psychometric import fit_detection, wilson
 from fleeting.records import Calibration, Interval
-from fleeting.spotting.psychometric import fit_detection, wilson
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.movement import Movement
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import Profile
 from fleeting.synthesis.plan import PlanSettings, plan
-from fleeting.synthesis.profile import Profile
 from fleeting.training.people import part_of
 from fleeting.video.writer import VideoWriter
 

@@ -1,6 +1,6 @@
 """How a face is framed for the expression networks: ``python benchmarks/expression_crop.py --data ../shared/data``.
 
-Validation pictures of FER-2013 whose 68 points are found are cut anew by `faces.expression`, at several scales and
+Validation pictures of FER-2013 whose 68 points are found are cut anew by `naming.expression_net`, at several scales and
 heights, and named; beside it the pictures as they come. What the crop uses was chosen here. What lies beyond the
 picture's edge repeats the edge, so that wide crops are somewhat worse here than of whole photographs. Writes
 ``results/expression_crop.json`` and ``.md``.
@@ -19,7 +19,7 @@ from expression_maps import found_points
 
 from fleeting import weights
 from fleeting.datasets import fer2013
-from fleeting.faces import expression
+from fleeting.naming import expression_net as expression
 
 RESULTS = Path(__file__).resolve().parent / "results"
 NETWORKS = ("deep_emotion", "expression")

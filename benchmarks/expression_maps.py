@@ -24,13 +24,13 @@ import numpy as np
 from fleeting import weights
 from fleeting.datasets import fer2013
 from fleeting.evaluation.expression import NETWORKS
-from fleeting.explain.gradients import gradient_map
-from fleeting.explain.occlusion import Answers, network_answers, occlusion_map
-from fleeting.explain.regions import region_shares
+from fleeting.expressions.gradients import gradient_map
+from fleeting.expressions.regions import region_shares
 from fleeting.faces.landmarks import LandmarkNet
 from fleeting.labels import SEVEN_CLASSES
-from fleeting.models.shipped_expression import shipped_network
+from fleeting.naming.occlusion import Answers, network_answers, occlusion_map
 from fleeting.records import FaceBox
+from fleeting.training.expression.shipped import shipped_network
 from fleeting.weights.runtime import open_network
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -1,10 +1,10 @@
 """What the expression network should see of a picture: ``python benchmarks/expression_views.py --data ../shared/data``.
 
-The shipped network answers for several `models.shipped_expression.Views` of each validation picture of FER-2013: mirror
-image, tilted copies, zoom. Accuracy, and log loss at the temperature that is best for each, as the export fits it; how
-many times the network runs. Of those that leave at least 150 faces a second on one core (two runs of a network of
-this size) the most accurate one is what it sees; no other picture is used. Writes ``expression_views.json`` and ``.md``
-under ``results/``.
+The shipped network answers for several `training.expression.shipped.Views` of each validation picture of FER-2013:
+mirror image, tilted copies, zoom. Accuracy, and log loss at the temperature that is best for each, as the export fits
+it; how many times the network runs. Of those that leave at least 150 faces a second on one core (two runs of a
+network of this size) the most accurate one is what it sees; no other picture is used. Writes
+``expression_views.json`` and ``.md`` under ``results/``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import torch
 
 from fleeting import weights
 from fleeting.datasets import fer2013
-from fleeting.models.shipped_expression import Views, shipped_network
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.expression_pictures import cross_entropy_of, labelled, logits_of
-from fleeting.training.expression_recipe import ExpressionRecipe
+from fleeting.training.expression.pictures import cross_entropy_of, labelled, logits_of
+from fleeting.training.expression.recipe import ExpressionRecipe
+from fleeting.training.expression.shipped import Views, shipped_network
 
 RESULTS = Path(__file__).resolve().parent / "results"
 COMMAND = "python benchmarks/expression_views.py --data ../shared/data"

@@ -21,8 +21,8 @@ from fleeting.faces.crop import points_box
 from fleeting.faces.detect import EVIDENCE, FaceDetector, log_odds
 from fleeting.faces.finder import COARSE_PIXELS, FINE_PIXELS, box_iou
 from fleeting.training.backgrounds import natural_pictures
+from fleeting.training.face_finder.scenes import SceneMaker, SceneSettings
 from fleeting.training.face_pictures import FacePicture, labelled_faces, of_part, portraits
-from fleeting.training.face_scenes import SceneMaker, SceneSettings
 
 SEED = 20_040_229
 SHAPES = ((240, 240), (180, 320), (360, 640))

@@ -1,9 +1,9 @@
 """What each part of the revised-flow system gives: ``python benchmarks/flow_svm.py``.
 
-Sequences of real motion on portraits (`training.sequence_sets`: every flow image of the composite set moves a portrait
-of its subject's own), one subject held out at a time, the same folds for every variant: the whole flow against the
-revised feature, methods of flow, 36 regions against a grid. The learned flow was trained on real movements of the 70 %
-of subjects that `training.people` gives to training, mixed two by two and without their labels.
+Sequences of real motion on portraits (`recognisers.sequences.sets`: every flow image of the composite set moves a
+portrait of its subject's own), one subject held out at a time, the same folds for every variant: the whole flow
+against the revised feature, methods of flow, 36 regions against a grid. The learned flow was trained on real
+movements of the 70 % of subjects that `training.people` gives to training, mixed two by two and without their labels.
 Writes ``results/flow_svm.json`` and ``results/flow_svm.md``.
 """
 
@@ -23,8 +23,8 @@ from sklearn.metrics import f1_score, recall_score
 from fleeting.datasets.load import load_samples
 from fleeting.datasets.samples import Samples
 from fleeting.motion.flow import METHODS
-from fleeting.training.flow_svm import FlowSvm, FlowSvmSettings
-from fleeting.training.sequence_sets import SequenceSettings, make_sets
+from fleeting.recognisers.flow_svm.recogniser import FlowSvm, FlowSvmSettings
+from fleeting.recognisers.sequences.sets import SequenceSettings, make_sets
 
 FLOW = "composite_flow_casme2_smic.npz"
 PLAIN = FlowSvmSettings(frames=5, variances=(0.95,), strengths=(1.0, 10.0), widths=(0.1, 0.3))

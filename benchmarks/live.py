@@ -18,8 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fleeting.inference.analyse import analyse_video
-from fleeting.inference.live import LiveAnalysis, steps
+from fleeting.analysis.analyse import analyse_video
+from fleeting.live.live import LiveAnalysis, steps
 from fleeting.records import Event
 from fleeting.synthesis import demo
 from fleeting.synthesis.render import render_clip

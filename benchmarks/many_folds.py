@@ -31,10 +31,10 @@ from torch import nn
 
 from fleeting.datasets import composite
 from fleeting.datasets.samples import Samples, from_flow_images
-from fleeting.models.ststnet import ststnet
-from fleeting.training.contract import TrainingRows
-from fleeting.training.flow_networks import pixels
-from fleeting.training.many_folds import EpochSettings, LabelledRows, same_start, train_folds
+from fleeting.recognisers.contract import TrainingRows
+from fleeting.recognisers.flow_networks import pixels
+from fleeting.recognisers.folds.many_folds import EpochSettings, LabelledRows, same_start, train_folds
+from fleeting.recognisers.ststnet import ststnet
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
@@ -115,7 +115,7 @@ def measure(data: Samples, *, device: torch.device, epochs: int, plain_folds: in
 
 def own(data: Samples) -> dict[str, Any]:
     """Wall time of the whole benchmark with the recogniser ``fleeting``."""
-    from fleeting.training.fleeting_recogniser import Fleeting
+    from fleeting.recognisers.fleeting.recogniser import Fleeting
 
     subjects = np.unique(data.subject)
     nobody = np.array([], np.int64)

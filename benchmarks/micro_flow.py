@@ -1,6 +1,6 @@
 """The learned flow beside the others, on people nothing was trained or chosen on: ``python benchmarks/micro_flow.py``.
 
-Synthetic pairs of 160 x 160 px (`synthesis.flow_grid`: five sizes, four conditions) of the test people of the sets,
+Synthetic pairs of 160 x 160 px (`synthesis.flow.grid`: five sizes, four conditions) of the test people of the sets,
 with the real movements of test subjects of the composite set: end-point error and error of strain
 (`evaluation.flow_error`), and milliseconds of one core per pair, all methods in one run. Then real films
 (``../shared/data/videos``), whose flow is not known: what is left of the brightness after warping, and how far a point
@@ -24,9 +24,9 @@ from fleeting.evaluation.flow_error import BORDER, NOTHING, grid_of, measure, me
 from fleeting.faces.align import align, crop_transform
 from fleeting.faces.detect import FaceDetector
 from fleeting.motion.flow import METHODS
-from fleeting.synthesis.face_frame import pixel_grid
-from fleeting.synthesis.flow_grid import CONDITIONS, PEAKS
-from fleeting.training.flow_portraits import read_portraits, real_movements
+from fleeting.synthesis.face.frame import pixel_grid
+from fleeting.synthesis.flow.grid import CONDITIONS, PEAKS
+from fleeting.training.micro_flow.portraits import read_portraits, real_movements
 from fleeting.video.reader import open_video
 
 Flow = np.ndarray

@@ -1,8 +1,8 @@
 """How well near-duplicate clips are told from others: ``python benchmarks/near_duplicates.py``.
 
-Two questions about the perceptual hash of `evaluation.duplicates`, on the flow images of real people: how close are two
-clips of different people (a hit among them would be false), and which changed copies of a clip are still caught. Writes
-``results/near_duplicates.json`` and ``.md``.
+Two questions about the perceptual hash of `evaluation.benchmark.duplicates`, on the flow images of real people: how
+close are two clips of different people (a hit among them would be false), and which changed copies of a clip are
+still caught. Writes ``results/near_duplicates.json`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from fleeting.datasets import composite
 from fleeting.datasets.samples import from_flow_images
-from fleeting.evaluation.duplicates import CORRELATION, SHARE, correlation, near_duplicates, perceptual_hash
+from fleeting.evaluation.benchmark.duplicates import CORRELATION, SHARE, correlation, near_duplicates, perceptual_hash
 from fleeting.motion.flow_image import mirrored
 
 HERE = Path(__file__).resolve().parent

@@ -19,8 +19,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fleeting.inference import picture_quality as measure
-from fleeting.inference.quality import QualityMeter
+from fleeting.quality import pictures as measure
+from fleeting.quality.meter import QualityMeter
 from fleeting.video.reader import VideoReader, open_video
 from fleeting.video.writer import VideoWriter
 

@@ -2,10 +2,10 @@
 
 Every subject is held out once; predictions are pooled. What is left to choose is chosen anew inside each fold, on folds
 over the other subjects. Beside the shipped recogniser: a linear support vector machine without choices (the floor), and
-logistic regression of half faces (`training.recogniser`), which was shipped before. The first seed is trained with its
-inner folds, for temperature and threshold; further seeds are asked for the most probable class alone, which those do
-not change. Predictions are kept under ``--keep``, so that a stopped run goes on. Writes ``results/recogniser.json``,
-from which `fleeting train recipes/recogniser.toml` fills the card.
+logistic regression of half faces (`recognisers.half_face.train`), which was shipped before. The first seed is trained
+with its inner folds, for temperature and threshold; further seeds are asked for the most probable class alone, which
+those do not change. Predictions are kept under ``--keep``, so that a stopped run goes on. Writes
+``results/recogniser.json``, from which `fleeting train recipes/recogniser.toml` fills the card.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import numpy as np
 
 from fleeting.datasets import composite
 from fleeting.datasets.samples import Samples, from_flow_images
-from fleeting.evaluation.predictions import Predictions, cross_validate, scores
-from fleeting.training.fleeting_recogniser import Fleeting
-from fleeting.training.half_face import HalfFace
-from fleeting.training.linear_svm import LinearSvm
+from fleeting.evaluation.benchmark.predictions import Predictions, cross_validate, scores
+from fleeting.recognisers.fleeting.recogniser import Fleeting
+from fleeting.recognisers.half_face.recogniser import HalfFace
+from fleeting.recognisers.linear_svm import LinearSvm
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"

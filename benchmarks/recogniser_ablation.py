@@ -20,13 +20,13 @@ from fleeting import metrics
 from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
 from fleeting.datasets.samples import from_flow_images
+from fleeting.recognisers.contract import TrainingRows
+from fleeting.recognisers.fleeting.inputs import flow_inputs, mirrored_inputs
+from fleeting.recognisers.fleeting.recogniser import FittedFleeting, Fleeting, FleetingSettings
+from fleeting.recognisers.folds.inner_folds import subject_folds
+from fleeting.recognisers.folds.many_folds import logits_of
+from fleeting.recognisers.half_face.linear import LinearSettings, fit
 from fleeting.training.calibration import log_loss
-from fleeting.training.contract import TrainingRows
-from fleeting.training.fleeting_recogniser import FittedFleeting, Fleeting, FleetingSettings
-from fleeting.training.flow_inputs import flow_inputs, mirrored_inputs
-from fleeting.training.inner_folds import subject_folds
-from fleeting.training.linear_recogniser import LinearSettings, fit
-from fleeting.training.many_folds import logits_of
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"

@@ -22,13 +22,13 @@ import numpy as np
 
 from fleeting.errors import SettingsError
 from fleeting.faces.align import align, crop_size, crop_transform, to_crop
-from fleeting.inference.recognise import Recogniser
 from fleeting.labels import THREE_CLASSES
 from fleeting.motion.flow_image import expression_flow, flow_image
+from fleeting.naming.recogniser import Recogniser
 from fleeting.settings import FlowMethod
-from fleeting.synthesis.action_units import displacement_field
-from fleeting.synthesis.emotions import EMOTION_ACTION_UNITS, ONE_SIDED, activations_of, three_class
-from fleeting.synthesis.warp import invert, sample_picture
+from fleeting.synthesis.face.action_units import displacement_field
+from fleeting.synthesis.face.emotions import EMOTION_ACTION_UNITS, ONE_SIDED, activations_of, three_class
+from fleeting.synthesis.face.warp import invert, sample_picture
 from fleeting.training.people import part_of
 
 HERE = Path(__file__).resolve().parent

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from fleeting.errors import FleetingError
-from fleeting.evaluation.benchmark import benchmark, settings_for
-from fleeting.evaluation.compare import Entry, compare
-from fleeting.evaluation.compare_tables import header, notes, rows
-from fleeting.evaluation.protocols import LEAKY
+from fleeting.evaluation.benchmark.benchmark import benchmark, settings_for
+from fleeting.evaluation.benchmark.protocols import LEAKY
+from fleeting.evaluation.comparison.compare import Entry, compare
+from fleeting.evaluation.comparison.tables import header, notes, rows
+from fleeting.recognisers.contract import Epochs, ManyFoldsEpochs
+from fleeting.recognisers.registry import RECOGNISERS, recogniser
 from fleeting.scale.engines import make_engine
-from fleeting.training.contract import Epochs, ManyFoldsEpochs
-from fleeting.training.recogniser_registry import RECOGNISERS, recogniser
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"

@@ -20,15 +20,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from fleeting.models.clip_channels import CHANNELS
-from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities
-from fleeting.models.macro_to_micro import MiNetProbabilities, TwoStream
 from fleeting.motion.clip_input import CROP_WIDTH, clip_input
-from fleeting.training.clip_rows import ClipRows
-from fleeting.training.dsticnn import DsticnnSettings, DsticnnTask
-from fleeting.training.macro_to_micro import ALONE, MiNetSettings, MiNetTask
-from fleeting.training.network_files import store_in_half, write_onnx
-from fleeting.training.sequence_fit import FitSettings, SequenceTrainer
+from fleeting.recognisers.dsticnn.network import Dsticnn, DsticnnProbabilities
+from fleeting.recognisers.dsticnn.recogniser import DsticnnSettings, DsticnnTask
+from fleeting.recognisers.macro_to_micro.network import MiNetProbabilities, TwoStream
+from fleeting.recognisers.macro_to_micro.recogniser import ALONE, MiNetSettings, MiNetTask
+from fleeting.recognisers.sequences.clip_channels import CHANNELS
+from fleeting.recognisers.sequences.clip_rows import ClipRows
+from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer
+from fleeting.training.export import store_in_half, write_onnx
 from fleeting.weights.runtime import open_network
 
 HERE = Path(__file__).resolve().parent

@@ -1,9 +1,10 @@
 """DSTICNN and macro-to-micro against themselves without what their papers add: ``python benchmarks/sequences.py``.
 
-On sequences of transferred motion (`fleeting.training.sequence_sets`), leave-one-subject-out: DSTICNN with and without
-its interaction and on other inputs, each of its answers; MiNet with and without each guiding loss; a linear machine on
-the same clips' flow images. Folds x seeds x variants are jobs that are kept in ``--runs`` as they end: the same command
-goes on where it was stopped. Paired tests over subjects. Writes ``results/sequences.json``, ``.md`` and ``.png``.
+On sequences of transferred motion (`fleeting.recognisers.sequences.sets`), leave-one-subject-out: DSTICNN with and
+without its interaction and on other inputs, each of its answers; MiNet with and without each guiding loss; a linear
+machine on the same clips' flow images. Folds x seeds x variants are jobs that are kept in ``--runs`` as they end: the
+same command goes on where it was stopped. Paired tests over subjects. Writes ``results/sequences.json``, ``.md`` and
+``.png``.
 
 The whole table takes a graphics card: ``--device cuda --jobs 4 --precision bfloat16``. On a processor a small one says
 whether all works: ``--side 48 --width 56 --protocol kfold --folds 3 --seeds 1 --epochs 5``; the page then says so.
@@ -21,22 +22,23 @@ from typing import Any
 import numpy as np
 
 from fleeting.datasets.load import load_samples
-from fleeting.evaluation.benchmark_data import BenchmarkData, read_data
-from fleeting.evaluation.benchmark_files import ANSWERS
-from fleeting.evaluation.benchmark_scores import subject_counts
-from fleeting.evaluation.compare import compare
-from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
-from fleeting.evaluation.significance import permutation_test
+from fleeting.evaluation.benchmark.data import BenchmarkData, read_data
+from fleeting.evaluation.benchmark.files import ANSWERS
+from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.benchmark.scores import subject_counts
+from fleeting.evaluation.comparison.compare import compare
+from fleeting.evaluation.comparison.significance import permutation_test
 from fleeting.labels import THREE
+from fleeting.recognisers.contract import Recogniser
+from fleeting.recognisers.dsticnn import recogniser as dsticnn
+from fleeting.recognisers.dsticnn.recogniser import DsticnnSettings
+from fleeting.recognisers.macro_to_micro import recogniser as macro_to_micro
+from fleeting.recognisers.macro_to_micro.guide import GUIDE, MacroSettings, still_faces, train_manet, write_guide
+from fleeting.recognisers.macro_to_micro.recogniser import MiNetSettings
+from fleeting.recognisers.registry import recogniser
+from fleeting.recognisers.sequences.fit import FitSettings
+from fleeting.recognisers.sequences.sets import SequenceSettings, make_sets
 from fleeting.scale.engines import make_engine
-from fleeting.training import dsticnn, macro_to_micro
-from fleeting.training.contract import Recogniser
-from fleeting.training.dsticnn import DsticnnSettings
-from fleeting.training.macro_guide import GUIDE, MacroSettings, still_faces, train_manet, write_guide
-from fleeting.training.macro_to_micro import MiNetSettings
-from fleeting.training.recogniser_registry import recogniser
-from fleeting.training.sequence_fit import FitSettings
-from fleeting.training.sequence_sets import SequenceSettings, make_sets
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data"

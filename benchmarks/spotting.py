@@ -6,7 +6,7 @@
 The people are those of one part of `training.people`: no network was trained on the test people, and no setting was
 chosen on them; their names are in the results. The films are those of `synthesis.film_plan`, in two sets, *clean* and
 *hard*, each at several frame rates; the movements of film 3 are the same at every rate, and every second film holds no
-expression. The analysis sees the film alone, through `inference.analyse`, as `fleeting analyse` does. Beside it stands
+expression. The analysis sees the film alone, through `analysis.analyse`, as `fleeting analyse` does. Beside it stands
 `spotting_baseline`, a simple spotter, on the same films. Films are kept under ``runs/`` and made once.
 
 Metric: that of the MEGC challenges (`evaluation.spotting`): IoU >= 0.5, counts pooled over films and rates. Intervals:
@@ -28,9 +28,9 @@ from sitters import sitters
 from spotting_baseline import spot_simply
 from spotting_figure import AMPLITUDES, detection_table, draw_detection
 
+from fleeting.analysis.analyse import analyse_video
 from fleeting.evaluation.false_alarms import explain_false_alarms
 from fleeting.evaluation.spotting import Match, evaluate_spotting, summarise
-from fleeting.inference.analyse import analyse_video
 from fleeting.records import Timeline
 from fleeting.synthesis import render
 from fleeting.synthesis.film_plan import SetSettings

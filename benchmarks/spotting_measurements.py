@@ -27,9 +27,9 @@ import cv2
 import numpy as np
 from sitters import sitters
 
+from fleeting.analysis.first_look import first_look
 from fleeting.errors import FleetingError, NoFaceError
-from fleeting.inference.first_look import first_look
-from fleeting.inference.quality import QualityMeter
+from fleeting.quality.meter import QualityMeter
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import Measurements
 from fleeting.synthesis import render
@@ -75,7 +75,7 @@ def film_of(number: int, people: list[Sitter], *, first_seed: int, kind: str | N
 
 
 def measure(path: Path) -> Measurements:
-    """Measure the largest face of a film, as `inference.analyse` does.
+    """Measure the largest face of a film, as `analysis.analyse` does.
 
     Raises
     ------

@@ -21,10 +21,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fleeting.analysis.analyse import analyse_video
 from fleeting.errors import FleetingError
 from fleeting.faces.align import CANONICAL_IOD, CANONICAL_POINTS, crop_size, fit_similarity
 from fleeting.faces.detect import FaceDetector
-from fleeting.inference.analyse import analyse_video
 from fleeting.motion.flow import dense_flow
 from fleeting.records import REGIONS, Event, Signals
 from fleeting.video.reader import open_video

@@ -35,9 +35,9 @@ from fleeting.records import Event, Interval
 from fleeting.settings import SpottingSettings
 from fleeting.spotting import candidates, run_signals, spot
 from fleeting.spotting.blinks import find_closings
-from fleeting.spotting.events import Movement, find_movements
+from fleeting.spotting.movements import Movement, find_movements
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
-from fleeting.training.spotting_examples import MeasuredFilm, load_films
+from fleeting.training.spotter.examples import MeasuredFilm, load_films
 
 Spotter = Callable[[MeasuredFilm], list[Interval]]
 SETTINGS = SpottingSettings()

@@ -18,9 +18,9 @@ def film(path: Path) -> Path:
     """The astronaut of scikit-image (public domain), who smiles once, for 0.36 s; 192 x 192 pixels."""
     from fleeting.synthesis import demo
     from fleeting.synthesis.clip import ClipSettings, PortraitClip
-    from fleeting.synthesis.emotions import activations_of
-    from fleeting.synthesis.movement import Movement
-    from fleeting.synthesis.profile import Profile
+    from fleeting.synthesis.face.emotions import activations_of
+    from fleeting.synthesis.face.movement import Movement
+    from fleeting.synthesis.face.profile import Profile
     from fleeting.synthesis.render import render_clip
 
     smile = Movement(

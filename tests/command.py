@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from fleeting.analysis import analyse as room
+from fleeting.analysis.analyse import Analysis
 from fleeting.cli.app import app, run
-from fleeting.inference import analyse as room
-from fleeting.inference.analyse import Analysis
 from fleeting.settings import AnalyseSettings, to_dict
 from fleeting.video.reader import open_video
 

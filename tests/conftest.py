@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from command import Command, Known
 
-    from fleeting.inference.analyse import Analysis
+    from fleeting.analysis.analyse import Analysis
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -41,7 +41,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def analysis(clip: Path) -> Analysis:
     """The analysis of `clip`, made once."""
-    from fleeting.inference.analyse import analyse_video
+    from fleeting.analysis.analyse import analyse_video
 
     return analyse_video(clip)
 
@@ -58,7 +58,7 @@ def known(monkeypatch: pytest.MonkeyPatch, analysis: Analysis) -> Known:
     """Makes the analysis of chosen videos quick, for tests of what is around it."""
     from command import Known
 
-    from fleeting.inference import analyse
+    from fleeting.analysis import analyse
 
     stand_in = Known(analysis)
     monkeypatch.setattr(analyse, "analyse_video", stand_in)

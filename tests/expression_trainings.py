@@ -13,7 +13,7 @@ from expression_faces import drawn, write_npz
 from stopped_trainings import stopped_after
 
 from fleeting import settings
-from fleeting.training.expression_recipe import ExpressionRecipe, NetworkSettings
+from fleeting.training.expression.recipe import ExpressionRecipe, NetworkSettings
 from fleeting.training.run import train
 from fleeting.weights import checksum
 

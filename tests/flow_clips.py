@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fleeting.datasets.samples import Samples
-from fleeting.evaluation.benchmark_data import BenchmarkData, benchmark_data
+from fleeting.evaluation.benchmark.data import BenchmarkData, benchmark_data
 
 
 def made_up(*, subjects: int = 6, each: int = 6, name: str = "made", seed: int = 0, noise: float = 1.0) -> Samples:

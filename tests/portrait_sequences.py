@@ -13,9 +13,9 @@ from fleeting.faces.align import align, canonical_points, crop_transform
 from fleeting.motion.flow_image import expression_flow, flow_image
 from fleeting.synthesis import demo
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.emotions import activations_of
-from fleeting.synthesis.movement import Movement
-from fleeting.synthesis.profile import Profile
+from fleeting.synthesis.face.emotions import activations_of
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import Profile
 
 WIDTH, FRAMES, FPS = 70, 11, 50.0
 EMOTIONS = (("negative", "disgust", 0), ("positive", "happiness", 1), ("surprise", "surprise", 1))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fleeting.datasets import prepared
 from fleeting.datasets.manifest import ManifestRow
 from fleeting.datasets.prepare import Prepared
+from fleeting.datasets.readers import prepared
 from fleeting.datasets.samples import Samples
 from fleeting.labels import THREE_CLASSES
 

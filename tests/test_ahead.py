@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from video_files import number_of, write_numbered
 
-from fleeting.inference.first_look import depth_for, staged
+from fleeting.analysis.first_look import depth_for, staged
 from fleeting.video.ahead import ahead
 from fleeting.video.reader import open_video
 

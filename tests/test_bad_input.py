@@ -21,8 +21,8 @@ from command import Command, Known, listing, start
 from video_files import numbered, write_numbered, write_sound, write_video
 
 from fleeting import files
+from fleeting.analysis.analyse import analyse_video
 from fleeting.errors import FleetingWarning, OutputError
-from fleeting.inference.analyse import analyse_video
 
 
 def text(folder: Path, _: Path) -> Path:
@@ -362,7 +362,7 @@ def test_a_write_that_the_system_refuses(clip: Path, tmp_path: Path) -> None:
 def test_an_error_of_our_own_does_not_stop_the_batch(
     fleeting: Command, known: Known, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fleeting.inference import analyse
+    from fleeting.analysis import analyse
 
     bad = shutil.copy(clip, tmp_path / "bad.mp4")
     known.add(clip)

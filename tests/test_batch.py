@@ -23,10 +23,10 @@ from video_files import write_video
 
 import fleeting as package
 from fleeting import FleetingWarning, analyse_many, api, results
+from fleeting.analysis.analyse import Analysis, analyse_video
 from fleeting.cli.frame_progress import CLEAR, FrameProgress
 from fleeting.errors import InputError, OutputError
 from fleeting.export.timeline_json import read_timeline
-from fleeting.inference.analyse import Analysis, analyse_video
 
 COLUMNS = (
     "face,kind,onset_frame,apex_frame,offset_frame,onset_s,apex_s,offset_s,emotion,probability,regions,"
@@ -331,7 +331,7 @@ def test_what_a_person_has_changed_is_kept(fleeting: Command, three: list[Path],
 def stop_at(monkeypatch: pytest.MonkeyPatch, known: Known, stage: str) -> None:
     """Let Ctrl-C come in the second video: in its analysis, while files are written, or between the two renames."""
     place = {
-        "analysis": "fleeting.inference.systems.Recogniser",
+        "analysis": "fleeting.naming.systems.Recogniser",
         "report": "fleeting.report.build.build_report",
         "files": "fleeting.export.write",
     }

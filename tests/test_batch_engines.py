@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 from video_files import write_video
 
 from fleeting import analyse_many
+from fleeting.analysis.analyse import Analysis
 from fleeting.export.timeline_json import read_timeline
-from fleeting.inference.analyse import Analysis
 from fleeting.records.digits import DIGITS
 from fleeting.scale.executor import Attempt, Attempts, Engine, InProcess, Work, run
 from fleeting.scale.job import Job

@@ -16,19 +16,19 @@ from flow_clips import Centroids, Learning, Nearest, data_of, features, made_up,
 from fleeting import metrics
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, FleetingWarning, JobsError, SettingsError
-from fleeting.evaluation import fold_jobs
-from fleeting.evaluation import run_benchmark as module
-from fleeting.evaluation.benchmark import settings_for
-from fleeting.evaluation.benchmark_data import BenchmarkData, benchmark_data
-from fleeting.evaluation.benchmark_files import read_run
-from fleeting.evaluation.benchmark_scores import benchmark_scores
+from fleeting.evaluation.benchmark import fold_jobs
+from fleeting.evaluation.benchmark import run as module
+from fleeting.evaluation.benchmark.benchmark import settings_for
+from fleeting.evaluation.benchmark.code_of import modules_behind
+from fleeting.evaluation.benchmark.data import BenchmarkData, benchmark_data
+from fleeting.evaluation.benchmark.files import read_run
+from fleeting.evaluation.benchmark.protocols import LEAKY
+from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.benchmark.scores import benchmark_scores
 from fleeting.evaluation.bootstrap import subject_interval
-from fleeting.evaluation.code_of import modules_behind
-from fleeting.evaluation.protocols import LEAKY
-from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
+from fleeting.recognisers.registry import RECOGNISERS, recogniser
 from fleeting.scale.executor import Outcome
 from fleeting.scale.process_pool import ProcessPool
-from fleeting.training.recogniser_registry import RECOGNISERS, recogniser
 
 PLAN = BenchmarkSettings("nearest", draws=50)
 
@@ -221,12 +221,13 @@ def test_a_stopped_run_goes_on(data: BenchmarkData, tmp_path: Path, monkeypatch:
 
 
 def test_the_code_behind_a_model_is_what_it_imports() -> None:
-    behind = modules_behind(["fleeting.training.linear_svm", "tests.flow_clips"])
-    assert {"training.linear_svm", "training.linear_recogniser", "motion.flow_image", "datasets.samples"} <= set(behind)
-    assert not {name for name in behind if name.startswith(("models.", "cli.", "training.many"))}
-    inside = modules_behind(["fleeting.training.recogniser_registry"])
-    assert "training.contract" in inside
-    assert "synthesis.action_units" in modules_behind(["fleeting.synthesis.inject"])
+    behind = modules_behind(["fleeting.recognisers.linear_svm", "tests.flow_clips"])
+    needed = {"recognisers.linear_svm", "recognisers.half_face.linear", "motion.flow_image", "datasets.samples"}
+    assert needed <= set(behind)
+    assert not {name for name in behind if name.startswith(("training.", "cli.", "recognisers.folds.many"))}
+    inside = modules_behind(["fleeting.recognisers.registry"])
+    assert "recognisers.contract" in inside
+    assert "synthesis.face.action_units" in modules_behind(["fleeting.synthesis.inject"])
 
 
 def test_a_folder_of_another_benchmark_is_left_alone(data: BenchmarkData, tmp_path: Path) -> None:
@@ -456,5 +457,5 @@ def test_the_command_with_wrong_input(fleeting: Command, tmp_path: Path) -> None
 
 
 def test_the_job_function_can_be_sent_to_other_processes() -> None:
-    assert fold_jobs.run_job.__module__ == "fleeting.evaluation.fold_jobs"
+    assert fold_jobs.run_job.__module__ == "fleeting.evaluation.benchmark.fold_jobs"
     assert features(made_up()).shape == (36, 784)

@@ -24,9 +24,9 @@ from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
 from fleeting.synthesis.camera import PERFECT
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.head import STILL
-from fleeting.synthesis.movement import Movement
-from fleeting.synthesis.profile import Profile
+from fleeting.synthesis.face.head import STILL
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import Profile
 
 SHUT = 0.075
 """What the landmark network reads from shut eyes of real people."""

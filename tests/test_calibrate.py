@@ -15,19 +15,19 @@ from clips import still
 from command import Command
 
 import fleeting
+from fleeting.analysis.analyse import analyse_video
+from fleeting.calibration import plan
+from fleeting.calibration.calibrate import calibrate_video, count_bins
+from fleeting.calibration.injected_trial import Window, judge, put_in, window_of
+from fleeting.calibration.psychometric import fit_detection
+from fleeting.calibration.quiet_moments import GUARD_S, HEAD_SPEED, find_quiet
 from fleeting.errors import FleetingWarning, InputError, NoFaceError, OutputError, SettingsError, VideoError
 from fleeting.export.timeline_json import calibration_json, read_timeline
-from fleeting.inference import calibration_plan as plan
-from fleeting.inference.analyse import analyse_video
-from fleeting.inference.calibrate import calibrate_video, count_bins
-from fleeting.inference.injected_trial import Window, judge, put_in, window_of
-from fleeting.inference.quiet_moments import GUARD_S, HEAD_SPEED, find_quiet
 from fleeting.records import Calibration, CalibrationTrial, Event, Interval, Timeline
 from fleeting.results import read_run
 from fleeting.spotting.cells import CELL_REGION
 from fleeting.spotting.measurements import Measurements
-from fleeting.spotting.psychometric import fit_detection
-from fleeting.synthesis.profile import Profile
+from fleeting.synthesis.face.profile import Profile
 
 FPS, SECONDS = 30.0, 5.0
 TRIALS = 20
@@ -292,10 +292,10 @@ def test_the_carried_movement_is_that_of_the_injection() -> None:
     from portraits import POINTS, portrait
     from test_synthesis_inject import Memory
 
-    from fleeting.synthesis.action_units import Activation
-    from fleeting.synthesis.carried_movement import CarriedMovement
+    from fleeting.synthesis.face.action_units import Activation
+    from fleeting.synthesis.face.carried_movement import CarriedMovement
+    from fleeting.synthesis.face.movement import Movement
     from fleeting.synthesis.inject import Injection
-    from fleeting.synthesis.movement import Movement
 
     smile = Movement("micro", Profile(0.2, 0.4, 0.65), (Activation("AU12"),), 3.0, "happiness")
     times = np.arange(40) / 40.0
@@ -357,7 +357,7 @@ def test_the_command_adds_its_result_to_an_analysis(fleeting: Command, film: Pat
 def test_the_command_analyses_first_and_says_it_in_words(
     fleeting: Command, film: Path, tmp_path: Path, calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fleeting.inference import calibrate
+    from fleeting.calibration import calibrate
 
     monkeypatch.setattr(calibrate, "calibrate_video", lambda *_, **__: calibration)
     said = fleeting("calibrate", film, "--out", tmp_path, "--trials", TRIALS)
@@ -411,7 +411,7 @@ def test_the_snippets_of_docs_calibrate_md_run(
 ) -> None:
     from documentation import ROOT, blocks
 
-    from fleeting.inference import calibrate
+    from fleeting.calibration import calibrate
 
     shutil.copy(film, tmp_path / "interview.mp4")
     monkeypatch.chdir(tmp_path)

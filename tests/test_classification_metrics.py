@@ -5,9 +5,9 @@ import pytest
 
 from fleeting import metrics
 from fleeting.errors import InputError, LeakageError
+from fleeting.evaluation.benchmark.leakage import overlap, require_disjoint
+from fleeting.evaluation.benchmark.splits import leave_one_subject_out
 from fleeting.evaluation.bootstrap import subject_interval
-from fleeting.evaluation.leakage import overlap, require_disjoint
-from fleeting.evaluation.splits import leave_one_subject_out
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from video_files import numbered, write_numbered
 
 from fleeting.cli.app import app, run
-from fleeting.inference import probe as room
+from fleeting.quality import probe as room
 from fleeting.video.writer import ImageFolderWriter
 
 

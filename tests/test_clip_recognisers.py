@@ -18,14 +18,14 @@ from sklearn.svm import SVC
 
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError
-from fleeting.evaluation.benchmark_data import benchmark_data
-from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.benchmark.data import benchmark_data
+from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
+from fleeting.recognisers import clip_svm, kernel_svm
+from fleeting.recognisers.kernel_svm import SvmSettings, fit_svm
+from fleeting.recognisers.lbp_top import LbpTop
+from fleeting.recognisers.mdmo import FlowImageDirections, Mdmo
+from fleeting.recognisers.registry import recogniser
 from fleeting.scale.process_pool import ProcessPool
-from fleeting.training import clip_svm, kernel_svm
-from fleeting.training.kernel_svm import SvmSettings, fit_svm
-from fleeting.training.lbp_top import LbpTop
-from fleeting.training.mdmo import FlowImageDirections, Mdmo
-from fleeting.training.recogniser_registry import recogniser
 
 MAKERS: dict[str, Callable[[], Any]] = {
     "lbp-top": LbpTop,

@@ -10,10 +10,10 @@ import pytest
 from clips import FPS
 from video_files import write_video
 
+from fleeting.analysis.analyse import analyse_video
 from fleeting.faces.crop import cut
 from fleeting.faces.detect import FaceDetector
-from fleeting.inference.analyse import analyse_video
-from fleeting.inference.probe import probe
+from fleeting.quality.probe import probe
 
 
 def close(share: float, *, wide: float = 1.0, side: int = 240) -> tuple[np.ndarray, np.ndarray]:

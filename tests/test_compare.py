@@ -11,10 +11,11 @@ from command import Command
 from flow_clips import Learning, Nearest, data_of, made_up
 
 from fleeting.errors import DataError, FleetingWarning, InputError
-from fleeting.evaluation import compare_page, compare_tables
-from fleeting.evaluation.compare import compare
-from fleeting.evaluation.protocols import LEAKY
-from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.benchmark.protocols import LEAKY
+from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.comparison import page as compare_page
+from fleeting.evaluation.comparison import tables as compare_tables
+from fleeting.evaluation.comparison.compare import compare
 
 PLAN = BenchmarkSettings("nearest", draws=50)
 

@@ -15,13 +15,13 @@ from command import Command
 from test_live import play
 from video_files import write_video
 
+from fleeting.analysis.analyse import Analysis, analyse_video
 from fleeting.errors import FleetingWarning, NoFaceError, SettingsError
 from fleeting.export.media import read_faces, read_media, write_media
 from fleeting.faces.cuts import CutFinder
 from fleeting.faces.detect import FaceDetector
 from fleeting.faces.looks import sightings
 from fleeting.faces.track import Tracker
-from fleeting.inference.analyse import Analysis, analyse_video
 from fleeting.records import Cut
 from fleeting.report.build import render
 from fleeting.settings import AnalyseSettings, FaceSettings

@@ -9,9 +9,9 @@ import dataset_tables as make
 import numpy as np
 import pytest
 
-from fleeting.datasets import composite_folders
 from fleeting.datasets.frames import image_numbers, place_in
 from fleeting.datasets.manifest import Manifest, ManifestRow
+from fleeting.datasets.readers import composite_folders
 from fleeting.datasets.registry import DATASETS, named_data, people_of
 from fleeting.errors import DataError, SettingsError, VideoError
 

@@ -141,9 +141,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     demo = pytest.importorskip("fleeting.synthesis.demo")
     pytest.importorskip("skimage", reason="the portrait of the demonstration comes with the extra demo")
     from fleeting.synthesis.clip import ClipSettings, PortraitClip
-    from fleeting.synthesis.emotions import activations_of
-    from fleeting.synthesis.movement import Movement
-    from fleeting.synthesis.profile import Profile
+    from fleeting.synthesis.face.emotions import activations_of
+    from fleeting.synthesis.face.movement import Movement
+    from fleeting.synthesis.face.profile import Profile
     from fleeting.synthesis.render import render_clip
     from fleeting.video.writer import ImageFolderWriter
 
@@ -303,7 +303,7 @@ def test_truth_columns_are_documented() -> None:
 
 def test_metrics_are_documented() -> None:
     from fleeting.evaluation import expression, landmarks, spotting
-    from fleeting.evaluation.predictions import Predictions, scores
+    from fleeting.evaluation.benchmark.predictions import Predictions, scores
 
     table = Predictions(
         np.array(["a", "b"]), np.array(["a/1", "b/1"]), np.array(["a", "b"]), np.array([0, 1]),

@@ -10,9 +10,9 @@ from documentation import ROOT, table_rows
 from flow_clips import Learning, data_of, made_up
 
 from fleeting.errors import FleetingWarning
-from fleeting.evaluation.protocols import LEAKY, PROTOCOLS
-from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
-from fleeting.training.recogniser_registry import RECOGNISERS
+from fleeting.evaluation.benchmark.protocols import LEAKY, PROTOCOLS
+from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
+from fleeting.recognisers.registry import RECOGNISERS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 MARKS = ("<!-- table: python benchmarks/recognisers.py -->", "<!-- end of table -->")

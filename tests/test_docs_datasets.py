@@ -9,8 +9,8 @@ import typer
 from documentation import PAGES, ROOT, blocks, commands, table_rows
 
 from fleeting.cli.data import data
-from fleeting.datasets import own
 from fleeting.datasets.manifest import COLUMNS, CORRECTION_COLUMNS
+from fleeting.datasets.readers import own
 from fleeting.datasets.registry import DATASETS, named_data
 from fleeting.labels import SCHEMES
 

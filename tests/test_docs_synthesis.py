@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from portraits import POINTS, portrait
 
-from fleeting.synthesis.action_units import ACTION_UNITS
+from fleeting.synthesis.face.action_units import ACTION_UNITS
 from fleeting.synthesis.truth import COLUMNS
 
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "synthesis.md").read_text(encoding="utf-8")

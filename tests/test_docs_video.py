@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from video_files import numbered, write_numbered
 
-from fleeting.inference.quality import QualityMeter
+from fleeting.quality.meter import QualityMeter
 from fleeting.records import VideoInfo
 from fleeting.video.writer import ImageFolderWriter
 

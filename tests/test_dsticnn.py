@@ -15,13 +15,9 @@ from sequence_clips import moving_clips  # noqa: E402
 from stopped_trainings import stopped_after  # noqa: E402
 
 from fleeting.errors import DataError, SettingsError  # noqa: E402
-from fleeting.models.clip_channels import standardise  # noqa: E402
-from fleeting.models.dsticnn import Dsticnn, DsticnnProbabilities, Stream, features_of  # noqa: E402
 from fleeting.motion.clip_input import clip_input  # noqa: E402
-from fleeting.training import sequence_fit  # noqa: E402
-from fleeting.training.clip_rows import ClipRows, changed, class_weights, clip_rows  # noqa: E402
-from fleeting.training.devices import choose_device  # noqa: E402
-from fleeting.training.dsticnn import (  # noqa: E402
+from fleeting.recognisers.dsticnn.network import Dsticnn, DsticnnProbabilities, Stream, features_of  # noqa: E402
+from fleeting.recognisers.dsticnn.recogniser import (  # noqa: E402
     VARIANTS,
     DsticnnRecogniser,
     DsticnnSettings,
@@ -29,7 +25,11 @@ from fleeting.training.dsticnn import (  # noqa: E402
     dsticnn,
     jensen_shannon,
 )
-from fleeting.training.sequence_fit import FitSettings, SequenceTrainer  # noqa: E402
+from fleeting.recognisers.sequences import fit as sequence_fit  # noqa: E402
+from fleeting.recognisers.sequences.clip_channels import standardise  # noqa: E402
+from fleeting.recognisers.sequences.clip_rows import ClipRows, changed, class_weights, clip_rows  # noqa: E402
+from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer  # noqa: E402
+from fleeting.training.devices import choose_device  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -297,8 +297,8 @@ def cv2_blobs() -> np.ndarray:
 def test_a_benchmark_scores_every_answer_and_goes_on(tmp_path: Path) -> None:
     import pandas as pd
 
-    from fleeting.evaluation.benchmark_data import benchmark_data
-    from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
+    from fleeting.evaluation.benchmark.data import benchmark_data
+    from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
 
     data = benchmark_data([("made", moving_clips(18))])
     plan = BenchmarkSettings("dsticnn", protocol="kfold", folds=2, draws=10)

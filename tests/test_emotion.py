@@ -16,10 +16,10 @@ from command import Command
 from video_files import write_video
 
 from fleeting.errors import InputError, NoFaceError, VideoError
-from fleeting.inference import emotion as room
-from fleeting.inference.emotion import Reading, media_files, read_emotions, shown_at
-from fleeting.inference.emotion_drawing import drawn, enlargement
-from fleeting.inference.emotion_files import COLUMNS, emotion
+from fleeting.expressions import emotion as room
+from fleeting.expressions.drawing import drawn, enlargement
+from fleeting.expressions.emotion import Reading, media_files, read_emotions, shown_at
+from fleeting.expressions.files import COLUMNS, emotion
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import FaceBox
 from fleeting.synthesis import demo

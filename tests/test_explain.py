@@ -13,9 +13,9 @@ import pytest
 from command import Command
 
 from fleeting.errors import InputError
-from fleeting.explain import face as room
-from fleeting.explain.occlusion import occlusion_map, squares
-from fleeting.explain.regions import ELSEWHERE, MARGIN_IOD, RegionShare, region_masks, region_shares
+from fleeting.expressions import explain as room
+from fleeting.expressions.regions import ELSEWHERE, MARGIN_IOD, RegionShare, region_masks, region_shares
+from fleeting.naming.occlusion import occlusion_map, squares
 from fleeting.synthesis.demo import PORTRAIT_POINTS
 
 
@@ -143,10 +143,10 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     """A folder of shipped networks: both expression networks with random weights, as trainings export them."""
     torch = pytest.importorskip("torch", reason="needs the extra research")
     from fleeting import weights
-    from fleeting.models.deep_emotion import DeepEmotion
-    from fleeting.models.expression_net import ExpressionNetwork
-    from fleeting.models.shipped_expression import ExpressionAnswer, Views
-    from fleeting.training.expression_export import export
+    from fleeting.recognisers.deep_emotion.network import DeepEmotion
+    from fleeting.training.expression.export import export
+    from fleeting.training.expression.network import ExpressionNetwork
+    from fleeting.training.expression.shipped import ExpressionAnswer, Views
 
     for file in (*weights.folder().glob("landmarks.*"), *weights.folder().glob("face_finder.*")):
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -183,7 +183,7 @@ def test_a_shipped_network_answers_the_same_as_a_torch_module(shipped: Path, nam
     import torch
 
     from fleeting import weights
-    from fleeting.models.shipped_expression import shipped_network
+    from fleeting.training.expression.shipped import shipped_network
 
     module = shipped_network(name)
     assert asdict(module.views) == {"zoom": 1.0} | VIEWS[name]
@@ -198,7 +198,7 @@ def test_a_shipped_network_answers_the_same_as_a_torch_module(shipped: Path, nam
 @pytest.mark.torch
 def test_a_network_of_another_version_is_refused(shipped: Path) -> None:
     from fleeting.errors import WeightsError
-    from fleeting.models.shipped_expression import shipped_network
+    from fleeting.training.expression.shipped import shipped_network
 
     for suffix in ("onnx", "json"):
         (shipped / f"deep_emotion.{suffix}").write_bytes((shipped / f"expression.{suffix}").read_bytes())
@@ -218,8 +218,8 @@ def test_a_network_of_another_version_is_refused(shipped: Path) -> None:
 @pytest.mark.parametrize("name", ["deep_emotion", "expression"])
 def test_gradients_add_up_to_the_difference_from_a_flat_picture(shipped: Path, name: str) -> None:
     pytest.importorskip("captum", reason="needs the extra research")
-    from fleeting.explain.gradients import gradient_map
-    from fleeting.models.shipped_expression import shipped_network
+    from fleeting.expressions.gradients import gradient_map
+    from fleeting.training.expression.shipped import shipped_network
 
     face = np.random.default_rng(1).integers(0, 256, (48, 48)).astype(np.uint8)
     network = shipped_network(name)
@@ -237,7 +237,7 @@ def test_gradients_add_up_to_the_difference_from_a_flat_picture(shipped: Path, n
 def test_gradients_are_where_the_network_looks() -> None:
     torch = pytest.importorskip("torch", reason="needs the extra research")
     pytest.importorskip("captum", reason="needs the extra research")
-    from fleeting.explain.gradients import gradient_map
+    from fleeting.expressions.gradients import gradient_map
 
     class Mouth:
         """Class 1 as far as the lower middle is bright; linear, so the map is known: its values times 0.01."""

@@ -30,21 +30,22 @@ from expression_trainings import (  # noqa: E402
 from fleeting import settings  # noqa: E402
 from fleeting.datasets import fer2013  # noqa: E402
 from fleeting.errors import SettingsError  # noqa: E402
-from fleeting.models.deep_emotion import DeepEmotion, standardise  # noqa: E402
-from fleeting.models.expression_net import ExpressionNetwork  # noqa: E402
-from fleeting.models.shipped_expression import ExpressionAnswer, Views, shipped_network  # noqa: E402
-from fleeting.training import expression, expression_trainer  # noqa: E402
+from fleeting.recognisers.deep_emotion.network import DeepEmotion, standardise  # noqa: E402
 from fleeting.training.devices import choose_device  # noqa: E402
-from fleeting.training.expression_augment import affine_maps, erase, mixing, warp  # noqa: E402
-from fleeting.training.expression_export import export as write_onnx  # noqa: E402
-from fleeting.training.expression_pictures import batches, labelled, settle, steps_in  # noqa: E402
-from fleeting.training.expression_recipe import (  # noqa: E402
+from fleeting.training.expression import train as expression  # noqa: E402
+from fleeting.training.expression import trainer as expression_trainer  # noqa: E402
+from fleeting.training.expression.augment import affine_maps, erase, mixing, warp  # noqa: E402
+from fleeting.training.expression.export import export as write_onnx  # noqa: E402
+from fleeting.training.expression.network import ExpressionNetwork  # noqa: E402
+from fleeting.training.expression.pictures import batches, labelled, settle, steps_in  # noqa: E402
+from fleeting.training.expression.recipe import (  # noqa: E402
     AugmentSettings,
     ExpressionRecipe,
     NetworkSettings,
     check,
 )
-from fleeting.training.expression_trainer import Trainer  # noqa: E402
+from fleeting.training.expression.shipped import ExpressionAnswer, Views, shipped_network  # noqa: E402
+from fleeting.training.expression.trainer import Trainer  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 from fleeting.weights import checksum  # noqa: E402
 from fleeting.weights.runtime import open_network  # noqa: E402

@@ -19,14 +19,14 @@ from fleeting import settings  # noqa: E402
 from fleeting.datasets.load import load_samples  # noqa: E402
 from fleeting.errors import DataError  # noqa: E402
 from fleeting.labels import SEVEN_CLASSES  # noqa: E402
-from fleeting.training import expression_recogniser  # noqa: E402
-from fleeting.training.expression_recipe import (  # noqa: E402
+from fleeting.recognisers.deep_emotion import recogniser as expression_recogniser  # noqa: E402
+from fleeting.recognisers.registry import recogniser  # noqa: E402
+from fleeting.training.expression.recipe import (  # noqa: E402
     AugmentSettings,
     ExpressionRecipe,
     NetworkSettings,
     check,
 )
-from fleeting.training.recogniser_registry import recogniser  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -16,9 +16,10 @@ from portraits import POINTS, portrait
 from fleeting.errors import SettingsError
 from fleeting.faces.align import canonical_points, crop_transform
 from fleeting.faces.crop import apply
-from fleeting.faces.expression import CENTRE, MIDDLE, SCALE, expression_crop, expression_transform
 from fleeting.faces.track import Sighting
-from fleeting.inference.expressions import (
+from fleeting.labels import SEVEN_CLASSES
+from fleeting.naming.expression_net import CENTRE, MIDDLE, SCALE, expression_crop, expression_transform
+from fleeting.naming.whole_face import (
     BATCH,
     ExpressionMeter,
     contradiction,
@@ -27,7 +28,6 @@ from fleeting.inference.expressions import (
     valence,
     with_surroundings,
 )
-from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import REGIONS, Event, ExpressionCurve
 from fleeting.settings import ExpressionSettings
 
@@ -273,9 +273,9 @@ def slow_smile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The astronaut, who smiles for 1.4 s."""
     from fleeting.synthesis import demo
     from fleeting.synthesis.clip import ClipSettings, PortraitClip
-    from fleeting.synthesis.emotions import activations_of
-    from fleeting.synthesis.movement import Movement
-    from fleeting.synthesis.profile import Profile
+    from fleeting.synthesis.face.emotions import activations_of
+    from fleeting.synthesis.face.movement import Movement
+    from fleeting.synthesis.face.profile import Profile
     from fleeting.synthesis.render import render_clip
 
     path = tmp_path_factory.mktemp("smile") / "ada.mp4"
@@ -287,7 +287,7 @@ def slow_smile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.filterwarnings("ignore::fleeting.errors.FleetingWarning")
 def test_a_film_of_a_slow_smile_on_a_face_read_as_neutral(slow_smile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleeting.inference import analyse
+    from fleeting.analysis import analyse
 
     monkeypatch.setattr(analyse, "expression_network", lambda settings: Neutral())
     timeline = analyse.analyse_video(slow_smile, pictures=False).timeline
@@ -310,7 +310,7 @@ def test_curves_of_other_shapes_are_refused() -> None:
 
 
 def test_readings_must_not_be_negative(clip: Any) -> None:
-    from fleeting.inference.analyse import analyse_video
+    from fleeting.analysis.analyse import analyse_video
     from fleeting.settings import AnalyseSettings
 
     with pytest.raises(SettingsError, match="0 or more readings"):

@@ -11,8 +11,8 @@ import pytest
 from video_files import write_video
 
 import fleeting
+from fleeting.analysis import analyse
 from fleeting.faces.crop import cut, square_transform
-from fleeting.inference import analyse
 from fleeting.records import Event
 from fleeting.settings import AnalyseSettings, ExpressionSettings, FaceSettings
 from fleeting.synthesis import demo

@@ -3,7 +3,7 @@ from __future__ import annotations
 from fleeting.evaluation.false_alarms import causes_of, explain_false_alarms
 from fleeting.evaluation.spotting import Match
 from fleeting.records import Event, EventKind
-from fleeting.synthesis.disturbances import Span
+from fleeting.synthesis.face.disturbances import Span
 from fleeting.synthesis.truth import TruthRow
 
 

@@ -17,20 +17,21 @@ from fleeting.datasets.samples import Samples  # noqa: E402
 from fleeting.errors import DataError, FleetingWarning  # noqa: E402
 from fleeting.labels import THREE_CLASSES  # noqa: E402
 from fleeting.motion.flow_image import mirrored, standardised  # noqa: E402
-from fleeting.training import fleeting_export, fleeting_recipe  # noqa: E402
-from fleeting.training.contract import ManyFolds, TrainingRows  # noqa: E402
-from fleeting.training.fleeting_recogniser import Fleeting, FleetingSettings  # noqa: E402
-from fleeting.training.flow_inputs import Variation, flow_inputs, mirrored_inputs  # noqa: E402
-from fleeting.training.flow_networks import FlowNetwork, off_apexnet_recogniser, ststnet_recogniser  # noqa: E402
-from fleeting.training.fourier_ridge import FourierSettings, fit_ridge, fourier_features  # noqa: E402
-from fleeting.training.linear_recogniser import blur_matrix  # noqa: E402
-from fleeting.training.many_folds import EpochSettings  # noqa: E402
-from fleeting.training.run import task_of  # noqa: E402
-from fleeting.training.synthetic_flow import (  # noqa: E402
+from fleeting.recognisers.contract import ManyFolds, TrainingRows  # noqa: E402
+from fleeting.recognisers.fleeting import export as fleeting_export  # noqa: E402
+from fleeting.recognisers.fleeting import train as fleeting_recipe  # noqa: E402
+from fleeting.recognisers.fleeting.fourier_ridge import FourierSettings, fit_ridge, fourier_features  # noqa: E402
+from fleeting.recognisers.fleeting.inputs import Variation, flow_inputs, mirrored_inputs  # noqa: E402
+from fleeting.recognisers.fleeting.recogniser import Fleeting, FleetingSettings  # noqa: E402
+from fleeting.recognisers.fleeting.synthetic_flow import (  # noqa: E402
     CLASS_ACTION_UNITS,
     SyntheticSettings,
     synthetic_flow_images,
 )
+from fleeting.recognisers.flow_networks import FlowNetwork, off_apexnet_recogniser, ststnet_recogniser  # noqa: E402
+from fleeting.recognisers.folds.many_folds import EpochSettings  # noqa: E402
+from fleeting.recognisers.half_face.linear import blur_matrix  # noqa: E402
+from fleeting.training.run import task_of  # noqa: E402
 from fleeting.weights.runtime import open_network  # noqa: E402
 
 QUICK_TRAINING = EpochSettings(

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from fleeting.cli.app import app
 from fleeting.errors import SettingsError
 from fleeting.evaluation.flow_error import BORDER, error_table, evaluate_flow, measure, no_motion, pair_errors
-from fleeting.synthesis.flow_grid import CONDITIONS, PEAKS
-from fleeting.synthesis.flow_pairs import Pair
+from fleeting.synthesis.flow.grid import CONDITIONS, PEAKS
+from fleeting.synthesis.flow.pairs import Pair
 
 
 def ramp(slope: float, side: int = 40) -> np.ndarray:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fleeting.errors import SettingsError
-from fleeting.synthesis.face_frame import pixel_grid
-from fleeting.synthesis.flow_grid import CONDITIONS, grid_pairs
-from fleeting.synthesis.flow_pairs import Damage, compressed, draw_pair, draw_pool, film_pair, total_flow
-from fleeting.synthesis.flow_portrait import SIDE, STEP, FlowPortrait, flow_portrait
-from fleeting.synthesis.flow_scene import PairSettings, draw_field, place
+from fleeting.synthesis.face.frame import pixel_grid
+from fleeting.synthesis.flow.grid import CONDITIONS, grid_pairs
+from fleeting.synthesis.flow.pairs import Damage, compressed, draw_pair, draw_pool, film_pair, total_flow
+from fleeting.synthesis.flow.portrait import SIDE, STEP, FlowPortrait, flow_portrait
+from fleeting.synthesis.flow.scene import PairSettings, draw_field, place
 
 NO_MOVEMENTS = np.zeros((0, 28, 28, 2), np.float32)
 

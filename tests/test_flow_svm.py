@@ -18,11 +18,17 @@ from fleeting.faces.align import crop_size
 from fleeting.motion.mdmo import region_weights
 from fleeting.motion.revised_flow import clip_flow, grid_weights, region_vectors, towards_apex, without_head
 from fleeting.motion.rigid_motion import dense_basis
-from fleeting.training import flow_svm as module
-from fleeting.training import kernel_svm
-from fleeting.training.flow_svm import FittedFlowSvm, FlowSvm, FlowSvmSettings, flow_svm_of, flow_svm_of_images
-from fleeting.training.inner_folds import InnerFold
-from fleeting.training.revised_flow import ClipFlow, RegionVectors, TowardsApex, WithoutHead
+from fleeting.recognisers import kernel_svm
+from fleeting.recognisers.flow_svm import recogniser as module
+from fleeting.recognisers.flow_svm.recogniser import (
+    FittedFlowSvm,
+    FlowSvm,
+    FlowSvmSettings,
+    flow_svm_of,
+    flow_svm_of_images,
+)
+from fleeting.recognisers.flow_svm.transformers import ClipFlow, RegionVectors, TowardsApex, WithoutHead
+from fleeting.recognisers.folds.inner_folds import InnerFold
 
 WIDTH = 70
 SHAPE = crop_size(WIDTH)

@@ -10,12 +10,12 @@ import pytest
 from flow_clips import made_up, stored
 
 from fleeting import weights
-from fleeting.inference import systems
-from fleeting.inference.event_frames import bare
-from fleeting.inference.flow_svm import NAME, FlowSvmSystem
 from fleeting.motion.flow_image import flow_image, mirrored
+from fleeting.motion.image_directions import image_directions
+from fleeting.naming import systems
+from fleeting.naming.event_frames import bare
+from fleeting.naming.flow_svm import NAME, FlowSvmSystem
 from fleeting.settings import RecognitionSettings
-from fleeting.synthesis.image_directions import image_directions
 
 
 def expression(region: tuple[slice, slice], u: float, v: float) -> np.ndarray:
@@ -66,8 +66,8 @@ def test_a_trained_machine_is_written_without_pickle_and_answers_the_same(tmp_pa
     pytest.importorskip("onnx", reason="onnx comes with the extra research")
     from fleeting.datasets import composite
     from fleeting.datasets.samples import from_flow_images
-    from fleeting.training.flow_svm import flow_svm_of_images
-    from fleeting.training.flow_svm_export import compare, train
+    from fleeting.recognisers.flow_svm.recogniser import flow_svm_of_images
+    from fleeting.recognisers.flow_svm.train import compare, train
 
     stored(made_up(subjects=4, each=3), tmp_path / "flow.npz")
     recipe = tmp_path / "recipe.toml"

@@ -15,16 +15,16 @@ from flow_clips import Centroids, Nearest, data_of, features, made_up
 from fleeting.datasets import composite
 from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.errors import FleetingWarning, JobsError, LeakageError
-from fleeting.evaluation.benchmark_data import BenchmarkData
-from fleeting.evaluation.duplicates import near_duplicates, perceptual_hash
-from fleeting.evaluation.fold_checks import require_honest
-from fleeting.evaluation.independence import altered, require_independent
-from fleeting.evaluation.leakage import require_unseen
-from fleeting.evaluation.protocols import make_folds
-from fleeting.evaluation.run_benchmark import BenchmarkSettings, run_benchmark
-from fleeting.evaluation.splits import Fold
+from fleeting.evaluation.benchmark.data import BenchmarkData
+from fleeting.evaluation.benchmark.duplicates import near_duplicates, perceptual_hash
+from fleeting.evaluation.benchmark.fold_checks import require_honest
+from fleeting.evaluation.benchmark.independence import altered, require_independent
+from fleeting.evaluation.benchmark.leakage import require_unseen
+from fleeting.evaluation.benchmark.protocols import make_folds
+from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.benchmark.splits import Fold
 from fleeting.motion.flow_image import mirrored
-from fleeting.training.contract import TrainingRows
+from fleeting.recognisers.contract import TrainingRows
 
 
 @pytest.fixture
@@ -167,8 +167,8 @@ def test_a_checkpoint_that_was_trained_on_a_test_subject(data: BenchmarkData, tm
 
 
 def test_the_card_of_the_shipped_recogniser_is_read(shared_data: Path) -> None:
-    from fleeting.evaluation.benchmark_data import read_data
-    from fleeting.training.recogniser_registry import recogniser
+    from fleeting.evaluation.benchmark.data import read_data
+    from fleeting.recognisers.registry import recogniser
 
     data = read_data([f"composite={shared_data / 'composite_flow_casme2_smic.npz'}"])
     with pytest.raises(LeakageError, match="model 'shipped' that has not seen the test subjects"):

@@ -12,8 +12,8 @@ from fleeting import weights
 from fleeting.evaluation.flow_error import measure, method_of, no_motion
 from fleeting.motion.flow import dense_flow
 from fleeting.motion.learned_flow import NAME, learned_flow
-from fleeting.synthesis.flow_grid import grid_pairs
-from fleeting.synthesis.flow_portrait import FlowPortrait, flow_portrait
+from fleeting.synthesis.flow.grid import grid_pairs
+from fleeting.synthesis.flow.portrait import FlowPortrait, flow_portrait
 
 
 @pytest.fixture(scope="module")

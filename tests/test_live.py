@@ -22,8 +22,8 @@ from command import Command, start
 from video_files import number_of, write_numbered, write_video
 
 from fleeting.errors import NoFaceError, VideoError
-from fleeting.inference import live
-from fleeting.inference.live import LiveAnalysis, Told, steps
+from fleeting.live import live
+from fleeting.live.live import LiveAnalysis, Told, steps
 from fleeting.settings import AnalyseSettings, SpottingSettings
 from fleeting.video import live_source
 from fleeting.video.live_source import MOST_LATE_S, WAITING, Camera, Playback, address_of
@@ -58,9 +58,9 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds of the astronaut, who smiles at 2.5 s and raises the brows at 4 s."""
     from fleeting.synthesis import demo
     from fleeting.synthesis.clip import ClipSettings, PortraitClip
-    from fleeting.synthesis.emotions import activations_of
-    from fleeting.synthesis.movement import Movement
-    from fleeting.synthesis.profile import Profile
+    from fleeting.synthesis.face.emotions import activations_of
+    from fleeting.synthesis.face.movement import Movement
+    from fleeting.synthesis.face.profile import Profile
     from fleeting.synthesis.render import render_clip
 
     path = tmp_path_factory.mktemp("live") / "ada.mp4"
@@ -87,7 +87,7 @@ def test_micro_expressions_are_not_told_where_too_few_frames_were_seen(
 
 @pytest.mark.filterwarnings("ignore::fleeting.errors.FleetingWarning")
 def test_it_tells_what_the_analysis_of_the_file_finds_once_and_soon(long_clip: Path) -> None:
-    from fleeting.inference.analyse import analyse_video
+    from fleeting.analysis.analyse import analyse_video
 
     told, analysis, source = play(long_clip)
     offline = [e for e in analyse_video(long_clip, pictures=False).timeline.events if e.kind != "blink"]

@@ -25,10 +25,10 @@ from test_sequence_recipes import RECIPE  # noqa: E402
 from torch import nn  # noqa: E402
 
 from fleeting.errors import SettingsError  # noqa: E402
+from fleeting.recognisers.macro_to_micro.guide import train_manet  # noqa: E402
 from fleeting.training import history, loop  # noqa: E402
-from fleeting.training.face_finder import HardScenes  # noqa: E402
-from fleeting.training.face_finder import fit as fit_finder  # noqa: E402
-from fleeting.training.macro_guide import train_manet  # noqa: E402
+from fleeting.training.face_finder.train import HardScenes  # noqa: E402
+from fleeting.training.face_finder.train import fit as fit_finder  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -19,9 +19,11 @@ from sequence_clips import moving_clips, stored_clips  # noqa: E402
 from fleeting import weights  # noqa: E402
 from fleeting.errors import DataError, SettingsError, WeightsError  # noqa: E402
 from fleeting.faces.align import align, canonical_points, crop_transform  # noqa: E402
-from fleeting.faces.expression import expression_crop  # noqa: E402
 from fleeting.labels import THREE, THREE_CLASSES  # noqa: E402
-from fleeting.models.macro_to_micro import (  # noqa: E402
+from fleeting.naming.expression_net import expression_crop  # noqa: E402
+from fleeting.recognisers.macro_to_micro import guide as macro_guide  # noqa: E402
+from fleeting.recognisers.macro_to_micro.guide import MacroSettings, framed, read_guide, still_faces, train_manet  # noqa: E402
+from fleeting.recognisers.macro_to_micro.network import (  # noqa: E402
     FRAMES,
     Discriminator,
     MiNetProbabilities,
@@ -32,18 +34,16 @@ from fleeting.models.macro_to_micro import (  # noqa: E402
     reverse_gradient,
     sampled,
 )
-from fleeting.training import macro_guide  # noqa: E402
-from fleeting.training.clip_rows import ClipRows, clip_rows  # noqa: E402
-from fleeting.training.macro_guide import MacroSettings, framed, read_guide, still_faces, train_manet  # noqa: E402
-from fleeting.training.macro_to_micro import (  # noqa: E402
+from fleeting.recognisers.macro_to_micro.recogniser import (  # noqa: E402
     VARIANTS,
     MiNetSettings,
     MiNetTask,
     macro_to_micro,
     supervised_contrastive,
 )
+from fleeting.recognisers.sequences.clip_rows import ClipRows, clip_rows  # noqa: E402
+from fleeting.recognisers.sequences.fit import FitSettings  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
-from fleeting.training.sequence_fit import FitSettings  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -235,7 +235,7 @@ def test_relations_are_told_from_the_strides(guide_file: Path, monkeypatch: pyte
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     real = torch.nn.functional.cross_entropy
     monkeypatch.setattr(
-        "fleeting.training.macro_to_micro.functional.cross_entropy",
+        "fleeting.recognisers.macro_to_micro.recogniser.functional.cross_entropy",
         lambda logits, truth: (seen.append((logits, truth)), real(logits, truth))[1],
     )
     clips = torch.randint(0, 256, (5, 1, 64, 32, 32), dtype=torch.uint8)

@@ -18,12 +18,12 @@ torch = pytest.importorskip("torch", reason="needs the research extra")
 from torch import nn  # noqa: E402
 
 from fleeting.errors import InputError  # noqa: E402
-from fleeting.models.flow_net import flow_net  # noqa: E402
-from fleeting.models.folded import Folded  # noqa: E402
-from fleeting.models.off_apexnet import off_apexnet  # noqa: E402
-from fleeting.models.ststnet import ststnet  # noqa: E402
-from fleeting.training.fold_adam import FoldAdam  # noqa: E402
-from fleeting.training.many_folds import EpochSettings, LabelledRows, same_start, train_all, train_folds  # noqa: E402
+from fleeting.recognisers.fleeting.network import flow_net  # noqa: E402
+from fleeting.recognisers.folds.fold_adam import FoldAdam  # noqa: E402
+from fleeting.recognisers.folds.folded import Folded  # noqa: E402
+from fleeting.recognisers.folds.many_folds import EpochSettings, LabelledRows, same_start, train_all, train_folds  # noqa: E402
+from fleeting.recognisers.off_apexnet import off_apexnet  # noqa: E402
+from fleeting.recognisers.ststnet import ststnet  # noqa: E402
 
 ROWS = 24
 NETWORKS: dict[str, tuple[Callable[..., nn.Module], int]] = {

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fleeting.analysis.media_store import MediaStore
 from fleeting.errors import OutputError
-from fleeting.inference.media_store import MediaStore
 from fleeting.records import EventMedia
 
 

@@ -8,7 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from fleeting.models.micro_flow import (  # noqa: E402
+from fleeting.synthesis.flow.pairs import Pool  # noqa: E402
+from fleeting.training.micro_flow.export import compare, ship  # noqa: E402
+from fleeting.training.micro_flow.network import (  # noqa: E402
     MicroFlowNetwork,
     Refinement,
     normalised,
@@ -16,9 +18,7 @@ from fleeting.models.micro_flow import (  # noqa: E402
     unexplained,
     warp,
 )
-from fleeting.synthesis.flow_pairs import Pool  # noqa: E402
-from fleeting.training.micro_flow import MicroFlowRecipe, Trainer, batch_of, fit, rows_of, stage_losses  # noqa: E402
-from fleeting.training.micro_flow_export import compare, ship  # noqa: E402
+from fleeting.training.micro_flow.train import MicroFlowRecipe, Trainer, batch_of, fit, rows_of, stage_losses  # noqa: E402
 
 
 def texture(seed: int, side: int = 64) -> np.ndarray:

@@ -10,16 +10,16 @@ import cv2
 import numpy as np
 import pytest
 
-from fleeting.datasets import prepared
 from fleeting.datasets.composite import FlowImages
 from fleeting.datasets.load import load_samples
+from fleeting.datasets.readers import prepared
 from fleeting.errors import DataError, InputError, SettingsError
 from fleeting.motion.flow import dense_flow
 from fleeting.motion.flow_image import flow_image
 from fleeting.synthesis import demo
 from fleeting.synthesis.crop_film import CropFilmSettings, Plate, film_crop, make_plate
-from fleeting.synthesis.motion_transfer import MOST, RATIOS, axis_ratio, centred_flow, motion_field
-from fleeting.synthesis.profile import Profile
+from fleeting.synthesis.face.motion_transfer import MOST, RATIOS, axis_ratio, centred_flow, motion_field
+from fleeting.synthesis.face.profile import Profile
 
 COURSE = Profile(0.05, 0.15, 0.30)
 CLEAN = CropFilmSettings(drift_percent_iod=0, drift_deg=0, read_noise=0, shot_noise=0, jpeg=(100, 100))
@@ -120,8 +120,8 @@ def test_what_does_not_fit_is_refused(plate: Plate) -> None:
 
 
 # The sets of sequences need the research extra's rooms.
-sequence_sets = pytest.importorskip("fleeting.training.sequence_sets")
-portraits = pytest.importorskip("fleeting.training.portraits")
+sequence_sets = pytest.importorskip("fleeting.recognisers.sequences.sets")
+portraits = pytest.importorskip("fleeting.recognisers.sequences.portraits")
 
 
 def people(plate: Plate, count: int) -> list:

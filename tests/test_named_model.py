@@ -14,9 +14,9 @@ from command import Command, start
 from flow_clips import made_up, stored
 
 from fleeting.errors import InputError, SettingsError
-from fleeting.evaluation.benchmark import settings_for
-from fleeting.evaluation.code_of import code_outside
-from fleeting.evaluation.named_model import named_model
+from fleeting.evaluation.benchmark.benchmark import settings_for
+from fleeting.evaluation.benchmark.code_of import code_outside
+from fleeting.evaluation.benchmark.named_model import named_model
 
 MEANS = """
 import numpy as np

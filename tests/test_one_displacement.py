@@ -15,8 +15,8 @@ from fleeting.cli import analyse as cli_analyse
 from fleeting.cli import demo as cli_demo
 from fleeting.cli import live as cli_live
 from fleeting.export.timeline_json import read_timeline
-from fleeting.inference.live import Told
 from fleeting.labels import class_text
+from fleeting.live.live import Told
 from fleeting.records import REGIONS, Event, Signals, Timeline
 from fleeting.report.build import render
 from fleeting.report.wording import number
@@ -32,9 +32,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The astronaut at 30 frames/s: a long smile with a blink, and movements of 0.3 and 0.56 s."""
     from fleeting.synthesis import demo
     from fleeting.synthesis.clip import ClipSettings, PortraitClip
-    from fleeting.synthesis.emotions import activations_of
-    from fleeting.synthesis.movement import Movement
-    from fleeting.synthesis.profile import Profile
+    from fleeting.synthesis.face.emotions import activations_of
+    from fleeting.synthesis.face.movement import Movement
+    from fleeting.synthesis.face.profile import Profile
     from fleeting.synthesis.render import render_clip
 
     movements = [

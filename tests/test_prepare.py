@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from command import Command
 
+from fleeting.analysis.event_media import picture_event
 from fleeting.datasets import clip_motion as clip_room
 from fleeting.datasets import prepare as room
-from fleeting.datasets import prepared as file
 from fleeting.datasets.clip_motion import MOST_FRAMES, clip_motion, face_transform, strongest, thinned, tight_crop
 from fleeting.datasets.load import cache_of, load_samples
 from fleeting.datasets.prepare import Prepared, PrepareSettings, prepare, read_prepared
+from fleeting.datasets.readers import prepared as file
 from fleeting.datasets.registry import named_data
 from fleeting.errors import DataError, InputError, NoFaceError, SettingsError
 from fleeting.faces.align import align, canonical_points, crop_transform
-from fleeting.inference.event_media import picture_event
 from fleeting.motion.flow import dense_flow
 from fleeting.records import Event
 from fleeting.scale.engines import make_engine
@@ -79,7 +79,7 @@ def test_the_flow_image_is_that_of_the_analysis(clip: Path, grey: list[np.ndarra
 
 
 def test_the_recogniser_knows_the_smile(grey: list[np.ndarray]) -> None:
-    from fleeting.inference.recognise import Recogniser
+    from fleeting.naming.recogniser import Recogniser
 
     made = clip_motion(grey, fps=clips.FPS, apex=clips.APEX - clips.ONSET)
     recogniser = Recogniser()

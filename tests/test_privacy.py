@@ -69,7 +69,7 @@ def recipe(place: Path) -> Words:
 
 def finished(place: Path) -> Path:
     """A benchmark that is done."""
-    from fleeting.evaluation.benchmark import benchmark, settings_for
+    from fleeting.evaluation.benchmark.benchmark import benchmark, settings_for
 
     data = stored(made_up(subjects=3), place.with_suffix(".npz"))
     (plan,) = settings_for(["linear-svm"], data=[f"composite={data}"])

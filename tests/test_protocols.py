@@ -8,9 +8,9 @@ import pytest
 from flow_clips import data_of, made_up, stored
 
 from fleeting.errors import DataError, LeakageError, SettingsError
-from fleeting.evaluation.benchmark_data import BenchmarkData, benchmark_data, read_data
-from fleeting.evaluation.protocols import PROTOCOLS, holdout_fold, make_folds
-from fleeting.evaluation.splits import Fold
+from fleeting.evaluation.benchmark.data import BenchmarkData, benchmark_data, read_data
+from fleeting.evaluation.benchmark.protocols import PROTOCOLS, holdout_fold, make_folds
+from fleeting.evaluation.benchmark.splits import Fold
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from fleeting.calibration.psychometric import fit_detection, wilson
 from fleeting.errors import SettingsError
-from fleeting.spotting.psychometric import fit_detection, wilson
 
 HALF, SLOPE, LAPSE = 1.2, 5.0, 0.03
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fleeting.inference import picture_quality as measure
-from fleeting.inference import quality as room
-from fleeting.inference.probe import probe
-from fleeting.inference.quality import Quality, QualityMeter, judge
+from fleeting.quality import meter as room
+from fleeting.quality import pictures as measure
+from fleeting.quality.meter import Quality, QualityMeter, judge
+from fleeting.quality.probe import probe
 from fleeting.records import FaceBox, FaceSegment, FaceTrack, VideoInfo
 from fleeting.video.frame import Frame
 from fleeting.video.writer import ImageFolderWriter

@@ -14,13 +14,13 @@ from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
 from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.errors import DataError, FleetingWarning, InputError
-from fleeting.evaluation.predictions import cross_validate, scores
+from fleeting.evaluation.benchmark.predictions import cross_validate, scores
 from fleeting.evaluation.recogniser import evaluate_recogniser
 from fleeting.faces.align import CANONICAL_POINTS, crop_size
-from fleeting.inference.recognise import Recogniser
 from fleeting.labels import THREE_CLASSES, UNSURE
 from fleeting.motion.flow_image import flow_image, mirrored
-from fleeting.synthesis.action_units import Activation, Side, displacement_field
+from fleeting.naming.recogniser import Recogniser
+from fleeting.synthesis.face.action_units import Activation, Side, displacement_field
 
 
 def arrays(n: int = 12) -> dict[str, np.ndarray]:

@@ -13,17 +13,17 @@ from fleeting import settings, weights  # noqa: E402
 from fleeting.datasets.composite import FlowImages  # noqa: E402
 from fleeting.errors import FleetingWarning, InputError, SettingsError  # noqa: E402
 from fleeting.motion.flow_image import mirrored, standardised  # noqa: E402
-from fleeting.training import recogniser_export  # noqa: E402
-from fleeting.training.calibration import fit_temperature, fit_threshold, log_loss  # noqa: E402
-from fleeting.training.inner_folds import subject_folds  # noqa: E402
-from fleeting.training.linear_recogniser import (  # noqa: E402
+from fleeting.recognisers.folds.inner_folds import subject_folds  # noqa: E402
+from fleeting.recognisers.half_face import export as recogniser_export  # noqa: E402
+from fleeting.recognisers.half_face.linear import (  # noqa: E402
     LinearSettings,
     blur_matrix,
     fit,
     half_features,
     softmax,
 )
-from fleeting.training.recogniser import RecogniserRecipe, fit_recogniser, train  # noqa: E402
+from fleeting.recognisers.half_face.train import RecogniserRecipe, fit_recogniser, train  # noqa: E402
+from fleeting.training.calibration import fit_temperature, fit_threshold, log_loss  # noqa: E402
 from fleeting.weights.runtime import open_network  # noqa: E402
 
 QUICK = RecogniserRecipe(inner_folds=3, inner_repeats=1, blur=(1.5,), strength=(1e-4, 1e-3))

@@ -17,9 +17,9 @@ from fleeting import weights  # noqa: E402
 from fleeting.datasets.load import cache_of  # noqa: E402
 from fleeting.datasets.prepare import PrepareSettings, prepare  # noqa: E402
 from fleeting.datasets.registry import named_data  # noqa: E402
-from fleeting.training.macro_to_micro_recipe import macro_clips  # noqa: E402
+from fleeting.recognisers.macro_to_micro.train import macro_clips  # noqa: E402
+from fleeting.recognisers.sequences.recipe import ClipSource, joined  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
-from fleeting.training.sequence_recipe import ClipSource, joined  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -46,9 +46,9 @@ def film(folder: Path, name: str, first: int, emotion: str) -> None:
     """The portrait of the demonstration shows an emotion in five numbered pictures."""
     from fleeting.synthesis import demo
     from fleeting.synthesis.clip import ClipSettings, PortraitClip
-    from fleeting.synthesis.emotions import activations_of
-    from fleeting.synthesis.movement import Movement
-    from fleeting.synthesis.profile import Profile
+    from fleeting.synthesis.face.emotions import activations_of
+    from fleeting.synthesis.face.movement import Movement
+    from fleeting.synthesis.face.profile import Profile
 
     course = Profile(0.0, 0.04, 0.08)
     movement = Movement("micro", course, activations_of(emotion), 4.0, emotion)

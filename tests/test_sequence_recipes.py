@@ -18,10 +18,10 @@ from sequence_clips import moving_clips, stored_clips  # noqa: E402
 from fleeting import weights  # noqa: E402
 from fleeting.datasets.load import load_samples  # noqa: E402
 from fleeting.errors import DataError, SettingsError  # noqa: E402
-from fleeting.inference.event_frames import EventView  # noqa: E402
-from fleeting.inference.systems import SequenceSystem  # noqa: E402
+from fleeting.naming.event_frames import EventView  # noqa: E402
+from fleeting.naming.systems import SequenceSystem  # noqa: E402
+from fleeting.recognisers.sequences.recipe import ClipSource, joined, scores, split_people  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
-from fleeting.training.sequence_recipe import ClipSource, joined, scores, split_people  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -24,7 +24,7 @@ def test_every_family_is_trained_tested_and_told(tmp_path: Path, monkeypatch: py
     macro = stored_clips(tmp_path / "macro.npz", moving_clips(12, seed=3), kind="macro", dataset="posed")
     monkeypatch.setattr(sequences, "make_sets", lambda *_, **__: {"transferred": micro, "macro": macro})
     faces = moving_clips(24)
-    from fleeting.training.clip_rows import clip_rows
+    from fleeting.recognisers.sequences.clip_rows import clip_rows
 
     rows = clip_rows(faces, kind="grey", length=1, side=48)
     monkeypatch.setattr(sequences, "still_faces", lambda *_, **__: (rows, rows))

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pytest
 
 from fleeting import weights
+from fleeting.analysis.analyse import Analysis, analyse_video
 from fleeting.errors import InputError
 from fleeting.faces.detect import FaceDetector
-from fleeting.faces.expression import ExpressionNet, expression_crop
-from fleeting.inference.analyse import Analysis, analyse_video
 from fleeting.labels import SEVEN_CLASSES
+from fleeting.naming.expression_net import ExpressionNet, expression_crop
 from fleeting.settings import AnalyseSettings, ExpressionSettings
 
 STORED: dict[str, dict[str, tuple[float, ...]]] = {

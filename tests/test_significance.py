@@ -9,7 +9,7 @@ import pytest
 from fleeting import metrics
 from fleeting.errors import InputError
 from fleeting.evaluation.calibration_curves import area_under_risk, calibration, reliability, risk_coverage
-from fleeting.evaluation.significance import mcnemar, permutation_test
+from fleeting.evaluation.comparison.significance import mcnemar, permutation_test
 
 
 def counts_of(truth: np.ndarray, predicted: np.ndarray, subject: np.ndarray) -> np.ndarray:

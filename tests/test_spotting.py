@@ -9,8 +9,8 @@ from fleeting.records import REGIONS, Event, Signals
 from fleeting.settings import SpottingSettings
 from fleeting.spotting import spot as spotter
 from fleeting.spotting.cells import CELL_REGION, cell_weights, cells_of
-from fleeting.spotting.events import Movement
 from fleeting.spotting.measurements import Measurements
+from fleeting.spotting.movements import Movement
 from fleeting.spotting.rest import resample, robust_deviation, running_median, smooth, uniform_times
 from fleeting.spotting.spot import spot
 

@@ -7,9 +7,9 @@ from portraits import POINTS, SHAPE
 from fleeting.errors import InputError, SettingsError
 from fleeting.faces.ibug import MIRROR
 from fleeting.labels import THREE_CLASSES
-from fleeting.synthesis import emotions
-from fleeting.synthesis.action_units import ACTION_UNITS, Activation, displacement_field
-from fleeting.synthesis.face_frame import face_frame
+from fleeting.synthesis.face import emotions
+from fleeting.synthesis.face.action_units import ACTION_UNITS, Activation, displacement_field
+from fleeting.synthesis.face.frame import face_frame
 
 IOD = float(np.hypot(*(POINTS[45] - POINTS[36])))
 # What FACS says each unit does to landmarks of the person's left half: (point, outwards, downwards), signs only; 0 for

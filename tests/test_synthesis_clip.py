@@ -8,15 +8,15 @@ import pytest
 from portraits import POINTS, portrait
 
 from fleeting.errors import InputError, SettingsError
-from fleeting.synthesis.action_units import Activation
 from fleeting.synthesis.camera import PERFECT, CameraSettings
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.emotions import activations_of
-from fleeting.synthesis.face_frame import face_frame
-from fleeting.synthesis.head import STILL, HeadSettings
-from fleeting.synthesis.movement import Movement
-from fleeting.synthesis.profile import Profile
-from fleeting.synthesis.warp import invert, sample_field, sample_picture
+from fleeting.synthesis.face.action_units import Activation
+from fleeting.synthesis.face.emotions import activations_of
+from fleeting.synthesis.face.frame import face_frame
+from fleeting.synthesis.face.head import STILL, HeadSettings
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import Profile
+from fleeting.synthesis.face.warp import invert, sample_field, sample_picture
 
 SMILE = Movement("macro", Profile(0.2, 0.6, 1.4), activations_of("happiness"), 5.0, "happiness")
 BROWS = Movement("micro", Profile(0.3, 0.5, 0.7), (Activation("AU01"), Activation("AU02")), 2.0, "surprise")

@@ -13,7 +13,7 @@ from portraits import POINTS, portrait
 from fleeting.errors import SettingsError
 from fleeting.synthesis.camera import PERFECT, CameraSettings
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.disturbances import (
+from fleeting.synthesis.face.disturbances import (
     NO_DISTURBANCES,
     Disturbances,
     FocusHunt,
@@ -24,12 +24,12 @@ from fleeting.synthesis.disturbances import (
     Syllable,
     draw_speech,
 )
-from fleeting.synthesis.emotions import activations_of
-from fleeting.synthesis.head import STILL
-from fleeting.synthesis.movement import Movement
-from fleeting.synthesis.profile import Profile
+from fleeting.synthesis.face.emotions import activations_of
+from fleeting.synthesis.face.head import STILL
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import Profile
+from fleeting.synthesis.face.warp import sample_picture
 from fleeting.synthesis.render import clip_truth, render_clip
-from fleeting.synthesis.warp import sample_picture
 from fleeting.video.reader import open_video
 
 LAB = ClipSettings(fps=50.0, seconds=1.6, width=240, height=240, iod_px=80.0, head=STILL, camera=PERFECT)

@@ -10,14 +10,14 @@ from portraits import POINTS, portrait
 
 from fleeting.errors import FleetingWarning, NoFaceError, SettingsError
 from fleeting.records import VideoInfo
-from fleeting.synthesis.action_units import Activation
 from fleeting.synthesis.camera import PERFECT
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.head import STILL, HeadSettings
+from fleeting.synthesis.face.action_units import Activation
+from fleeting.synthesis.face.head import STILL, HeadSettings
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import Profile
+from fleeting.synthesis.face.warp import sample_field, sample_picture
 from fleeting.synthesis.inject import Injection, carried, inject
-from fleeting.synthesis.movement import Movement
-from fleeting.synthesis.profile import Profile
-from fleeting.synthesis.warp import sample_field, sample_picture
 from fleeting.video.frame import Frame
 from fleeting.video.reader import VideoReader, open_video
 from fleeting.video.writer import VideoWriter

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from portraits import POINTS
 
-from fleeting.synthesis.blink import lids
-from fleeting.synthesis.lid_edges import refine_lids
+from fleeting.synthesis.face.blink import lids
+from fleeting.synthesis.face.lid_edges import refine_lids
 
 LIDS = [37, 38, 40, 41, 43, 44, 46, 47]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fleeting.errors import SettingsError
-from fleeting.synthesis.profile import DURATION_S, START, Profile, draw
+from fleeting.synthesis.face.profile import DURATION_S, START, Profile, draw
 
 
 def test_strength_passes_the_start_at_onset_and_offset() -> None:

@@ -13,7 +13,7 @@ from portraits import POINTS, portrait
 
 from fleeting.errors import SettingsError
 from fleeting.synthesis import sets
-from fleeting.synthesis.disturbances import Span
+from fleeting.synthesis.face.disturbances import Span
 from fleeting.synthesis.film_plan import OVERLAP, PERCENT, SetSettings, Sitter, draw_draft
 from fleeting.synthesis.sets import make_set, read_disturbances, write_disturbances
 from fleeting.synthesis.truth import TruthRow, read_truth

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleeting.errors import DataError
-from fleeting.synthesis.emotions import activations_of
-from fleeting.synthesis.movement import Movement
-from fleeting.synthesis.profile import Profile
+from fleeting.synthesis.face.emotions import activations_of
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import Profile
 from fleeting.synthesis.truth import COLUMNS, TruthRow, read_truth, truth_row, write_truth
 
 HEADER = "file,onset,apex,offset,kind,emotion\n"

@@ -14,8 +14,8 @@ from fleeting.cli.app import app
 from fleeting.errors import InputError, MissingExtraError, NoFaceError, SettingsError
 from fleeting.synthesis import demo
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
+from fleeting.synthesis.face.profile import Profile
 from fleeting.synthesis.plan import PlanSettings
-from fleeting.synthesis.profile import Profile
 from fleeting.synthesis.render import render_clip
 from fleeting.synthesis.sets import read_disturbances
 from fleeting.synthesis.synthesise import (

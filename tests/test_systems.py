@@ -13,14 +13,14 @@ import pytest
 from command import Command
 
 from fleeting import weights
+from fleeting.analysis.analyse import Analysis, analyse_video
 from fleeting.errors import SettingsError, WeightsError
 from fleeting.export.timeline_json import from_json, to_json
 from fleeting.faces.align import crop_size
-from fleeting.inference import systems
-from fleeting.inference.analyse import Analysis, analyse_video
-from fleeting.inference.event_frames import EventView, bare, with_frames
-from fleeting.inference.systems import ALL, SYSTEMS, Entry, SequenceSystem, answers, available, open_systems
 from fleeting.labels import UNSURE
+from fleeting.naming import systems
+from fleeting.naming.event_frames import EventView, bare, with_frames
+from fleeting.naming.systems import ALL, SYSTEMS, Entry, SequenceSystem, answers, available, open_systems
 from fleeting.records import Event
 from fleeting.settings import AnalyseSettings, MotionSettings, RecognitionSettings
 from fleeting.video.reader import open_video
@@ -94,7 +94,7 @@ def test_frames_in_which_the_face_was_not_seen_are_left_out(clip: Path, analysis
 
 
 def test_a_long_event_is_thinned_out_and_keeps_its_apex() -> None:
-    from fleeting.inference.event_frames import MOST_FRAMES, _places
+    from fleeting.naming.event_frames import MOST_FRAMES, _places
 
     event = Event(0, "macro", 10, 333, 1200, 0.1, 3.33, 12.0)
     places = _places(event)

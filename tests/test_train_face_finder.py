@@ -11,15 +11,15 @@ torch = pytest.importorskip("torch", reason="training needs the extra 'research'
 
 from fleeting.errors import DataError, SettingsError  # noqa: E402
 from fleeting.faces.finder import box_iou, decode  # noqa: E402
-from fleeting.models.face_finder import STRIDE, FaceFinderNet  # noqa: E402
 from fleeting.records import FaceBox  # noqa: E402
-from fleeting.training import face_finder  # noqa: E402
 from fleeting.training.backgrounds import PATTERNS, cut, erase_face, pattern, scramble  # noqa: E402
-from fleeting.training.face_finder import FinderRecipe, HardScenes, check, fit, match, train  # noqa: E402
+from fleeting.training.face_finder import train as face_finder  # noqa: E402
+from fleeting.training.face_finder.export import export, ship  # noqa: E402
+from fleeting.training.face_finder.network import STRIDE, FaceFinderNet  # noqa: E402
+from fleeting.training.face_finder.scenes import Scene, SceneMaker, SceneSettings  # noqa: E402
+from fleeting.training.face_finder.targets import finder_loss, targets_of  # noqa: E402
+from fleeting.training.face_finder.train import FinderRecipe, HardScenes, check, fit, match, train  # noqa: E402
 from fleeting.training.face_pictures import FacePicture, of_part  # noqa: E402
-from fleeting.training.face_scenes import Scene, SceneMaker, SceneSettings  # noqa: E402
-from fleeting.training.face_targets import finder_loss, targets_of  # noqa: E402
-from fleeting.training.finder_export import export, ship  # noqa: E402
 from fleeting.weights.runtime import open_network  # noqa: E402
 
 NOTHING = np.zeros((0, 4), np.float32)

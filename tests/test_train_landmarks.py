@@ -21,8 +21,7 @@ from fleeting.errors import DataError, SettingsError  # noqa: E402
 from fleeting.faces.align import CANONICAL_POINTS  # noqa: E402
 from fleeting.faces.crop import SIZE, apply  # noqa: E402
 from fleeting.faces.ibug import MIRROR, eye_line_angle, eye_openings  # noqa: E402
-from fleeting.models.landmark_net import LandmarkNetwork  # noqa: E402
-from fleeting.training.face_augment import (  # noqa: E402
+from fleeting.training.landmarks.augment import (  # noqa: E402
     close_eyes,
     degrade,
     detection_transform,
@@ -30,19 +29,20 @@ from fleeting.training.face_augment import (  # noqa: E402
     mirror,
     tracking_transform,
 )
-from fleeting.training.landmark_labels import (  # noqa: E402
+from fleeting.training.landmarks.labels import (  # noqa: E402
     FaceSample,
     PointMap,
     load_landmarks68,
     mesh_openings,
     pose_degrees,
 )
-from fleeting.training.landmark_losses import task_losses  # noqa: E402
-from fleeting.training.landmark_recipe import LandmarkRecipe  # noqa: E402
+from fleeting.training.landmarks.losses import task_losses  # noqa: E402
+from fleeting.training.landmarks.network import LandmarkNetwork  # noqa: E402
+from fleeting.training.landmarks.recipe import LandmarkRecipe  # noqa: E402
+from fleeting.training.landmarks.task_stopping import TaskStopping  # noqa: E402
 from fleeting.training.not_faces import erase_face, not_face_crop, pattern  # noqa: E402
 from fleeting.training.people import part_of  # noqa: E402
 from fleeting.training.run import TASKS, task_of, train  # noqa: E402
-from fleeting.training.task_stopping import TaskStopping  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

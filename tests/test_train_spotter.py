@@ -19,7 +19,7 @@ from fleeting.settings import SpottingSettings
 from fleeting.spotting.measurements import Measurements
 from fleeting.synthesis.truth import TruthRow, write_truth
 from fleeting.training.run import train
-from fleeting.training.spotting_examples import (
+from fleeting.training.spotter.examples import (
     BLINK,
     LEFT_OUT,
     MICRO,

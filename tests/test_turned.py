@@ -12,15 +12,15 @@ from clips import FPS, pictures, write_folder
 from command import Command
 from video_files import set_matrix, write_numbered, write_video
 
+from fleeting.analysis.analyse import analyse_video
 from fleeting.errors import FleetingWarning
 from fleeting.export.timeline_json import read_timeline, write_timeline
+from fleeting.expressions.emotion import read_emotions
 from fleeting.faces.detect import FaceDetector
 from fleeting.faces.turn import turn_of_film, turn_of_picture
-from fleeting.inference.analyse import analyse_video
-from fleeting.inference.emotion import read_emotions
-from fleeting.inference.live import stand_upright
-from fleeting.inference.probe import probe
-from fleeting.inference.upright import open_upright
+from fleeting.faces.upright import open_upright
+from fleeting.live.live import stand_upright
+from fleeting.quality.probe import probe
 from fleeting.settings import AnalyseSettings, FaceSettings, from_dict
 from fleeting.video.frame import Frame
 from fleeting.video.live_source import Playback

@@ -138,7 +138,7 @@ def test_an_error_is_one_of_the_package(tmp_path: Path) -> None:
     ("brand", "kind"), [(b"heic", "HEIC"), (b"heix", "HEIC"), (b"mif1", "HEIF"), (b"avif", "AVIF")]
 )
 def test_photo_of_a_phone_whatever_its_name(tmp_path: Path, brand: bytes, kind: str) -> None:
-    from fleeting.inference.emotion import read_picture
+    from fleeting.expressions.emotion import read_picture
 
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"\x00\x00\x00\x18ftyp" + brand + b"\x00\x00\x00\x00mif1" + brand)

@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from fleeting.datasets.load import load_samples
     from fleeting.datasets.samples import Samples
     from fleeting.errors import FleetingError, FleetingWarning
-    from fleeting.evaluation.benchmark import benchmark
-    from fleeting.evaluation.benchmark_settings import BenchmarkSettings
-    from fleeting.evaluation.compare import compare
-    from fleeting.explain.face import explain_face
-    from fleeting.inference.emotion_files import emotion
+    from fleeting.evaluation.benchmark.benchmark import benchmark
+    from fleeting.evaluation.benchmark.settings import BenchmarkSettings
+    from fleeting.evaluation.comparison.compare import compare
+    from fleeting.expressions.explain import explain_face
+    from fleeting.expressions.files import emotion
     from fleeting.records import Calibration, Cut, Event, FaceTrack, Interval, Timeline, VideoInfo
     from fleeting.settings import AnalyseSettings
 
 _HOME = {
     "analyse": "api",
     "analyse_many": "batch",
-    "benchmark": "evaluation.benchmark",
-    "BenchmarkSettings": "evaluation.benchmark_settings",
+    "benchmark": "evaluation.benchmark.benchmark",
+    "BenchmarkSettings": "evaluation.benchmark.settings",
     "calibrate": "api",
-    "compare": "evaluation.compare",
-    "emotion": "inference.emotion_files",
+    "compare": "evaluation.comparison.compare",
+    "emotion": "expressions.files",
     "evaluate": "api",
-    "explain_face": "explain.face",
+    "explain_face": "expressions.explain",
     "load_samples": "datasets.load",
     "Samples": "datasets.samples",
     "FleetingError": "errors",

@@ -72,7 +72,7 @@ def analyse(
     SettingsError
         For an unknown format.
     """
-    from fleeting.inference.analyse import analyse_video
+    from fleeting.analysis.analyse import analyse_video
 
     chosen = chosen_formats(formats)
     if out is None:
@@ -207,7 +207,7 @@ def analyse_into(
     OutputError
         Where the results cannot be written.
     """
-    from fleeting.inference.analyse import analyse_video
+    from fleeting.analysis.analyse import analyse_video
     from fleeting.video.reader import open_video
 
     if run is None:
@@ -264,8 +264,8 @@ def calibrate(
     SettingsError
         For too few trials.
     """
-    from fleeting.inference.analyse import analyse_video
-    from fleeting.inference.calibrate import calibrate_video, check_trials
+    from fleeting.analysis.analyse import analyse_video
+    from fleeting.calibration.calibrate import calibrate_video, check_trials
 
     check_trials(trials, seed)
     if out is None:
@@ -383,8 +383,8 @@ def _evaluate_expression(model: str) -> Callable[[Path, Path, float | None], dic
 
 
 def _evaluate_spotting(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
+    from fleeting.analysis.analyse import analyse_video
     from fleeting.evaluation.spotting import evaluate_spotting, write_spotting
-    from fleeting.inference.analyse import analyse_video
 
     def one(path: Path, own_fps: float | None) -> Timeline:
         return analyse_video(path, fps=own_fps or fps, pictures=False).timeline

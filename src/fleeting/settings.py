@@ -118,7 +118,7 @@ class RecognitionSettings:
     Attributes
     ----------
     system
-        A name of `inference.systems.SYSTEMS`, or ``all`` for each that has a network.
+        A name of `naming.systems.SYSTEMS`, or ``all`` for each that has a network.
     folder
         Of networks of one's own with their cards, which go before the shipped ones; empty for none.
     """

@@ -69,9 +69,9 @@ def analyse(
 
     Example: fleeting analyse interview.mp4 --out results
     """
+    from fleeting.analysis.chosen_faces import check_faces
     from fleeting.batch import Outcome, analyse_many
-    from fleeting.inference.chosen_faces import check_faces
-    from fleeting.inference.systems import wanted_systems
+    from fleeting.naming.systems import wanted_systems
     from fleeting.scale.engines import make_engine
     from fleeting.scale.executor import InProcess
 

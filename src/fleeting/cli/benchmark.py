@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fleeting.scale.executor import Outcome
 
 PROTOCOLS = ("loso", "cde", "hde", "kfold", "leaky-best-epoch")
-"""`fleeting.evaluation.protocols.PROTOCOLS`, here so that the help needs no import."""
+"""`fleeting.evaluation.benchmark.protocols.PROTOCOLS`, here so that the help needs no import."""
 
 
 def benchmark(
@@ -44,8 +44,8 @@ def benchmark(
 
     Example: fleeting benchmark --data composite=flow.npz -m linear-svm -o runs/svm
     """
-    from fleeting.evaluation.benchmark import benchmark as measure
-    from fleeting.evaluation.benchmark import settings_for
+    from fleeting.evaluation.benchmark.benchmark import benchmark as measure
+    from fleeting.evaluation.benchmark.benchmark import settings_for
     from fleeting.scale.engines import make_engine
 
     if any(":" in name for name in model):
@@ -120,7 +120,7 @@ class _Display:
 
 def summary(metrics: dict[str, Any], folder: Path) -> str:
     """Return the scores as lines for the terminal."""
-    from fleeting.evaluation.protocols import LEAKY
+    from fleeting.evaluation.benchmark.protocols import LEAKY
 
     seeds = f"{metrics['seeds']} seed{'s' if metrics['seeds'] > 1 else ''}"
     lines = [

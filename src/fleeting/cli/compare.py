@@ -21,8 +21,9 @@ def compare(
 
     Example: fleeting compare runs/svm runs/cnn --out runs/comparison
     """
-    from fleeting.evaluation import compare_page, compare_tables
-    from fleeting.evaluation.compare import compare as measure
+    from fleeting.evaluation.comparison import page as compare_page
+    from fleeting.evaluation.comparison import tables as compare_tables
+    from fleeting.evaluation.comparison.compare import compare as measure
     from fleeting.files import write_text
 
     entries = measure(runs, draws=draws)

@@ -12,7 +12,7 @@ from fleeting.cli.frame_progress import FrameProgress
 from fleeting.errors import FleetingError
 
 if TYPE_CHECKING:
-    from fleeting.inference.emotion import Emotions, Reading
+    from fleeting.expressions.emotion import Emotions, Reading
 
 
 def emotion(
@@ -35,7 +35,7 @@ def emotion(
 
     Example: fleeting emotion portrait.jpg --out results --render
     """
-    from fleeting.inference.emotion_files import emotion as read
+    from fleeting.expressions.files import emotion as read
     from fleeting.results import check_writable, result_names
 
     check_writable(out)

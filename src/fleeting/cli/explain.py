@@ -10,7 +10,7 @@ import typer
 
 METHODS = ("occlusion", "gradients")
 NETWORKS = ("expression", "deep_emotion")
-"""Of `fleeting.explain.face`, here so that the help needs no import."""
+"""Of `fleeting.expressions.explain`, here so that the help needs no import."""
 
 
 def explain(
@@ -34,7 +34,7 @@ def explain(
 
     Example: fleeting explain portrait.jpg --out results
     """
-    from fleeting.explain.face import explain_face, to_json
+    from fleeting.expressions.explain import explain_face, to_json
     from fleeting.results import check_writable
 
     check_writable(out)

@@ -12,7 +12,7 @@ from fleeting.errors import SettingsError
 from fleeting.labels import class_text
 
 if TYPE_CHECKING:
-    from fleeting.inference.live import LiveAnalysis, Told
+    from fleeting.live.live import LiveAnalysis, Told
     from fleeting.video.live_source import LiveSource
 
 
@@ -42,7 +42,7 @@ def live(
     from contextlib import closing
 
     from fleeting.cli.analyse import _settings
-    from fleeting.inference.live import LiveAnalysis, stand_upright, steps
+    from fleeting.live.live import LiveAnalysis, stand_upright, steps
     from fleeting.results import check_writable
 
     settings = _settings(settings_file, all_faces=all_faces, face=face, flow=None, turn=turn)

@@ -53,8 +53,8 @@ def prepare(
     Example: fleeting prepare casme2=CASME2 --out casme2.npz --jobs 4
     """
     from fleeting.datasets import prepare as room
-    from fleeting.datasets import prepared as file
     from fleeting.datasets.load import cache_of
+    from fleeting.datasets.readers import prepared as file
     from fleeting.datasets.registry import named_data
     from fleeting.errors import SettingsError
     from fleeting.scale.engines import make_engine

@@ -12,7 +12,7 @@ from fleeting.cli.quality_lines import quality_rows
 from fleeting.errors import FleetingError
 
 if TYPE_CHECKING:
-    from fleeting.inference.probe import Probe
+    from fleeting.quality.probe import Probe
 
 _STYLES = {"good": "green", "fair": "yellow", "poor": "bold red", "unknown": "dim"}
 
@@ -33,7 +33,7 @@ def probe(
 
     Example: fleeting probe interview.mp4
     """
-    from fleeting.inference import probe as room
+    from fleeting.quality import probe as room
 
     settings = _settings(None, all_faces=False, flow=None, turn=turn)
     failed: list[FleetingError] = []

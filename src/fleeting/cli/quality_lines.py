@@ -7,7 +7,7 @@ from typing import Any
 
 
 def quality_rows(quality: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield name, value with its unit, verdict and advice of each measure of `inference.quality.Quality.to_dict`."""
+    """Yield name, value with its unit, verdict and advice of each measure of `quality.meter.Quality.to_dict`."""
     for name, measure in quality.items():
         value = measure["value"]
         said = "not measured" if value is None else f"{value:.3g} {measure['unit']}"

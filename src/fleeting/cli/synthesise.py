@@ -114,7 +114,7 @@ def _clip(film: dict[str, Any], fps: float | None) -> Any:
 
     from fleeting.synthesis.camera import CameraSettings
     from fleeting.synthesis.clip import ClipSettings
-    from fleeting.synthesis.head import HeadSettings
+    from fleeting.synthesis.face.head import HeadSettings
 
     chosen: dict[str, Any] = {}
     if fps is not None:

@@ -129,7 +129,7 @@ def clip_motion(
     if apex is None:
         apex = kept[strongest(np.array(moved), fps=fps * len(kept) / len(frames))]
         notes.append("The apex is the frame of the largest movement.")
-    # From the onset's place at once, as `inference.event_media` does for the events of a video.
+    # From the onset's place at once, as `analysis.event_media` does for the events of a video.
     flow = flow_image(registration.measured_by(motion.event_flow, registration.step(frames[apex], transform)).flow)
     sequence = _sequence([frames[p] for p in kept], placed, length, width) if length else None
     return ClipMotion(flow, sequence, apex, tuple(notes))

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.datasets import composite_folders, fer2013, prepare, prepared
+from fleeting.datasets import fer2013, prepare
 from fleeting.datasets.manifest import Manifest, ManifestRow
+from fleeting.datasets.readers import composite_folders, prepared
 from fleeting.datasets.registry import NamedData, named_data, people_of
 from fleeting.datasets.samples import Samples, from_flow_images
 from fleeting.errors import DataError

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from fleeting.evaluation.spotting import Match
 from fleeting.records import Event
-from fleeting.synthesis.disturbances import Span
+from fleeting.synthesis.face.disturbances import Span
 from fleeting.synthesis.truth import TruthRow
 
 SLACK_S = 0.1

@@ -1,6 +1,6 @@
 """How far methods of flow are from the truth: ``fleeting evaluate flow``.
 
-Task: from two grey pictures the flow of every pixel. Pairs are those of `synthesis.flow_grid`: movements of five sizes
+Task: from two grey pictures the flow of every pixel. Pairs are those of `synthesis.flow.grid`: movements of five sizes
 in four conditions, whose flow is known exactly.
 
 Conventions
@@ -27,9 +27,9 @@ from fleeting.errors import SettingsError
 from fleeting.files import make_folder, write_text
 from fleeting.motion.flow import METHODS, dense_flow
 from fleeting.motion.strain import optical_strain
-from fleeting.synthesis.flow_grid import CONDITIONS, PEAKS, grid_pairs
-from fleeting.synthesis.flow_pairs import Pair
-from fleeting.synthesis.flow_portrait import FlowPortrait, flow_portrait
+from fleeting.synthesis.flow.grid import CONDITIONS, PEAKS, grid_pairs
+from fleeting.synthesis.flow.pairs import Pair
+from fleeting.synthesis.flow.portrait import FlowPortrait, flow_portrait
 
 BORDER = 10
 NOTHING = "none"

@@ -12,8 +12,8 @@ import numpy as np
 from fleeting import weights
 from fleeting.datasets import composite
 from fleeting.errors import FleetingWarning
-from fleeting.evaluation.leakage import overlap
-from fleeting.evaluation.predictions import Predictions, scores
+from fleeting.evaluation.benchmark.leakage import overlap
+from fleeting.evaluation.benchmark.predictions import Predictions, scores
 from fleeting.files import write_text
 
 
@@ -32,8 +32,8 @@ def evaluate_recogniser(data: str | Path, *, out: str | Path | None = None, name
     Returns
     -------
     dict
-        The scores of `evaluation.predictions.scores`, ``threshold``, ``model_sha256``, ``trained_on_these_subjects``
-        (whether any subject of the data is named in the card) and how many.
+        The scores of `evaluation.benchmark.predictions.scores`, ``threshold``, ``model_sha256``,
+        ``trained_on_these_subjects`` (whether any subject of the data is named in the card) and how many.
 
     Raises
     ------

@@ -77,7 +77,7 @@ def dense_flow(first: npt.NDArray[Any], second: npt.NDArray[Any], *, method: Flo
         (h, w) grey images of equal shape, uint8, or float in 0..255 (rounded to whole grey levels, since DIS takes
         no others).
     method
-        ``dis`` (dense inverse search), ``farneback``, ``tvl1`` or ``learned`` (`models.micro_flow`).
+        ``dis`` (dense inverse search), ``farneback``, ``tvl1`` or ``learned`` (`training.micro_flow.network`).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Dense flow by the learned network (`models.micro_flow`), run by ONNX Runtime: no torch."""
+"""Dense flow by the learned network (`training.micro_flow.network`), run by ONNX Runtime: no torch."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Event:
         Mean probability of every class of `labels.SEVEN_CLASSES` over the face just before and after the event; empty
         where the whole face was not read.
     contradicts
-        Whether a micro-expression says the opposite of the face around it (`inference.expressions.contradiction`).
+        Whether a micro-expression says the opposite of the face around it (`naming.whole_face.contradiction`).
     """
 
     face: int

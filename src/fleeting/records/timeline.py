@@ -90,7 +90,7 @@ class Timeline:
     tracks, events, signals
         Faces, movements in order of onset, and the curves behind them (one entry per analysed track).
     quality
-        The panel of `fleeting probe`: measured values by name (see `inference.quality`).
+        The panel of `fleeting probe`: measured values by name (see `quality.meter`).
     warnings
         What the user should know, in plain sentences.
     models
@@ -176,7 +176,7 @@ class EventMedia:
         (h, h, 3) the whole face at the apex, framed as the expression network sees it; None where it was not read.
     saliency
         (48, 48) float32: by how much the probability of `expression` falls when a place of `face` is covered
-        (`explain.occlusion`); None likewise.
+        (`naming.occlusion`); None likewise.
     expression, expression_probability
         Most probable expression at the apex, and its probability.
     """

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from fleeting.records import REGIONS
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.cells import CELL_REGION, cells_of
-from fleeting.spotting.events import Movement, find_movements
+from fleeting.spotting.movements import Movement, find_movements
 from fleeting.spotting.rest import Array
 from fleeting.spotting.run_signals import RunSignals
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fleeting.records import REGIONS, Event
 from fleeting.spotting.cells import cells_of
-from fleeting.spotting.events import Movement
+from fleeting.spotting.movements import Movement
 from fleeting.spotting.rest import Array, resample
 from fleeting.spotting.run_signals import RunSignals
 

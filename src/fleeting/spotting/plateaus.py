@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.spotting.events import TOGETHER_S, Array, Movement, grow
+from fleeting.spotting.movements import TOGETHER_S, Array, Movement, grow
 from fleeting.spotting.rest import Real, smooth
 
 DURATIONS_S = (0.7, 0.95, 1.3, 1.75, 2.4, 3.2, 4.0)

@@ -21,10 +21,10 @@ from fleeting.spotting.blinks import Closing, find_closings
 from fleeting.spotting.candidates import find_candidates
 from fleeting.spotting.cells import CELL_REGION, cells_of
 from fleeting.spotting.curves import of_regions, region_curves, sized
-from fleeting.spotting.event_frames import event_of, least_displacement
-from fleeting.spotting.events import Movement, find_movements
+from fleeting.spotting.event_of import event_of, least_displacement
 from fleeting.spotting.judge import BLINK, MICRO, Judge
 from fleeting.spotting.measurements import Measurements
+from fleeting.spotting.movements import Movement, find_movements
 from fleeting.spotting.plateaus import find_plateaus
 from fleeting.spotting.rest import Array, Real, robust_deviation, smooth
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of

@@ -17,16 +17,16 @@ import numpy.typing as npt
 
 from fleeting.errors import SettingsError
 from fleeting.records import LID_KINDS
-from fleeting.synthesis.blink import Lid, draw_lid, lids
 from fleeting.synthesis.camera import CameraSettings, expose, frame_rng
-from fleeting.synthesis.disturbances import NO_DISTURBANCES, Disturbances
-from fleeting.synthesis.face_frame import Grid, Points, check_points, face_frame
-from fleeting.synthesis.face_motion import FaceMotion
-from fleeting.synthesis.gaze import LID_FOLLOWS, Eyeball, eyeball
-from fleeting.synthesis.head import HeadSettings
-from fleeting.synthesis.movement import Movement
+from fleeting.synthesis.face.blink import Lid, draw_lid, lids
+from fleeting.synthesis.face.disturbances import NO_DISTURBANCES, Disturbances
+from fleeting.synthesis.face.frame import Grid, Points, check_points, face_frame
+from fleeting.synthesis.face.gaze import LID_FOLLOWS, Eyeball, eyeball
+from fleeting.synthesis.face.head import HeadSettings
+from fleeting.synthesis.face.motion import FaceMotion
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.warp import remap
 from fleeting.synthesis.portrait import OVERSAMPLING, place
-from fleeting.synthesis.warp import remap
 
 Picture = npt.NDArray[np.uint8]
 

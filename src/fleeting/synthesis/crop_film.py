@@ -17,9 +17,9 @@ import numpy.typing as npt
 from fleeting.errors import InputError, SettingsError
 from fleeting.faces.align import CANONICAL_IOD, CANONICAL_WIDTH, crop_size, crop_transform
 from fleeting.synthesis.camera import CameraSettings, expose, frame_rng
-from fleeting.synthesis.face_frame import Grid, check_points, pixel_grid
-from fleeting.synthesis.profile import Profile
-from fleeting.synthesis.warp import remap, sample_field, trace_back
+from fleeting.synthesis.face.frame import Grid, check_points, pixel_grid
+from fleeting.synthesis.face.profile import Profile
+from fleeting.synthesis.face.warp import remap, sample_field, trace_back
 
 Grey = npt.NDArray[np.uint8]
 

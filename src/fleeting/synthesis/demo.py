@@ -14,9 +14,9 @@ import numpy.typing as npt
 from fleeting.errors import MissingExtraError
 from fleeting.files import make_folder
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.emotions import activations_of
-from fleeting.synthesis.movement import Movement
-from fleeting.synthesis.profile import Profile
+from fleeting.synthesis.face.emotions import activations_of
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import Profile
 from fleeting.synthesis.render import Progress, render_clip
 from fleeting.synthesis.truth import write_truth
 

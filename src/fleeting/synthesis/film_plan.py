@@ -1,12 +1,12 @@
 """Drawing whole films on which spotting is measured (*clean*, *hard*, *severe*) and developed (*varied* besides).
 
 Clean: the head drifts, the sensor is a little noisy, half of the clips blink; micro-expressions peak at 1.8 to 5 % of
-the inter-ocular distance. Hard: all of `synthesis.disturbances`, each kind in most films, half and double blinks, lamps
-that flicker, a noisier sensor, compression as cameras and calls do it; micro-expressions peak at 0.7 to 3 %, and
-macro-expressions stand among them. Severe: more of each, larger, behind strong compression, and most movements near the
-lower end of 0.7 to 3 %. Varied: each film draws for itself how much disturbs it, from nothing to more than in a severe
-one, so that what learns from it does not learn one kind of film. In all of them the action units are those of every
-emotion or, in three of ten, a single one; a quarter is shown on one side.
+the inter-ocular distance. Hard: all of `synthesis.face.disturbances`, each kind in most films, half and double
+blinks, lamps that flicker, a noisier sensor, compression as cameras and calls do it; micro-expressions peak at 0.7 to
+3 %, and macro-expressions stand among them. Severe: more of each, larger, behind strong compression, and most
+movements near the lower end of 0.7 to 3 %. Varied: each film draws for itself how much disturbs it, from nothing to
+more than in a severe one, so that what learns from it does not learn one kind of film. In all of them the action
+units are those of every emotion or, in three of ten, a single one; a quarter is shown on one side.
 
 What disturbs falls where it likes, but overlaps an expression only in `OVERLAP` of the cases: a movement of 1 % in a
 mouth that speaks by 5 % is no fair question, and no overlap at all would be too easy.
@@ -25,7 +25,7 @@ from fleeting.errors import SettingsError
 from fleeting.records import LID_KINDS
 from fleeting.synthesis.camera import CameraSettings
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.disturbances import (
+from fleeting.synthesis.face.disturbances import (
     Disturbances,
     FocusHunt,
     HeadTurn,
@@ -35,8 +35,8 @@ from fleeting.synthesis.disturbances import (
     Swallow,
     draw_speech,
 )
-from fleeting.synthesis.head import HeadSettings
-from fleeting.synthesis.movement import Movement
+from fleeting.synthesis.face.head import HeadSettings
+from fleeting.synthesis.face.movement import Movement
 from fleeting.synthesis.plan import PlanSettings, plan
 
 SetKind = Literal["clean", "hard", "severe", "varied"]

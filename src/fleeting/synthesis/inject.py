@@ -19,12 +19,12 @@ import numpy.typing as npt
 from fleeting.errors import FleetingWarning, NoFaceError, SettingsError
 from fleeting.faces.align import ANCHOR_WEIGHTS, ANCHORS, fit_similarity
 from fleeting.records import LID_KINDS
-from fleeting.synthesis.action_units import displacement_field
-from fleeting.synthesis.face_frame import Grid, face_frame, pixel_grid
-from fleeting.synthesis.movement import Movement
-from fleeting.synthesis.profile import START
+from fleeting.synthesis.face.action_units import displacement_field
+from fleeting.synthesis.face.frame import Grid, face_frame, pixel_grid
+from fleeting.synthesis.face.movement import Movement
+from fleeting.synthesis.face.profile import START
+from fleeting.synthesis.face.warp import sample_picture, trace_back
 from fleeting.synthesis.truth import TruthRow
-from fleeting.synthesis.warp import sample_picture, trace_back
 from fleeting.video.frame import Frame
 from fleeting.video.reader import VideoReader
 from fleeting.video.writer import VideoWriter

@@ -9,9 +9,9 @@ import numpy as np
 
 from fleeting.errors import SettingsError
 from fleeting.records import EventKind
-from fleeting.synthesis import emotions, profile
-from fleeting.synthesis.action_units import Activation, Side
-from fleeting.synthesis.movement import Movement
+from fleeting.synthesis.face import emotions, profile
+from fleeting.synthesis.face.action_units import Activation, Side
+from fleeting.synthesis.face.movement import Movement
 
 PlanKind = Literal["micro", "macro", "mixed"]
 PLAN_KINDS: tuple[str, ...] = get_args(PlanKind)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import InputError
-from fleeting.synthesis.face_frame import face_frame
+from fleeting.synthesis.face.frame import face_frame
 
 OVERSAMPLING = 4
 """Pixels of the kept portrait per pixel of a frame, along each axis."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from fleeting.errors import SettingsError
 from fleeting.records import LID_KINDS
 from fleeting.synthesis.clip import PortraitClip
-from fleeting.synthesis.disturbances import Disturbances
+from fleeting.synthesis.face.disturbances import Disturbances
 from fleeting.synthesis.truth import TruthRow, truth_row
 from fleeting.video.writer import ImageFolderWriter, VideoWriter
 

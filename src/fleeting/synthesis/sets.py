@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleeting.files import make_folder, write_text
-from fleeting.synthesis.disturbances import Span
+from fleeting.synthesis.face.disturbances import Span
 from fleeting.synthesis.film_plan import SetSettings, Sitter, draw_draft
 from fleeting.synthesis.render import clip_truth, render_clip
 from fleeting.synthesis.truth import TruthRow, write_truth

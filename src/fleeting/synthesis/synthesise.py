@@ -14,10 +14,10 @@ import numpy.typing as npt
 from fleeting.errors import InputError, NoFaceError, SettingsError
 from fleeting.files import make_folder
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
-from fleeting.synthesis.disturbances import NO_DISTURBANCES, Span
+from fleeting.synthesis.face.disturbances import NO_DISTURBANCES, Span
+from fleeting.synthesis.face.lid_edges import refine_lids
 from fleeting.synthesis.film_plan import draw_disturbances, draw_hard_camera, spans_of
 from fleeting.synthesis.inject import PointSource, inject
-from fleeting.synthesis.lid_edges import refine_lids
 from fleeting.synthesis.plan import PlanSettings, plan
 from fleeting.synthesis.render import DEFAULT_CRF, Progress, render_clip
 from fleeting.synthesis.sets import DISTURBANCES_NAME, read_disturbances, write_disturbances

@@ -16,7 +16,7 @@ from pathlib import Path
 from fleeting.errors import DataError
 from fleeting.files import write_text
 from fleeting.records import EVENT_KINDS, EventKind, Interval
-from fleeting.synthesis.movement import Movement
+from fleeting.synthesis.face.movement import Movement
 
 
 @dataclass(frozen=True, slots=True)

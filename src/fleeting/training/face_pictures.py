@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.ibug import MIRROR
-from fleeting.training.landmark_labels import FaceSample, fit_point_map, load_landmarks68, taught_faces
+from fleeting.training.landmarks.labels import FaceSample, fit_point_map, load_landmarks68, taught_faces
 from fleeting.training.people import Part, part_of
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def labelled_faces(data: Path) -> list[FacePicture]:
 
 
 def portraits(data: Path, teacher: Path) -> list[FacePicture]:
-    """Read the two portrait archives with the points that the teacher gave (``training/teacher.py``).
+    """Read the two portrait archives with the points that the teacher gave (``training/landmarks/teacher.py``).
 
     The teacher's 478 points become the 68 by a linear map, fitted on the people of ``landmarks68`` who are trained on.
 

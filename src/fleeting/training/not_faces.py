@@ -17,8 +17,8 @@ import numpy as np
 from fleeting.errors import DataError
 from fleeting.faces.crop import MARGIN, SIZE, cut, points_box, square_transform
 from fleeting.training.backgrounds import Grey, natural_pictures
-from fleeting.training.face_augment import degrade
-from fleeting.training.landmark_labels import FaceSample
+from fleeting.training.landmarks.augment import degrade
+from fleeting.training.landmarks.labels import FaceSample
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +213,7 @@ def not_face_crop(
 
 
 def load_hard(path: Path) -> list[Grey]:
-    """Read face-free crops that were taken for faces, as `training.hard_crops` writes them.
+    """Read face-free crops that were taken for faces, as `training.face_finder.hard_crops` writes them.
 
     Raises
     ------

@@ -14,16 +14,16 @@ from typing import Protocol
 from fleeting.errors import MissingExtraError, SettingsError
 
 TASKS: dict[str, str] = {
-    "dsticnn": "fleeting.training.dsticnn_recipe",
-    "expression": "fleeting.training.expression",
-    "face_finder": "fleeting.training.face_finder",
-    "fleeting": "fleeting.training.fleeting_recipe",
-    "flow_svm": "fleeting.training.flow_svm_export",
-    "landmarks": "fleeting.training.landmarks",
-    "micro_flow": "fleeting.training.micro_flow",
-    "macro_to_micro": "fleeting.training.macro_to_micro_recipe",
-    "recogniser": "fleeting.training.recogniser",
-    "spotter": "fleeting.training.spotter",
+    "dsticnn": "fleeting.recognisers.dsticnn.train",
+    "expression": "fleeting.training.expression.train",
+    "face_finder": "fleeting.training.face_finder.train",
+    "fleeting": "fleeting.recognisers.fleeting.train",
+    "flow_svm": "fleeting.recognisers.flow_svm.train",
+    "landmarks": "fleeting.training.landmarks.train",
+    "micro_flow": "fleeting.training.micro_flow.train",
+    "macro_to_micro": "fleeting.recognisers.macro_to_micro.train",
+    "recogniser": "fleeting.recognisers.half_face.train",
+    "spotter": "fleeting.training.spotter.train",
 }
 """Module of every task; imported only when it is asked for, since most need torch or scikit-learn."""
 

@@ -1,0 +1,149 @@
+"""The pictures of one event: crops, flow image for the recogniser, and the magnified loop for the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.faces.align import CANONICAL_WIDTH, align
+from fleeting.faces.crop import cut
+from fleeting.motion.flow_image import flow_image
+from fleeting.motion.magnification import magnify
+from fleeting.motion.registration import Registration
+from fleeting.naming.expression_net import SIZE, expression_transform
+from fleeting.records import Event, EventMedia
+from fleeting.settings import MotionSettings
+from fleeting.video.reader import VideoReader
+
+LOOP_FRAMES = 24
+"""Most frames of the loop; a longer event is thinned out evenly."""
+
+LOOP_S = 1.6
+"""Time in which the loop is played once: slower than life, so that an eye can follow."""
+
+MARGIN_S = 0.06
+"""Rest that is shown before the onset and after the offset."""
+
+PICTURE_WIDTH = 210
+"""Width of the crops in the report."""
+
+FACE_SIDE = 192
+"""Side of the picture of the whole face in the report."""
+
+VISIBLE_PX = 6.0
+"""Displacement, in pixels of a crop of width 140, to which the loop's motion is magnified (within limits)."""
+
+LEAST, MOST = 3.0, 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventPictures:
+    """What a second look at an event gives.
+
+    Attributes
+    ----------
+    flow_image
+        (28, 28, 3) uint8 of onset -> apex.
+    face
+        (48, 48) uint8 the whole face at the apex, as the expression network sees it.
+    media
+        Pictures for the report, where they were asked for.
+    """
+
+    flow_image: npt.NDArray[np.uint8]
+    face: npt.NDArray[np.uint8]
+    media: EventMedia | None
+
+
+def picture_event(
+    reader: VideoReader,
+    event: Event,
+    transforms: npt.NDArray[np.float64],
+    settings: MotionSettings,
+    *,
+    loop: bool = True,
+) -> EventPictures:
+    """Look at the frames of an event once more.
+
+    All crops stand as the face stood at the onset: each frame is registered to the onset's crop by flow.
+
+    Parameters
+    ----------
+    reader
+        The video.
+    event
+        A micro- or macro-expression.
+    transforms
+        (n, 2, 3) from frame to crop, for every frame of the video; NaN where the face was not seen.
+    settings
+        Flow methods.
+    loop
+        Whether to make the media.
+    """
+    if event.apex_frame == event.onset_frame:
+        raise ValueError(f"Expected an apex after the onset; got both in frame {event.onset_frame}.")
+    wanted = _wanted(event, transforms, reader.info.fps) if loop else {event.onset_frame, event.apex_frame}
+    frames: dict[int, tuple[Any, Any]] = {}
+    for frame in reader.frames(min(wanted), max(wanted)):
+        if frame.index in wanted:
+            frames[frame.index] = (frame.grey, frame.rgb if loop else None)
+    onset_grey, _ = frames[event.onset_frame]
+    transform = transforms[event.onset_frame]
+    if settings.crop_width != CANONICAL_WIDTH:
+        transform = rescaled(transform, CANONICAL_WIDTH / settings.crop_width)
+    registration = Registration(align(onset_grey, transform), method=settings.flow)
+    # From the onset's place at once, whether or not the frames between are looked at: the class is the same.
+    apex = registration.measured_by(settings.event_flow, registration.step(frames[event.apex_frame][0], transform))
+    flow = apex.flow
+    image = flow_image(flow)
+    grey, rgb = frames[event.apex_frame]
+    face = cut(grey, expression_transform(apex.transform), size=SIZE)
+    if not loop:
+        return EventPictures(image, face, None)
+    placed: dict[int, npt.NDArray[np.float64]] = {}
+    guess = transform
+    for index in sorted(frames):
+        guess = placed[index] = registration.step(frames[index][0], guess).transform
+    crops = {
+        i: align(frames[i][1], rescaled(placed[i], PICTURE_WIDTH / CANONICAL_WIDTH), width=PICTURE_WIDTH)
+        for i in frames
+    }
+    sequence = np.stack([crops[i] for i in sorted(crops)])
+    strongest = float(np.percentile(np.linalg.norm(flow, axis=2), 98))
+    factor = float(np.clip(VISIBLE_PX / max(strongest, 0.1), LEAST, MOST))
+    rate = len(sequence) / max(event.duration_s + 2 * MARGIN_S, 1e-3)
+    # The sequence begins at rest, so movements are enlarged against its first picture (low_hz 0).
+    magnified = magnify(sequence, rate, factor=factor, low_hz=0.0, high_hz=min(10.0, 0.45 * rate))
+    return EventPictures(
+        image,
+        face,
+        EventMedia(
+            onset=crops[event.onset_frame],
+            apex=crops[event.apex_frame],
+            offset=crops[event.offset_frame],
+            loop=magnified,
+            loop_fps=len(sequence) / LOOP_S,
+            flow=flow,
+            magnification=factor,
+            face=cut(rgb, expression_transform(apex.transform, size=FACE_SIDE), size=FACE_SIDE),
+        ),
+    )
+
+
+def _wanted(event: Event, transforms: npt.NDArray[np.float64], fps: float) -> set[int]:
+    """Frames of the loop: spread evenly over the event and its margins, always with onset, apex and offset."""
+    margin = round(MARGIN_S * fps)
+    first, last = max(0, event.onset_frame - margin), min(len(transforms) - 1, event.offset_frame + margin)
+    spread = np.unique(np.linspace(first, last, LOOP_FRAMES - 3).round().astype(int))
+    wanted = {int(i) for i in spread if np.isfinite(transforms[i]).all()}
+    return wanted | {event.onset_frame, event.apex_frame, event.offset_frame}
+
+
+def rescaled(transform: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
+    """Return the transform to the same crop at another width; pixel centres lie at whole numbers."""
+    scaled = transform * scale
+    scaled[:, 2] += 0.5 * (scale - 1)
+    return scaled

@@ -1,0 +1,125 @@
+"""The frames of every event once more: its class and its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.analysis.event_media import picture_event
+from fleeting.analysis.media_store import MediaStore
+from fleeting.labels import SEVEN_CLASSES
+from fleeting.naming.event_frames import bare, with_frames
+from fleeting.naming.expression_net import ExpressionNet
+from fleeting.naming.occlusion import occlusion_map
+from fleeting.naming.systems import System, answers
+from fleeting.naming.whole_face import named
+from fleeting.records import LID_KINDS, Event, EventMedia, SystemAnswer
+from fleeting.settings import AnalyseSettings
+from fleeting.spotting.measurements import Measurements
+from fleeting.video.reader import VideoReader
+
+LOOKERS = 2
+"""Events that are looked at at the same time; each holds some 20 frames."""
+
+MAP_SQUARE, MAP_STRIDE = 10, 6
+"""Squares of a card's map, pixels: coarser than those of `explain`, for a seventh of the work."""
+
+
+def second_look(
+    reader: VideoReader,
+    events: Sequence[Event],
+    measured: Mapping[int, Measurements],
+    settings: AnalyseSettings,
+    systems: Mapping[str, System],
+    network: ExpressionNet | None,
+    *,
+    pictures: bool,
+) -> tuple[list[Event], Mapping[int, EventMedia]]:
+    """Name all micro- and macro-expressions and make their pictures.
+
+    Parameters
+    ----------
+    reader
+        The video.
+    events
+        All events.
+    measured
+        By face.
+    settings
+        See `settings.AnalyseSettings`.
+    systems
+        What names micro-expressions, and macro-expressions whose whole face is not read or is neutral.
+    network
+        Reads the whole face at the apex.
+    pictures
+        Whether to make pictures.
+
+    Returns
+    -------
+    events, media
+        All events, with classes; pictures by place in them.
+    """
+    expressions = [i for i, e in enumerate(events) if e.kind not in LID_KINDS]
+    looked: dict[int, Event] = {}
+    media = MediaStore()
+    frames_too = any(system.needs_frames for system in systems.values())
+
+    def look(place: int) -> tuple[Event, EventMedia | None]:
+        event = events[place]
+        # Another run may be another shot: its frames are no part of this event's loop.
+        face = measured[event.face]
+        same_run = face.run == face.run[event.onset_frame]
+        transforms = np.where(same_run[:, None, None], face.transform, np.nan)
+        found = picture_event(reader, event, transforms, settings.motion, loop=pictures)
+        view = bare(found.flow_image)
+        if frames_too:
+            view = with_frames(view, reader, event, transforms, settings.motion)
+        event = _answered(event, answers(systems, view))
+        if network is None:
+            return event, None if found.media is None else replace(found.media, face=None)
+        probabilities = network(found.face[None])[0]
+        if event.kind == "macro":
+            event = named(event, probabilities, least=settings.expressions.min_probability)
+        return event, None if found.media is None else _mapped(found.media, found.face, network, probabilities)
+
+    with ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers:
+        try:
+            for place, (event, shown) in zip(expressions, lookers.map(look, expressions), strict=True):
+                if shown is not None:
+                    media.add(place, shown)
+                looked[place] = event
+        finally:
+            lookers.shutdown(cancel_futures=True)
+    return [looked.get(place, event) for place, event in enumerate(events)], media
+
+
+def _answered(event: Event, said: Sequence[SystemAnswer]) -> Event:
+    """Return the event with the first system's class, and with all answers where there are several."""
+    return replace(
+        event,
+        emotion=said[0].emotion,
+        probability=said[0].probability,
+        probabilities=said[0].probabilities,
+        systems=tuple(said) if len(said) > 1 else (),
+    )
+
+
+def _mapped(
+    media: EventMedia,
+    face: npt.NDArray[np.uint8],
+    network: ExpressionNet,
+    probabilities: npt.NDArray[np.float32],
+) -> EventMedia:
+    """Return the pictures with the map of what the expression at the apex rests on."""
+    best = int(probabilities.argmax())
+    found = occlusion_map(network, face, target=best, size=MAP_SQUARE, stride=MAP_STRIDE)
+    return replace(
+        media,
+        saliency=found.fall,
+        expression=SEVEN_CLASSES[best],
+        expression_probability=float(probabilities[best]),
+    )

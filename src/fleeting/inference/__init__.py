@@ -1,1 +1,0 @@
-"""Inference: shipped networks at work, and the analysis of a whole video."""

@@ -1,1 +1,0 @@
-"""Networks: one file each, torch, with the paper that it follows."""

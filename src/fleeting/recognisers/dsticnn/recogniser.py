@@ -1,0 +1,198 @@
+"""DSTICNN as a recogniser: both streams learn from the labels and from each other.
+
+Zhu and Chen 2022 (`recognisers.dsticnn.network`). Loss of stream k, as we read the paper:
+``L_k = CE(p_k, y) + alpha * JS(p_32 || p_64) + beta * MSE(F_32, F_64)``, F the output of pool4, JS with the mean of
+both as its middle, alpha = beta = 1; both losses are added up and both streams stepped together. Classes are balanced
+inside the training clips by their weights in the cross-entropy.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from fleeting.datasets.samples import Samples
+from fleeting.recognisers.dsticnn.network import SCALES, Answer, Dsticnn
+from fleeting.recognisers.sequences.clip_channels import InputKind
+from fleeting.recognisers.sequences.fit import FitSettings
+from fleeting.recognisers.sequences.fitted import FittedSequence, fit_sequence, plain_settings
+
+FUSED = "fused"
+STREAMS: tuple[str, str] = (f"{SCALES[0]} frames", f"{SCALES[1]} frames")
+
+
+@dataclass(frozen=True, slots=True)
+class DsticnnSettings:
+    """DSTICNN and its losses.
+
+    Attributes
+    ----------
+    kind
+        What the clips hold, see `recognisers.sequences.clip_channels`.
+    length, side
+        Frames and pixels of the clips; 112 in the paper.
+    js, mse
+        Weights alpha and beta of the interaction.
+    warm_epochs
+        Epochs over which both weights grow from 0.
+    detach
+        Whether each stream sees the other as a fixed teacher: no gradient flows into the other one.
+    batch_norm, dropout
+        See `recognisers.dsticnn.network.Dsticnn`.
+    fit
+        How it is trained.
+    """
+
+    kind: InputKind = "grey"
+    length: int = 64
+    side: int = 112
+    js: float = 1.0
+    mse: float = 1.0
+    warm_epochs: int = 0
+    detach: bool = False
+    batch_norm: bool = False
+    dropout: float = 0.5
+    fit: FitSettings = field(default_factory=FitSettings)
+
+
+def jensen_shannon(one: Tensor, other: Tensor) -> Tensor:
+    """Return the Jensen-Shannon divergence of two answers in nats, 0 to ln 2, mean over rows.
+
+    Parameters
+    ----------
+    one, other
+        (n, classes) logits.
+    """
+    p, q = one.float().log_softmax(1), other.float().log_softmax(1)
+    middle = torch.logaddexp(p, q) - math.log(2)
+    both = (p.exp() * (p - middle) + q.exp() * (q - middle)).sum(1) / 2
+    return both.mean()
+
+
+class DsticnnTask:
+    """Teaches `recognisers.dsticnn.network.Dsticnn`.
+
+    Parameters
+    ----------
+    settings
+        Losses and network.
+    classes
+        Number of classes.
+    seed
+        Of the first weights.
+    """
+
+    def __init__(self, settings: DsticnnSettings, *, classes: int, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.settings = settings
+        self.network = Dsticnn(
+            classes,
+            length=settings.length,
+            side=settings.side,
+            kind=settings.kind,
+            batch_norm=settings.batch_norm,
+            dropout=settings.dropout,
+        )
+        self._warm = 1.0
+
+    def start_epoch(self, epoch: int) -> None:
+        """Set the weight of the interaction."""
+        self._warm = min(epoch / self.settings.warm_epochs, 1.0) if self.settings.warm_epochs else 1.0
+
+    def loss(self, clips: Tensor, label: Tensor, weight: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+        """Return cross-entropy of both streams, and the interaction of each with the other."""
+        answer: Answer = self.network(clips)
+        terms = {
+            f"cross-entropy {name}": functional.cross_entropy(logits.float(), label, weight)
+            for name, logits in zip(STREAMS, answer.logits, strict=True)
+        }
+        # Each stream's loss has both terms, and both losses are added up.
+        if self.settings.js:
+            terms["js"] = self._warm * self.settings.js * self._both(jensen_shannon, answer.logits)
+        if self.settings.mse:
+            terms["mse"] = self._warm * self.settings.mse * self._both(functional.mse_loss, answer.features)
+        return terms
+
+    def _both(self, distance: Any, pair: tuple[Tensor, Tensor]) -> Tensor:
+        one, other = (values.float() for values in pair)
+        if not self.settings.detach:
+            return torch.as_tensor(2 * distance(one, other))
+        return torch.as_tensor(distance(one, other.detach()) + distance(one.detach(), other))
+
+    def answers(self, clips: Tensor) -> dict[str, Tensor]:
+        """Return the fused answer and those of both streams."""
+        answer: Answer = self.network(clips)
+        return {FUSED: answer.fused(), **dict(zip(STREAMS, answer.logits, strict=True))}
+
+
+@dataclass(frozen=True)
+class DsticnnRecogniser:
+    """DSTICNN before its training.
+
+    Attributes
+    ----------
+    name
+        As ``fleeting benchmark --model`` spells it.
+    plan
+        Its settings.
+    """
+
+    name: str = "dsticnn"
+    plan: DsticnnSettings = field(default_factory=DsticnnSettings)
+    needs: Literal["flow", "sequence"] = "sequence"
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings as plain values; device and threads, which change no result, are left out."""
+        return plain_settings(self.name, self.plan)
+
+    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedSequence:
+        """Train; the best epoch by the validation clips is kept where there are any, else the last one."""
+        task = DsticnnTask(self.plan, classes=len(train.classes), seed=seed)
+        fitted = FittedSequence(task, self.plan.kind, self.plan.length, self.plan.side)
+        return fit_sequence(fitted, self.plan.fit, train, validation, seed=seed)
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "dsticnn": {},
+    "dsticnn-none": {"js": 0.0, "mse": 0.0},
+    "dsticnn-js": {"mse": 0.0},
+    "dsticnn-mse": {"js": 0.0},
+    "dsticnn-flow": {"kind": "flow"},
+    "dsticnn-grey-flow": {"kind": "grey+flow"},
+}
+"""What differs from `DsticnnSettings`, by the name of the model: the ablations of interaction and input."""
+
+
+def without_interaction() -> DsticnnRecogniser:
+    """Return both streams, each trained by itself."""
+    return dsticnn("dsticnn-none")
+
+
+def with_js() -> DsticnnRecogniser:
+    """Return both streams with the Jensen-Shannon term alone."""
+    return dsticnn("dsticnn-js")
+
+
+def with_mse() -> DsticnnRecogniser:
+    """Return both streams with the term of the features alone."""
+    return dsticnn("dsticnn-mse")
+
+
+def of_flow() -> DsticnnRecogniser:
+    """Return the whole system on flow instead of grey pictures."""
+    return dsticnn("dsticnn-flow")
+
+
+def of_grey_and_flow() -> DsticnnRecogniser:
+    """Return the whole system on grey pictures and flow."""
+    return dsticnn("dsticnn-grey-flow")
+
+
+def dsticnn(name: str = "dsticnn", *, plan: DsticnnSettings | None = None) -> DsticnnRecogniser:
+    """Return the recogniser of a name of `VARIANTS`, on top of a plan."""
+    return DsticnnRecogniser(name, replace(plan or DsticnnSettings(), **VARIANTS[name]))

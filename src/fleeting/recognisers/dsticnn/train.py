@@ -1,0 +1,78 @@
+"""Train DSTICNN after a recipe, measure it on people who were held out, and write the network with its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleeting.files import make_folder
+from fleeting.recognisers.dsticnn.network import Dsticnn, DsticnnProbabilities
+from fleeting.recognisers.dsticnn.recogniser import FUSED, DsticnnSettings, DsticnnTask
+from fleeting.recognisers.sequences.fitted import FittedSequence
+from fleeting.recognisers.sequences.recipe import (
+    ClipSource,
+    Shipment,
+    learn,
+    protocol_of,
+    read_micro,
+    scores,
+    ship,
+    split_people,
+)
+from fleeting.training import recipe as recipes
+
+
+@dataclass(frozen=True, slots=True)
+class DsticnnRecipe:
+    """What `fleeting train` reads from ``recipes/dsticnn.toml``.
+
+    Attributes
+    ----------
+    task, name
+        ``dsticnn``, and the name of the network.
+    seed
+        Of the first weights and of what is drawn while training.
+    source
+        Clips and people.
+    network
+        The network, its losses and how it is trained.
+    """
+
+    task: str = "dsticnn"
+    name: str = "dsticnn"
+    seed: int = 0
+    source: ClipSource = field(default_factory=ClipSource)
+    network: DsticnnSettings = field(default_factory=DsticnnSettings)
+
+
+def train(recipe: Path, *, data: Path, out: Path) -> None:
+    """Train, going on where a stopped training of the same recipe ended.
+
+    The epoch is chosen on the validation people; the test people are measured once, after training.
+
+    Raises
+    ------
+    SettingsError, DataError
+        Where the recipe or the data cannot be used.
+    OutputError
+        Where the results cannot be written.
+    """
+    wanted = recipes.load(DsticnnRecipe, recipe)
+    make_folder(out)
+    samples, _ = read_micro(wanted.source, data=data, out=out)
+    parts = split_people(samples, wanted.source)
+    plan = wanted.network
+    task = DsticnnTask(plan, classes=len(samples.classes), seed=wanted.seed)
+    fitted = FittedSequence(task, plan.kind, plan.length, plan.side)
+    chosen = learn(fitted, plan.fit, parts, recipe=wanted, out=out)
+    by_answer = {name: scores(rows, parts["test"]) for name, rows in fitted.by_answer(parts["test"]).items()}
+    measured = by_answer.pop(FUSED) | {"protocol": protocol_of(parts["test"].subject)} | by_answer
+    network = task.network.cpu()
+    assert isinstance(network, Dsticnn)
+    what = Shipment(
+        architecture="DSTICNN (Zhu and Chen 2022): two 3-D CNNs at 32 and 64 frames that taught each other",
+        network=DsticnnProbabilities(network, temperature=chosen.temperature),
+        outputs=("probabilities", "frames_32", "frames_64"),
+        scores=measured,
+    )
+    ship(what, fitted, parts, chosen, recipe=wanted, file=recipe, out=out)

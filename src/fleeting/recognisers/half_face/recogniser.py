@@ -1,0 +1,74 @@
+"""The logistic recogniser of half faces (`recognisers.half_face.train`) as a model of the benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.datasets.composite import FlowImages
+from fleeting.datasets.samples import Samples
+from fleeting.errors import DataError
+from fleeting.labels import THREE_CLASSES
+from fleeting.recognisers.half_face.train import FittedRecogniser, RecogniserRecipe, fit_recogniser
+
+
+@dataclass(frozen=True, slots=True)
+class FittedHalfFace:
+    """A calibrated model and its threshold."""
+
+    fitted: FittedRecogniser
+
+    @property
+    def threshold(self) -> float:
+        """Below this probability of the best class the answer is "unsure"."""
+        return self.fitted.threshold
+
+    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
+        """Return calibrated (n, 3)."""
+        return self.fitted.probabilities(samples.flow_images())
+
+
+@dataclass(frozen=True, slots=True)
+class HalfFace:
+    """Smoothed half faces and balanced logistic regression; smoothing, penalty, temperature, threshold by inner folds.
+
+    Attributes
+    ----------
+    recipe
+        Candidates and inner folds; the recipe's seed is replaced by that of the fit.
+    """
+
+    recipe: RecogniserRecipe = field(default_factory=RecogniserRecipe)
+    name: str = "linear-half-face"
+    needs: Literal["flow", "sequence"] = "flow"
+
+    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedHalfFace:
+        """Choose and calibrate on inner folds over the subjects of `train` and `validation` together, fit on both.
+
+        With fewer subjects than inner folds, each subject is an inner fold.
+
+        Raises
+        ------
+        DataError
+            Where the rows carry no flow images, or other than the three classes.
+        """
+        if train.classes != THREE_CLASSES:
+            raise DataError(f"the classes {', '.join(THREE_CLASSES)}", ", ".join(train.classes), "Use --classes 3.")
+        parts = [train] if validation is None else [train, validation]
+        rows = FlowImages(
+            np.concatenate([p.flow_images() for p in parts]),
+            np.concatenate([p.label for p in parts]),
+            np.concatenate([p.subject for p in parts]),
+            np.concatenate([p.clip for p in parts]),
+        )
+        folds = min(self.recipe.inner_folds, len(np.unique(rows.subject)))
+        return FittedHalfFace(fit_recogniser(rows, replace(self.recipe, seed=seed, inner_folds=folds)))
+
+    def settings(self) -> dict[str, Any]:
+        """Return candidates and inner folds as plain values."""
+        used = ("inner_folds", "inner_repeats", "blur", "strength", "limit", "target_accuracy")
+        recipe = asdict(self.recipe)
+        return {"name": self.name} | {key: recipe[key] for key in used}

@@ -1,0 +1,214 @@
+"""Train the recogniser of flow images: choose by inner folds, calibrate on out-of-fold scores, fit on everybody."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fleeting.datasets import composite
+from fleeting.datasets.composite import FlowImages
+from fleeting.errors import FleetingWarning
+from fleeting.files import make_folder, write_text
+from fleeting.recognisers.folds.inner_folds import subject_folds
+from fleeting.recognisers.half_face import export as recogniser_export
+from fleeting.recognisers.half_face.linear import (
+    LinearRecogniser,
+    LinearSettings,
+    fit,
+    fit_features,
+    half_features,
+    softmax,
+)
+from fleeting.settings import to_dict
+from fleeting.training import recipe as recipes
+from fleeting.training.calibration import fit_temperature, fit_threshold, log_loss
+from fleeting.training.recipe import Count, Range, Share
+
+log = logging.getLogger(__name__)
+
+SCORED_AS = "logistic of half faces"
+"""Its entry in the result of ``benchmarks/recogniser.py``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserRecipe:
+    """What `fleeting train` reads from ``recipes/half_face.toml``.
+
+    Attributes
+    ----------
+    task, name
+        ``recogniser``, and the name of the network.
+    data
+        File of flow images, relative to the data folder.
+    scores
+        Result of the benchmark, relative to the recipe, whose entry `SCORED_AS` goes into the card; empty for none.
+    seed
+        Decides the dealing of subjects to inner folds; the fit itself has no chance in it.
+    inner_folds, inner_repeats
+        Folds over the training subjects, and how often they are dealt anew.
+    blur, strength, limit
+        Candidates of `LinearSettings`; every combination is tried.
+    target_accuracy
+        Accuracy wanted among the answers that are not "unsure".
+    """
+
+    task: str = "recogniser"
+    name: str = "half_face"
+    data: str = "composite_flow_casme2_smic.npz"
+    scores: str = ""
+    seed: int = 0
+    inner_folds: Annotated[int, Range(2)] = 5
+    inner_repeats: Count = 2
+    blur: tuple[float, ...] = (1.0, 1.5, 2.0)
+    strength: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
+    limit: tuple[float, ...] = (3.0,)
+    target_accuracy: Share = 0.9
+
+    def candidates(self) -> tuple[LinearSettings, ...]:
+        """Every combination of the candidate values."""
+        grid = itertools.product(self.blur, self.strength, self.limit)
+        return tuple(LinearSettings(blur=b, strength=s, limit=cut) for b, s, cut in grid)
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRecogniser:
+    """A calibrated model with its threshold, and how it was chosen.
+
+    Attributes
+    ----------
+    model
+        Fitted on all training rows, temperature set.
+    threshold
+        Below this probability of the best class the answer is "unsure".
+    chosen
+        The settings with the smallest inner loss.
+    inner_loss
+        Class-balanced log loss of every candidate on the inner folds, in nats, in the order of the candidates.
+    """
+
+    model: LinearRecogniser
+    threshold: float
+    chosen: LinearSettings
+    inner_loss: tuple[float, ...]
+
+    def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return calibrated (n, classes) for flow images (n, 28, 28, 3) uint8."""
+        return self.model.probabilities(images)
+
+
+def out_of_fold_logits(
+    train: FlowImages, settings: LinearSettings, recipe: RecogniserRecipe
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Return logits of every training row from models that have not seen its subject.
+
+    Returns
+    -------
+    logits
+        (repeats * n, classes) float32.
+    truth
+        (repeats * n,) int64.
+    """
+    logits = np.empty((recipe.inner_repeats, len(train), 3), np.float32)
+    features = half_features(train.flow, settings)
+    for repeat in range(recipe.inner_repeats):
+        for fold in subject_folds(train.subject, folds=recipe.inner_folds, seed=recipe.seed + repeat):
+            model = fit_features(features[fold.train], train.label[fold.train], settings)
+            logits[repeat, fold.validation] = model.logits(train.flow[fold.validation])
+    return logits.reshape(-1, 3), np.tile(train.label, recipe.inner_repeats)
+
+
+def fit_recogniser(train: FlowImages, recipe: RecogniserRecipe) -> FittedRecogniser:
+    """Choose, calibrate and fit on training rows only.
+
+    The candidate with the smallest class-balanced log loss on the inner folds wins (each at its own temperature):
+    smoother than UF1, which jumps with single clips. Temperature and threshold come from the winner's out-of-fold
+    logits. Then the winner is fitted on all rows.
+
+    Parameters
+    ----------
+    train
+        Training rows of at least `inner_folds` subjects. There is no test argument.
+    recipe
+        Candidates and folds.
+    """
+    outcomes = []
+    for candidate in recipe.candidates():
+        logits, truth = out_of_fold_logits(train, candidate, recipe)
+        temperature = fit_temperature(logits, truth)
+        outcomes.append((log_loss(logits, truth, temperature, balanced=True), logits, truth, temperature))
+    best = int(np.argmin([o[0] for o in outcomes]))
+    _, logits, truth, temperature = outcomes[best]
+    chosen = recipe.candidates()[best]
+    threshold = fit_threshold(softmax(logits / temperature), truth, target=recipe.target_accuracy)
+    return FittedRecogniser(
+        model=fit(train, chosen).with_temperature(temperature),
+        threshold=threshold,
+        chosen=chosen,
+        inner_loss=tuple(o[0] for o in outcomes),
+    )
+
+
+def train(recipe: Path, *, data: Path, out: Path) -> None:
+    """Train on all subjects of the recipe's data and write ``NAME.onnx`` and its card ``NAME.json``.
+
+    Parameters
+    ----------
+    recipe
+        TOML file of `RecogniserRecipe`.
+    data
+        Folder in which the recipe's data file lies.
+    out
+        Folder to write to; made if it is missing.
+
+    Raises
+    ------
+    SettingsError, DataError
+        Where the recipe or the data cannot be used.
+    OutputError
+        Where the results cannot be written.
+    """
+    plan = recipes.load(RecogniserRecipe, recipe)
+    images = composite.read(data / plan.data)
+    fitted = fit_recogniser(images, plan)
+    log.info("chosen %s, temperature %.3f, threshold %.2f", fitted.chosen, fitted.model.temperature, fitted.threshold)
+    make_folder(out)
+    network = out / f"{plan.name}.onnx"
+    recogniser_export.write(fitted.model, network)
+    card = recogniser_export.card(
+        network,
+        threshold=fitted.threshold,
+        subjects=sorted(map(str, np.unique(images.subject))),
+        clips=len(images),
+        chosen={**asdict(fitted.chosen), "temperature": fitted.model.temperature},
+        scores=benchmark_scores(recipe.parent / plan.scores, SCORED_AS) if plan.scores else {},
+    )
+    card["recipe"] = to_dict(plan)
+    card["command"] = f"fleeting train recipes/{recipe.name} --data DATA --out OUT"
+    write_text(out / f"{plan.name}.json", json.dumps(card, indent=2) + "\n")
+
+
+def benchmark_scores(path: Path | None, entry: str) -> dict[str, Any]:
+    """Return an entry of ``benchmarks/results/recogniser.json`` for a card.
+
+    Warns
+    -----
+    FleetingWarning
+        Where there is no such file: the card then states no scores.
+    """
+    if path is None or not path.is_file():
+        warnings.warn(
+            f"No benchmark result at '{path}', so the card states no scores; run benchmarks/recogniser.py first.",
+            FleetingWarning,
+            stacklevel=3,
+        )
+        return {}
+    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[entry]
+    return scores

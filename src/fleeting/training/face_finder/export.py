@@ -1,0 +1,97 @@
+"""Write a trained face finder as ONNX with its card."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from fleeting.training.export import store_in_half, write_onnx
+from fleeting.training.face_finder.network import ALIGNMENT, FaceFinderNet
+from fleeting.training.loop import CHECKPOINT
+from fleeting.weights import checksum
+from fleeting.weights.runtime import open_network
+
+if TYPE_CHECKING:
+    from fleeting.training.face_finder.train import FinderRecipe
+
+log = logging.getLogger(__name__)
+
+LARGEST_DIFFERENCE = 0.05
+"""Logits of the ONNX file may differ by this from torch's: its weights are stored in half precision."""
+
+
+def ship(recipe: FinderRecipe, *, out: Path, faces: dict[str, int], people: dict[str, int]) -> None:
+    """Write ``face_finder.onnx`` and ``face_finder.json`` of the best check of a training.
+
+    Parameters
+    ----------
+    recipe
+        The recipe of the training.
+    out
+        The training's folder, with its ``checkpoint.pt``.
+    faces, people
+        Number of pictures and people by part of the split.
+    """
+    best: dict[str, Any] = torch.load(out / CHECKPOINT, weights_only=True)["best"]
+    net = FaceFinderNet(width=recipe.width).eval()
+    net.load_state_dict(best["weights"])
+    path = out / "face_finder.onnx"
+    export(net, path)
+    names = ("average_precision", "threshold", "recall", "precision")
+    figures = {name: round(float(best["row"][name]), 4) for name in names}
+    card = {
+        "name": "face_finder",
+        "task": "find faces in a whole frame",
+        "version": 1,
+        "data": "YouTube Faces frames with key points, US congress portraits and CC0 portraits (their points from "
+        "MediaPipe), composed with drawn patterns and photographs of scikit-image and scikit-learn",
+        "subjects": people,
+        "pictures": faces,
+        "recipe": "recipes/face_finder.toml",
+        "command": "fleeting train recipes/face_finder.toml --data ../shared/data --out runs/face_finder",
+        "preprocessing": f"grey, scaled to a fixed number of pixels with sides that are multiples of {ALIGNMENT}",
+        "inputs": {"grey": "(n, 1, h, w) float32, 0..255"},
+        "outputs": {
+            "heat": "(n, 1, h/8, w/8) logits that a face is centred here",
+            "sides": "(n, 4, h/8, w/8) distances to the left, top, right, bottom side in pixels",
+        },
+        "labels": ["face: bounding box of the 68 iBUG points"],
+        "threshold": figures["threshold"],
+        "scores": {
+            "protocol": "400 composed scenes with validation people, IoU 0.5; benchmarks/results/faces.md has people "
+            "that nothing was chosen on",
+            **figures,
+        },
+        "limits": "Faces under 12 px, turned by more than 45 degrees or seen from the side beyond a three-quarter view "
+        "are missed more often. Trained mostly on adults in public life.",
+        "licence": "MIT",
+        "sha256": checksum(path),
+    }
+    (out / "face_finder.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    log.info("wrote %s (%d kB)", path, path.stat().st_size // 1000)
+
+
+def export(net: FaceFinderNet, path: Path) -> None:
+    """Write a network as ONNX with any number and size of frames, its weights in half precision.
+
+    Raises
+    ------
+    RuntimeError
+        Where the file computes something else than the network.
+    """
+    net = net.eval()
+    example = (torch.zeros(1, 1, 96, 128),)
+    write_onnx(net, example, path, inputs=["grey"], outputs=["heat", "sides"], axes={0: "n", 2: "h", 3: "w"})
+    store_in_half(path, least=64)
+    sample = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 64, 160)).astype(np.float32))
+    with torch.no_grad():
+        expected = net(sample)[0].numpy()
+    session = open_network(path)
+    difference = float(np.abs(session.run(None, {"grey": sample.numpy()})[0] - expected).max())
+    if difference > LARGEST_DIFFERENCE:
+        raise RuntimeError(f"The exported network differs from torch's by {difference:.3g} in its logits.")
