@@ -21,7 +21,8 @@ import numpy as np
 
 from fleeting.quality import pictures as measure
 from fleeting.quality.meter import QualityMeter
-from fleeting.video.reader import VideoReader, open_video
+from fleeting.video.reader import open_video
+from fleeting.video.stream import VideoReader
 from fleeting.video.writer import VideoWriter
 
 HERE = Path(__file__).resolve().parent

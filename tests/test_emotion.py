@@ -18,8 +18,9 @@ from video_files import write_video
 from fleeting.errors import InputError, NoFaceError, VideoError
 from fleeting.expressions import emotion as room
 from fleeting.expressions.drawing import drawn, enlargement
-from fleeting.expressions.emotion import Reading, media_files, read_emotions, shown_at
-from fleeting.expressions.files import COLUMNS, emotion
+from fleeting.expressions.emotion import media_files, read_emotions, shown_at
+from fleeting.expressions.files import emotion
+from fleeting.expressions.readings import COLUMNS, Reading
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import FaceBox
 from fleeting.synthesis import demo

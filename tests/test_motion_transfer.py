@@ -16,9 +16,10 @@ from fleeting.datasets.readers import prepared
 from fleeting.errors import DataError, InputError, SettingsError
 from fleeting.motion.flow import dense_flow
 from fleeting.motion.flow_image import flow_image
+from fleeting.motion.image_directions import RATIOS, axis_ratio, centred_flow
 from fleeting.synthesis import demo
 from fleeting.synthesis.crop_film import CropFilmSettings, Plate, film_crop, make_plate
-from fleeting.synthesis.face.motion_transfer import MOST, RATIOS, axis_ratio, centred_flow, motion_field
+from fleeting.synthesis.face.motion_transfer import MOST, motion_field
 from fleeting.synthesis.face.profile import Profile
 
 COURSE = Profile(0.05, 0.15, 0.30)

@@ -19,7 +19,8 @@ from fleeting.synthesis.face.profile import Profile
 from fleeting.synthesis.face.warp import sample_field, sample_picture
 from fleeting.synthesis.inject import Injection, carried, inject
 from fleeting.video.frame import Frame
-from fleeting.video.reader import VideoReader, open_video
+from fleeting.video.reader import open_video
+from fleeting.video.stream import VideoReader
 from fleeting.video.writer import VideoWriter
 
 SMILE = Movement("micro", Profile(0.3, 0.5, 0.75), (Activation("AU12"),), 4.0, "happiness")

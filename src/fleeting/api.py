@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -180,11 +181,13 @@ def describe(
     video: Path, settings: AnalyseSettings | None, fps: float | None, formats: Sequence[str]
 ) -> dict[str, Any] | None:
     """Return what decides about the results of a video; None for one that cannot be looked at: the reader says more."""
-    import fleeting
-
     try:
         return results.describe_run(
-            video, settings=settings or AnalyseSettings(), fps=fps, formats=formats, version=fleeting.__version__
+            video,
+            settings=settings or AnalyseSettings(),
+            fps=fps,
+            formats=formats,
+            version=metadata.version("fleeting"),
         )
     except OSError:
         return None

@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
 from fleeting.threads import one_blas_thread
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 
 log = logging.getLogger(__name__)
 
@@ -187,9 +188,7 @@ def expression_network(settings: ExpressionSettings) -> expression.ExpressionNet
 
 def package_version() -> str:
     """Version of Fleeting."""
-    import fleeting
-
-    return str(fleeting.__version__)
+    return metadata.version("fleeting")
 
 
 def _remarks(rate: Measure, seen: FirstLook, time_s: Any) -> list[str]:

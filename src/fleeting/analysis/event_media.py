@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.faces.align import CANONICAL_WIDTH, align
+from fleeting.faces.align import CANONICAL_WIDTH, align, rescaled
 from fleeting.faces.crop import cut
 from fleeting.motion.flow_image import flow_image
 from fleeting.motion.magnification import magnify
@@ -16,7 +16,7 @@ from fleeting.motion.registration import Registration
 from fleeting.naming.expression_net import SIZE, expression_transform
 from fleeting.records import Event, EventMedia
 from fleeting.settings import MotionSettings
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 
 LOOP_FRAMES = 24
 """Most frames of the loop; a longer event is thinned out evenly."""
@@ -140,10 +140,3 @@ def _wanted(event: Event, transforms: npt.NDArray[np.float64], fps: float) -> se
     spread = np.unique(np.linspace(first, last, LOOP_FRAMES - 3).round().astype(int))
     wanted = {int(i) for i in spread if np.isfinite(transforms[i]).all()}
     return wanted | {event.onset_frame, event.apex_frame, event.offset_frame}
-
-
-def rescaled(transform: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
-    """Return the transform to the same crop at another width; pixel centres lie at whole numbers."""
-    scaled = transform * scale
-    scaled[:, 2] += 0.5 * (scale - 1)
-    return scaled

@@ -27,7 +27,7 @@ from fleeting.spotting.measurements import MeasurementLog
 from fleeting.spotting.region_motion import RegionMotion
 from fleeting.video.ahead import ahead
 from fleeting.video.frame import Frame
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 
 SIDE_BY_SIDE = 3
 """Most faces whose motion is measured at once while it is not yet known which is the largest."""

@@ -20,7 +20,7 @@ from fleeting.naming.whole_face import named
 from fleeting.records import LID_KINDS, Event, EventMedia, SystemAnswer
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import Measurements
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 
 LOOKERS = 2
 """Events that are looked at at the same time; each holds some 20 frames."""

@@ -31,7 +31,8 @@ from fleeting.records import Calibration, CalibrationTrial, Event, FaceTrack, Si
 from fleeting.settings import AnalyseSettings, from_dict
 from fleeting.spotting.spot import spot
 from fleeting.threads import one_blas_thread
-from fleeting.video.reader import VideoReader, open_video
+from fleeting.video.reader import open_video
+from fleeting.video.stream import VideoReader
 
 TRIALS = 120
 FEWEST_TRIALS = 20

@@ -26,7 +26,7 @@ from fleeting.synthesis.face.carried_movement import CarriedMovement
 from fleeting.synthesis.face.movement import Movement
 from fleeting.synthesis.face.profile import START
 from fleeting.video.frame import Frame
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 
 LEAD_S = (0.3, 0.8)
 """Seconds that are measured before a movement, drawn evenly: an analysis takes a new reference every second, and a

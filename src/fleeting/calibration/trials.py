@@ -22,7 +22,7 @@ from fleeting.spotting.measurements import MeasurementLog, Measurements
 from fleeting.spotting.region_motion import RegionMotion
 from fleeting.spotting.spot import spot
 from fleeting.synthesis.face.movement import Movement
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 
 SECONDS_PER_TRIAL = 10.0
 """Seconds of the recording for each movement that is looked for in one go: 3 % of the time do not change its noise."""

@@ -12,7 +12,7 @@ from fleeting.cli.frame_progress import FrameProgress
 from fleeting.errors import FleetingError
 
 if TYPE_CHECKING:
-    from fleeting.expressions.emotion import Emotions, Reading
+    from fleeting.expressions.readings import Emotions, Reading
 
 
 def emotion(

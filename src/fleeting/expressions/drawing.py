@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.expressions.emotion import Reading
+from fleeting.expressions.readings import Reading
 from fleeting.labels import SEVEN_CLASSES
 
 SMALLEST_SIDE = 360

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.expressions.explanation import ClassMap, Explanation
 from fleeting.files import write_bytes
-
-if TYPE_CHECKING:
-    from fleeting.expressions.explain import ClassMap, Explanation
 
 PAPER, INK, DIM, BAR = (252, 251, 250), (35, 30, 33), (115, 108, 112), (200, 120, 90)
 """Colours in OpenCV's order, blue first."""

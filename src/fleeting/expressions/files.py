@@ -14,29 +14,14 @@ import numpy as np
 from fleeting.analysis.analyse import package_version
 from fleeting.errors import FleetingWarning
 from fleeting.expressions.drawing import drawn, enlargement
-from fleeting.expressions.emotion import Emotions, Progress, Reading, Source, read_emotions, read_picture, shown_at
+from fleeting.expressions.emotion import Progress, read_emotions, read_picture, shown_at
+from fleeting.expressions.readings import COLUMNS, Emotions, Source, row
 from fleeting.files import make_folder, write_bytes, write_text
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.video.reader import open_video
 from fleeting.video.writer import VideoWriter
 
 SCHEMA = "fleeting-emotion/1"
-
-COLUMNS: tuple[str, ...] = (
-    "source",
-    "frame",
-    "time_s",
-    "face",
-    "x",
-    "y",
-    "width",
-    "height",
-    "yaw",
-    "expression",
-    "probability",
-    *SEVEN_CLASSES,
-)
-"""Of the csv file."""
 
 
 def emotion(
@@ -89,22 +74,6 @@ def emotion(
         if render:
             render_emotions(found, folder, name=name or found.name, fps=fps)
     return found
-
-
-def row(source: Source, reading: Reading) -> list[Any]:
-    """Return a reading as cells of `COLUMNS`; None where there is no value."""
-    p = reading.probabilities
-    return [
-        source.name,
-        reading.frame if source.video else None,
-        round(reading.time_s, 6) if source.video else None,
-        reading.face,
-        *(round(v, 1) for v in reading.box[:4]),
-        round(reading.yaw, 1),
-        reading.expression,
-        None if reading.probability is None else round(reading.probability, 4),
-        *([None] * len(SEVEN_CLASSES) if p is None else [round(float(v), 4) for v in p]),
-    ]
 
 
 def to_json(found: Emotions, *, version: str) -> dict[str, Any]:

@@ -169,3 +169,10 @@ def to_crop(points: npt.NDArray[Any], transform: npt.NDArray[Any]) -> npt.NDArra
     """Points of the frame in pixels of the crop, (n, 2) to (n, 2)."""
     matrix = np.asarray(transform, np.float64)
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def rescaled(transform: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
+    """Return the transform to the same crop at another width; pixel centres lie at whole numbers."""
+    scaled = transform * scale
+    scaled[:, 2] += 0.5 * (scale - 1)
+    return scaled

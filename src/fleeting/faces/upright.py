@@ -7,7 +7,8 @@ from pathlib import Path
 from fleeting.faces.track import Detector
 from fleeting.faces.turn import turn_of_film
 from fleeting.settings import FaceSettings
-from fleeting.video.reader import VideoReader, open_video
+from fleeting.video.reader import open_video
+from fleeting.video.stream import VideoReader
 
 
 def open_upright(

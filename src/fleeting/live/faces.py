@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.analysis.event_media import rescaled
-from fleeting.faces.align import CANONICAL_WIDTH, align
+from fleeting.faces.align import CANONICAL_WIDTH, align, rescaled
 from fleeting.faces.crop import Transform, cut
 from fleeting.naming.expression_net import SIZE, expression_transform
 from fleeting.spotting.measurements import MeasurementLog

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.analysis.event_media import rescaled
-from fleeting.faces.align import CANONICAL_WIDTH, align
+from fleeting.faces.align import CANONICAL_WIDTH, align, rescaled
 from fleeting.motion.registration import Registration
 from fleeting.records import Event
 from fleeting.settings import MotionSettings
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 
 MOST_FRAMES = 256
 """A longer event is thinned out evenly to so many frames, always with its apex; as `datasets.clip_motion` does."""

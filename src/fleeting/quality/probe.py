@@ -19,7 +19,8 @@ from fleeting.quality.meter import Face, Quality, QualityMeter
 from fleeting.records import VideoInfo
 from fleeting.settings import AnalyseSettings, FaceSettings
 from fleeting.video.frame import Frame
-from fleeting.video.reader import VideoReader, open_video
+from fleeting.video.reader import open_video
+from fleeting.video.stream import VideoReader
 
 PROBE_S = 20.0
 """Seconds from the beginning that are looked at: enough for every measure, at any length of video."""

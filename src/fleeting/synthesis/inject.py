@@ -26,7 +26,7 @@ from fleeting.synthesis.face.profile import START
 from fleeting.synthesis.face.warp import sample_picture, trace_back
 from fleeting.synthesis.truth import TruthRow
 from fleeting.video.frame import Frame
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 from fleeting.video.writer import VideoWriter
 
 Floats = npt.NDArray[np.float64]

@@ -28,7 +28,7 @@ from fleeting.video.decoding import (
 from fleeting.video.frame import Frame
 from fleeting.video.orientation import Orientation
 from fleeting.video.pixels import DecodedPicture, Display
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 from fleeting.video.timestamps import Clock, estimate_rate
 
 NO_TICK = -(2**63)

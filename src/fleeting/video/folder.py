@@ -17,7 +17,7 @@ from fleeting.records import VideoInfo
 from fleeting.video import trouble
 from fleeting.video.frame import Frame
 from fleeting.video.orientation import Orientation
-from fleeting.video.reader import VideoReader
+from fleeting.video.stream import VideoReader
 
 Image = npt.NDArray[np.uint8]
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from fleeting.motion.image_directions import centred_flow
 from fleeting.motion.revised_flow import FRAMES, Layout, clip_flow, region_vectors, towards_apex, without_head
 from fleeting.settings import FlowMethod
-from fleeting.synthesis.face.motion_transfer import centred_flow
 
 Array = npt.NDArray[Any]
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from fleeting.training.export import store_in_half, write_onnx
 from fleeting.training.face_finder.network import ALIGNMENT, FaceFinderNet
+from fleeting.training.face_finder.recipe import FinderRecipe
 from fleeting.training.loop import CHECKPOINT
 from fleeting.weights import checksum
 from fleeting.weights.runtime import open_network
-
-if TYPE_CHECKING:
-    from fleeting.training.face_finder.train import FinderRecipe
 
 log = logging.getLogger(__name__)
 

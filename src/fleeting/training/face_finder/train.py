@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,11 @@ from fleeting.training import recipe as recipes
 from fleeting.training.backgrounds import natural_pictures, video_frames
 from fleeting.training.face_finder.export import ship
 from fleeting.training.face_finder.network import FaceFinderNet
-from fleeting.training.face_finder.scenes import Scene, SceneMaker, SceneSettings
+from fleeting.training.face_finder.recipe import FinderRecipe
+from fleeting.training.face_finder.scenes import Scene, SceneMaker
 from fleeting.training.face_finder.targets import BOX_WEIGHT, finder_loss, targets_of
 from fleeting.training.face_pictures import labelled_faces, of_part, portraits
 from fleeting.training.loop import Loop, Plan
-from fleeting.training.recipe import Count, NotNegative, Positive, Share, ShareBelowOne
 
 SHAPES = ((160, 160), (128, 192), (192, 128), (224, 224))
 """Shapes (h, w) of the scenes; each batch has one, by chance. The last gives faces as large as any that a search of
@@ -34,57 +33,6 @@ SHAPES = ((160, 160), (128, 192), (192, 128), (224, 224))
 
 SAME_FACE = 0.5
 """A box is right from this IoU with the box of the points."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinderRecipe:
-    """What a training of the finder depends on.
-
-    Attributes
-    ----------
-    task
-        Always ``face_finder``.
-    teacher
-        Folder of the teacher's labels of the portraits; empty to train without portraits.
-    seed
-        Of scenes and weights.
-    cycles
-        Optimiser steps of each cycle of the learning rate: a cosine down from a peak that halves with every cycle
-        (warm restarts: Loshchilov and Hutter, ICLR 2017).
-    batch
-        Scenes of 160x160 pixels per step (of larger scenes fewer, by their pixels).
-    learning_rate, weight_decay
-        Peak of the first cycle, and decay, of AdamW.
-    average
-        Weight of the past in the moving average of the weights that is shipped.
-    hard_share
-        Share of a batch that comes from face-free scenes that were once taken for a face.
-    width
-        Width of the network.
-    check_every
-        Steps between checks on the validation people; the best average by that is kept.
-    bfloat16
-        Compute activations in bfloat16: a third quicker where the processor can, no slower where it cannot.
-    threads
-        Threads of torch and OpenCV.
-    scenes
-        How scenes are composed.
-    """
-
-    task: str = "face_finder"
-    teacher: str = "runs/teacher"
-    seed: int = 0
-    cycles: list[int] = field(default_factory=lambda: [2400, 2400])
-    batch: Count = 32
-    learning_rate: Positive = 2e-3
-    weight_decay: NotNegative = 1e-4
-    average: ShareBelowOne = 0.995
-    hard_share: Share = 0.12
-    width: Count = 24
-    check_every: Count = 300
-    bfloat16: bool = True
-    threads: Count = 1
-    scenes: SceneSettings = field(default_factory=SceneSettings)
 
 
 def train(recipe: Path, *, data: Path, out: Path) -> None:
