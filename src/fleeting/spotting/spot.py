@@ -33,6 +33,9 @@ SLOW_NOISE_FLOOR = 0.25
 WANDER_S = 0.35
 """Standard deviation of the smoothing over time after which only drift is left."""
 
+MOST_WANDER = 0.75
+"""Percent of the inter-ocular distance: a face that goes further than a few times this is not still."""
+
 PLATEAU_NOISE = 0.6
 """Share of the slow noise that counts against what lies right before and after: there rest wanders less."""
 
@@ -233,7 +236,7 @@ def _wander(run: RunSignals, moved: Real, settings: SpottingSettings) -> Array:
         return np.zeros(moved.shape[1])
     step = max(1, round(WANDER_S / 8 / run.period))
     drift = smooth(moved[::step], WANDER_S / (step * run.period))
-    return np.asarray(np.linalg.norm(robust_deviation(drift), axis=1), np.float64)
+    return np.asarray(np.minimum(np.linalg.norm(robust_deviation(drift), axis=1), MOST_WANDER), np.float64)
 
 
 def _apart(known: list[Movement], others: list[Movement], *, shared: float) -> list[Movement]:
