@@ -70,7 +70,13 @@ def find_plateaus(
         if any(m.onset <= apex <= m.offset for m in found):
             continue
         movement = _around(place, noise, open_to, apex, duration, period_s, threshold)
-        if movement is not None and movement.begins and movement.ends and movement.score >= threshold:
+        if (
+            movement is not None
+            and movement.begins
+            and movement.ends
+            and movement.score >= threshold
+            and movement.peak >= min_peak
+        ):
             shorter = (min(len(movement), len(m)) for m in found)
             if all(movement.overlap(m) <= SAME * least for m, least in zip(found, shorter, strict=True)):
                 found.append(movement)

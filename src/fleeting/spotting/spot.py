@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,7 @@ PART = 0.75
 SURE_BLINK = 0.5
 BLINK_MARGIN_S = 0.08
 LIDS = [c for name in ("left_lid", "right_lid") for c in cells_of(name)]
+_BUT_LIDS = np.array([name not in ("left_lid", "right_lid") for name in CELL_REGION], np.float64)
 NEAR_EYES = [
     c
     for name in ("left_brow", "right_brow", "between_brows", "nose", "left_cheek", "right_cheek")
@@ -204,7 +206,7 @@ def _macro(
     settings: SpottingSettings,
 ) -> list[Judged]:
     """Macro-expressions, with a confidence that rises with how far they stand out of the noise."""
-    limits = {
+    limits: dict[str, Any] = {
         "period_s": run.period,
         "threshold": settings.threshold,
         "min_peak": settings.min_macro_percent_iod,
@@ -214,9 +216,11 @@ def _macro(
     quick_noise = np.maximum(noise, _wander(run, run.quick, settings)) * unrest
     local_noise = np.maximum(PLATEAU_NOISE * slow_noise, wander) * unrest
     slow_noise = np.maximum(slow_noise, wander) * unrest
-    local = find_plateaus(run.slow, local_noise, **limits)  # type: ignore[arg-type]
-    slow = find_movements(run.slow, slow_noise, **limits)  # type: ignore[arg-type]
-    quick = find_movements(run.quick, quick_noise, **limits)  # type: ignore[arg-type]
+    # Eyes that look aside and stay there are a plateau of the lids.
+    but_lids = {**limits, "open_to": limits["open_to"] * _BUT_LIDS}
+    local = find_plateaus(run.slow, local_noise, **but_lids)
+    slow = find_movements(run.slow, slow_noise, **limits)
+    quick = find_movements(run.quick, quick_noise, **limits)
     least, most = settings.max_micro_s / run.period + 2, settings.max_macro_s / run.period
     macro = [m for m in local if least < len(m) <= most]
     macro += _apart(macro, [m for m in slow if least < len(m) <= most and m.begins], shared=SAME_MOVEMENT)
