@@ -50,7 +50,7 @@ class Movement:
         Whether it was found against the rest over twice the longest macro-expression (`RunSignals.slow`), not the one
         over `MICRO_REST_S`.
     rest
-        (c, 2) place of a long movement's own rest at its apex, in the coordinates of `RunSignals.slow`; None where it
+        (c, 2) place of the rest that a long movement left, in the coordinates of `RunSignals.slow`; None where it
         was found against the rest that is 0 there.
     """
 

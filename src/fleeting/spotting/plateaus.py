@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.spotting.cells import cells_of
 from fleeting.spotting.movements import TOGETHER_S, Array, Movement, grow
 from fleeting.spotting.rest import Real, smooth
 
@@ -26,7 +27,7 @@ FLANK_S = (0.4, 1.0)
 LEAST_FLANK_S = 0.2
 """Where a run begins or ends so soon, nothing is known of the rest there."""
 
-SAME_REST = 0.5
+SAME_REST = 0.35
 """Before and after may differ by this share of what lies between."""
 
 STAYS, LEAST_STAY = 0.85, 0.5
@@ -69,7 +70,13 @@ def find_plateaus(
         if any(m.onset <= apex <= m.offset for m in found):
             continue
         movement = _around(place, noise, open_to, apex, duration, period_s, threshold)
-        if movement is not None and movement.begins and movement.ends and movement.score >= threshold:
+        if (
+            movement is not None
+            and movement.begins
+            and movement.ends
+            and movement.score >= threshold
+            and movement.peak >= min_peak
+        ):
             shorter = (min(len(movement), len(m)) for m in found)
             if all(movement.overlap(m) <= SAME * least for m, least in zip(found, shorter, strict=True)):
                 found.append(movement)
@@ -141,11 +148,14 @@ def _around(
         return None
     together = max(1, round(TOGETHER_S / period_s))
     found = grow(deviation, size, standing_out, apex, together=together, threshold=threshold)
-    at_apex = share[found.apex]
+    # How far it went is told against the rest that it left.
+    cells = [c for name in found.regions for c in cells_of(name)]
+    gone = np.linalg.norm(place[found.apex + low][cells] - before[cells], axis=1).max()
     return replace(
         found,
         onset=found.onset + low,
         apex=found.apex + low,
         offset=found.offset + low,
-        rest=(1 - at_apex) * before + at_apex * after,
+        peak=float(gone),
+        rest=np.asarray(before, np.float64),
     )

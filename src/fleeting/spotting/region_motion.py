@@ -27,6 +27,10 @@ LONGEST_S = 2.0
 TURNED_PX = 4.0
 """Parallax of a turn, in crop pixels, after which a reference is replaced early."""
 
+MISFIT_PX = 1.0
+"""Misfit of the head's motion after which a reference is replaced early: so little is left of the face that it shows
+that flow over several nearer moments is the more exact one."""
+
 JUMP_PX = 3.0
 """Head motion between two frames, in crop pixels, from which on landmarks guide the next crop."""
 
@@ -165,7 +169,11 @@ class RegionMotion:
         self._moments.add(now)
         best = self._moments.best()
         turned = float(np.abs(found.rigid.coefficients[4:]).max()) * 140 / width
-        if turned > TURNED_PX or (best is None and time_s - self._reference.time_s > LONGEST_S):
+        if (
+            turned > TURNED_PX
+            or found.rigid.residual_px > MISFIT_PX * width / 140
+            or (best is None and time_s - self._reference.time_s > LONGEST_S)
+        ):
             self._moments = Moments()
             self._compare_to(now)
         elif best is not None and best is not self._reference:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ SLOW_NOISE_FLOOR = 0.25
 WANDER_S = 0.35
 """Standard deviation of the smoothing over time after which only drift is left."""
 
+MOST_WANDER = 0.75
+"""Percent of the inter-ocular distance: a face that goes further than a few times this is not still."""
+
 PLATEAU_NOISE = 0.6
 """Share of the slow noise that counts against what lies right before and after: there rest wanders less."""
 
@@ -60,6 +64,7 @@ PART = 0.75
 
 BLINK_MARGIN_S = 0.08
 LIDS = [c for name in ("left_lid", "right_lid") for c in cells_of(name)]
+_BUT_LIDS = np.array([name not in ("left_lid", "right_lid") for name in CELL_REGION], np.float64)
 NEAR_EYES = [
     c
     for name in ("left_brow", "right_brow", "between_brows", "nose", "left_cheek", "right_cheek")
@@ -231,7 +236,7 @@ def _macro(
     settings: SpottingSettings,
 ) -> list[Judged]:
     """Macro-expressions, with a confidence that rises with how far they stand out of the noise."""
-    limits = {
+    limits: dict[str, Any] = {
         "period_s": run.period,
         "threshold": settings.threshold,
         "min_peak": settings.min_macro_percent_iod,
@@ -241,9 +246,11 @@ def _macro(
     quick_noise = np.maximum(noise, _wander(run, run.quick, settings)) * unrest
     local_noise = np.maximum(PLATEAU_NOISE * slow_noise, wander) * unrest
     slow_noise = np.maximum(slow_noise, wander) * unrest
-    local = find_plateaus(run.slow, local_noise, **limits)  # type: ignore[arg-type]
-    slow = find_movements(run.slow, slow_noise, **limits)  # type: ignore[arg-type]
-    quick = find_movements(run.quick, quick_noise, **limits)  # type: ignore[arg-type]
+    # Eyes that look aside and stay there are a plateau of the lids.
+    but_lids = {**limits, "open_to": limits["open_to"] * _BUT_LIDS}
+    local = find_plateaus(run.slow, local_noise, **but_lids)
+    slow = find_movements(run.slow, slow_noise, **limits)
+    quick = find_movements(run.quick, quick_noise, **limits)
     least, most = _most_periods(run, settings) + 2, settings.max_macro_s / run.period
     macro = [m for m in local if least <= len(m) <= most]
     macro += _apart(macro, [m for m in slow if least <= len(m) <= most and m.begins], shared=SAME_MOVEMENT)
@@ -289,7 +296,7 @@ def _wander(run: RunSignals, moved: Real, settings: SpottingSettings) -> Array:
         return np.zeros(moved.shape[1])
     step = max(1, round(WANDER_S / 8 / run.period))
     drift = smooth(moved[::step], WANDER_S / (step * run.period))
-    return np.asarray(np.linalg.norm(robust_deviation(drift), axis=1), np.float64)
+    return np.asarray(np.minimum(np.linalg.norm(robust_deviation(drift), axis=1), MOST_WANDER), np.float64)
 
 
 def _apart(known: list[Movement], others: list[Movement], *, shared: float) -> list[Movement]:
