@@ -120,6 +120,9 @@ class NoFaces:
     def __init__(self) -> None:
         self.looked: list[int] = []
 
+    def detector(self, grey: np.ndarray) -> list[object]:
+        return []
+
     def update(self, index: int, time_s: float, grey: np.ndarray) -> list[object]:
         self.looked.append(index)
         return []
