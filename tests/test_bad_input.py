@@ -131,7 +131,7 @@ def test_one_bad_video_of_a_batch(
     known.add(good)
     said = fleeting("analyse", bad, good, "--out", out, "--format", "csv")
     assert said.status == 1
-    assert said.out.startswith(f"{good}: 1 micro-expression(s)")
+    assert said.out.startswith(f"{good}: 1 micro-expression,")
     assert listing(out) == ["good"]
     *_, head, last = said.err.splitlines()
     assert head == "1 of 2 failed:"

@@ -63,7 +63,7 @@ def test_everything_is_written_and_can_be_read(fleeting: Command, known: Known, 
         *("boris_events.csv", "events.boris", "events.csv", "events.eaf", "events.json", "events.tsv", "media.npz"),
         *("megc_recognition.csv", "megc_spotting.csv", "report.html", "run.json", "signals.csv.gz", "timeline.json"),
     ]
-    counted = "1 micro-expression(s), 0 macro-expression(s), 0 blink(s), 0 wink(s)"
+    counted = "1 micro-expression, 0 macro-expressions, 0 blinks, 0 winks"
     assert said.out.splitlines()[0] == f"{clip}: {counted} in 1.4 s"
     assert said.out.splitlines()[-1] == f"  results: {folder / 'report.html'}"
     header, *rows = (folder / "events.csv").read_text().splitlines()
@@ -481,7 +481,7 @@ def test_two_faces(clip: Path, tmp_path: Path) -> None:
     both = write_video(tmp_path / "two.mp4", [np.hstack([i, i[:, ::-1]]) for i in images], rate=FPS)
     with pytest.warns(FleetingWarning) as caught:
         one = package.analyse(both)
-    assert any("2 faces in view: face" in str(w.message) for w in caught)
+    assert any("2 faces were seen: face" in str(w.message) for w in caught)
     assert (len(one.tracks), len(one.signals)) == (2, 1)
     base = package.AnalyseSettings()
     with pytest.warns(FleetingWarning, match="too short") as caught:
@@ -604,7 +604,7 @@ def test_a_folder_of_videos(fleeting: Command, three: list[Path], tmp_path: Path
         path.rename(films / place)
     said = fleeting("analyse", films, "--out", films / "out", *CSV)
     assert (said.status, listing(films / "out")) == (0, ["a", "b"])
-    assert f"{films}: a folder of 2 video(s); each is analysed." in said.err
+    assert f"{films}: a folder of 2 videos; each is analysed." in said.err
 
 
 def test_progress_that_has_ended_is_not_told_again(

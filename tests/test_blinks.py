@@ -173,3 +173,4 @@ def test_every_format_and_the_report_take_a_wink(tmp_path: Path) -> None:
     page = build_report(timeline, {}, tmp_path / "report.html").read_text("utf-8")
     assert "3 blinks, 1 wink" in page
     assert "wink, left lid" in page
+    assert '<rect class="wink"' in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -182,8 +183,10 @@ def test_the_face_with_the_largest_area_over_time_is_analysed_and_the_others_are
         warnings.simplefilter("always")
         timeline = analyse_video(cut_film, pictures=False).timeline
     assert [s.face for s in timeline.signals] == [0]
-    (note,) = [str(w.message) for w in said if "faces in view" in str(w.message)]
-    assert note.startswith("2 faces in view: face 0 (1.0 s), the largest area over time, was analysed; face 1 (0.8 s)")
+    (note,) = [str(w.message) for w in said if "faces were seen" in str(w.message)]
+    assert note.startswith(
+        "2 faces were seen: face 0 (1.0 s), the largest area over time, was analysed; face 1 (0.8 s)"
+    )
 
 
 def test_the_command_takes_the_face_that_is_named(cut_film: Path, fleeting: Command, tmp_path: Path) -> None:
@@ -251,6 +254,10 @@ def test_the_report_shows_every_face_and_the_cuts(analysed: Analysis, tmp_path: 
     assert 'alt="Face 1"' in page
     assert f'"cuts":[{CUT / FPS}]' in page
     assert "(not analysed)" in page
+    marks = re.findall(r'<path class="cut" d="M([\d.]+) 0V100"/>', page)
+    assert len(marks) == 4, "one in each row of the timeline that is drawn without scripts"
+    place = 1000 * CUT / (analysed.timeline.frame_count - 1)
+    assert [float(m) for m in marks] == pytest.approx([place] * 4, abs=0.06)
 
 
 def test_pictures_of_older_versions_have_no_faces(analysed: Analysis, tmp_path: Path) -> None:

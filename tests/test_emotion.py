@@ -157,7 +157,7 @@ def test_nothing_of_a_folder_is_lost(face: npt.NDArray[np.uint8], tmp_path: Path
     assert done.status == 1
     assert "error: broken.jpg" in done.err
     assert "warning: blank.png: no face" in done.err
-    assert "5 readings in 5 file(s): happy 5" in done.out
+    assert "5 readings in 5 files: happy 5" in done.out
     stored = json.loads((photos / "out" / "photos.emotion.json").read_text())
     assert [s["name"] for s in stored["sources"]] == ["a.png", "blank.png", "broken.jpg", "clip.mp4", "deeper/a.jpg"]
     assert ["damaged" in (s["error"] or "") for s in stored["sources"]] == [False, False, True, False, False]

@@ -6,7 +6,7 @@ import pytest
 
 from fleeting.datasets.registry import DATASETS
 from fleeting.errors import DataError
-from fleeting.labels import FIVE_CLASSES, SCHEMES, SEVEN_CLASSES, THREE_CLASSES, WORDS, scheme
+from fleeting.labels import FIVE_CLASSES, SCHEMES, SEVEN_CLASSES, THREE_CLASSES, WORDS, counted, scheme
 
 ALL = [(n, name, found) for n, by_set in SCHEMES.items() for name, found in by_set.items()]
 
@@ -56,3 +56,8 @@ def test_seven_classes_are_those_of_the_set() -> None:
     assert became(7, "ckplus", "happy") == {"happy": "happiness"}
     assert scheme(7, "fer2013").classes == SEVEN_CLASSES
     assert [scheme(7, "fer2013").label(word) for word in SEVEN_CLASSES] == list(range(7))
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 blinks"), (1, "1 blink"), (2, "2 blinks")])
+def test_one_and_many(count: int, text: str) -> None:
+    assert counted(count, "blink") == text

@@ -309,7 +309,7 @@ def test_the_command_prints_and_saves(fleeting: Command, clip: Path, tmp_path: P
     rows = [json.loads(line) for line in said.out.splitlines()]
     assert [r["kind"] for r in rows if r["kind"] != "blink"] == ["micro"]
     assert all("delay_s" in r for r in rows)
-    assert "1 micro-expression(s)" in said.err
+    assert "1 micro-expression," in said.err
     assert "70 frames, 0 left out" in said.err
     (folder,) = (tmp_path / "out").iterdir()
     assert folder.name.startswith("live-")

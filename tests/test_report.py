@@ -23,6 +23,7 @@ from fleeting.report import wording
 from fleeting.report.build import build_report, render
 from fleeting.report.curves import MAX_SAMPLES, pack_face
 from fleeting.report.pictures import arrows, quality_for, sheet
+from fleeting.report.still import still
 from fleeting.settings import AnalyseSettings
 
 ADDRESSES = {"src", "href", "srcset", "action", "data", "poster", "xlink:href", "formaction"}
@@ -224,6 +225,26 @@ def test_without_scripts_the_timeline_is_a_picture(timeline: Timeline) -> None:
     for row in (ends[0:3], ends[3:6], ends[6:9]):
         assert min(y for line in row for _, y in line) == pytest.approx(0, abs=0.05)
     assert min(y for line in ends[9:] for _, y in line) >= 0
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "ticks"),
+    [
+        (0.0, 8.96, [0, 2, 4, 6, 8]),
+        (0.0, 1.68, [0, 0.5, 1, 1.5]),
+        (12.31, 12.43, [12.32, 12.34, 12.36, 12.38, 12.4, 12.42]),
+        (0.0, 3600.0, [0, 1000, 2000, 3000]),
+    ],
+)
+def test_ticks_are_round(timeline: Timeline, first: float, last: float, ticks: list[float]) -> None:
+    signals = timeline.signals[0]
+    signals = replace(signals, time_s=np.linspace(first, last, len(signals.time_s)))
+    drawn = still(signals, replace(timeline, events=()), {})
+    assert drawn is not None
+    assert [float(t["text"].replace("\N{THIN SPACE}", "")) for t in drawn["ticks"]] == ticks
+    assert [t["percent"] for t in drawn["ticks"]] == pytest.approx(
+        [100 * (t - first) / (last - first) for t in ticks], abs=0.01
+    )
 
 
 def test_a_face_that_leaves_breaks_the_still_lines(timeline: Timeline) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,9 @@ def test_without_scripts_the_timeline_is_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [1280, 500])
 def test_the_page_works_in_a_browser(tmp_path: Path, width: int) -> None:
     timeline = make_timeline()
+    last = max(i for i, e in enumerate(timeline.events) if e.kind == "blink")
+    wink = replace(timeline.events[last], kind="wink", regions=("left_lid",))
+    timeline = replace(timeline, events=(*timeline.events[:last], wink, *timeline.events[last + 1 :]))
     text = render(timeline, make_media(timeline, loop_frames=6))
     page = tmp_path / "report.html"
     page.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
@@ -148,7 +152,7 @@ def test_the_page_works_in_a_browser(tmp_path: Path, width: int) -> None:
     signals = timeline.signals[0]
     for i, region in enumerate(REGIONS):
         assert seen["peaks"][region.replace("_", " ")] == pytest.approx(signals.motion[:, i].max(), abs=0.02)
-    assert seen["markers"] == [["blink", 4], ["macro", 1], ["micro", 4]]
+    assert seen["markers"] == [["wink", 1], ["blink", 3], ["macro", 1], ["micro", 4]]
     assert seen["shades"] == 9
     event = timeline.events[4]
     assert seen["zoomed"][0] < event.onset_s < event.offset_s < seen["zoomed"][1]

@@ -137,7 +137,9 @@ def test_a_turn_that_the_user_names(upright: list[np.ndarray], tmp_path: Path, f
     entry = json.loads(said.out)[0]
     assert (entry["video"]["turn"], entry["quality"]["face_in_view"]["value"], entry["warnings"]) == (0, 0, [])
     said = fleeting("probe", path, "--turn", "90")
-    assert "turned by 90 degrees" in said.out
+    assert "turned by 90 degrees clockwise" in said.out
+    turned_back = fleeting("probe", path, "--turn", "270")
+    assert "turned by 90 degrees counter-clockwise" in turned_back.out, "in the words of the warning"
     assert "warning" not in said.out
     assert "one of auto, 0, 90, 180, 270" in fleeting("probe", path, "--turn", "45").err
 

@@ -8,6 +8,7 @@ import pytest
 from video_files import HEIGHT, WIDTH, number_of, numbered
 
 from fleeting.errors import VideoError
+from fleeting.video.folder import videos_in
 from fleeting.video.reader import open_video
 from fleeting.video.writer import ImageFolderWriter
 
@@ -115,10 +116,16 @@ def test_one_image_and_none(tmp_path: Path) -> None:
     (folder / "1.png").rename(folder / "1.dat")
     refused(folder, "which holds none")
     (folder / "film.mp4").write_bytes(b"x")
-    assert "film.mp4" in refused(folder, "which holds none").hint
+    assert "It holds videos" in refused(folder, "which holds none").hint
 
 
 def test_frames_that_are_not_there(tmp_path: Path) -> None:
     reader = open_video(fill(tmp_path / "clip", {f"{n}.png": numbered(n) for n in range(3)}), fps=25)
     with pytest.raises(ValueError, match="Expected frames up to 2; got 3"):
         list(reader.frames(1, 3))
+
+
+def test_videos_are_known_by_their_names_in_any_case(tmp_path: Path) -> None:
+    for name in ("a.gif", "B.MXF", "c.3gp", "d.mp4", "notes.txt", ".hidden.mp4"):
+        (tmp_path / name).write_bytes(b"\0")
+    assert {p.name for p in videos_in(tmp_path)} == {"a.gif", "B.MXF", "c.3gp", "d.mp4"}

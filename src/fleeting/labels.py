@@ -58,6 +58,11 @@ def class_text(emotion: str | None, probability: float | None) -> str:
     return f"{emotion} {100 * probability:.0f} %"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, such as ``1 blink`` or ``3 blinks``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """Classes, and what each emotion word becomes in them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fleeting.analysis.first_look import FirstLook
 from fleeting.errors import NoFaceError, SettingsError
+from fleeting.labels import counted
 from fleeting.records import FaceTrack
 from fleeting.settings import AnalyseSettings, FaceSettings
 
@@ -51,7 +52,7 @@ def analysed_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> li
             raise NoFaceError(
                 f"face {faces.face} with at least {faces.min_iod_px:.0f} px between the outer eye corners",
                 f"{path}, where it is {'too small' if small else 'not to be seen'}",
-                f"There are {described(large, seen)}." if large else "No face there is large enough.",
+                f"It shows {described(large, seen)}." if large else "No face there is large enough.",
             )
         return named
     if not large:
@@ -82,14 +83,14 @@ def remarks_on_faces(seen: FirstLook, chosen: list[FaceTrack], settings: Analyse
     if others:
         why = "" if settings.faces.face >= 0 else ", the largest area over time,"
         notes.append(
-            f"{len(others) + len(chosen)} faces in view: {described(chosen, seen)}{why} was analysed; "
+            f"{len(others) + len(chosen)} faces were seen: {described(chosen, seen)}{why} was analysed; "
             f"{described(others, seen)} {'was' if len(others) == 1 else 'were'} left out. "
             "--face N takes another one, --all-faces all."
         )
     cuts = len(seen.tracker.cuts)
     if cuts:
         notes.append(
-            f"{cuts} cut{'' if cuts == 1 else 's'}: nothing is measured across {'it' if cuts == 1 else 'them'}. "
+            f"{counted(cuts, 'cut')}: nothing is measured across {'it' if cuts == 1 else 'them'}. "
             "After a cut a face has a new number unless it surely is an earlier one."
         )
     return notes

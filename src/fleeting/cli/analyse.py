@@ -12,11 +12,12 @@ from fleeting.cli.frame_progress import FrameProgress
 from fleeting.cli.quality_lines import quality_rows
 from fleeting.cli.said_once import begin_anew
 from fleeting.errors import InputError
-from fleeting.labels import class_text
+from fleeting.labels import class_text, counted
 from fleeting.settings import FLOW_DEFAULT, FLOW_METHODS, AnalyseSettings
 
 if TYPE_CHECKING:
     from fleeting.batch import Outcome
+    from fleeting.records import Timeline
 
 
 TURN_HELP = "Degrees clockwise to turn the picture: 0, 90, 180, 270, or auto to see from the faces."
@@ -158,7 +159,7 @@ def _expand(patterns: list[str], out: Path, fps: float | None) -> tuple[list[Pat
     for folder in [p for p in paths if fps is None and p.is_dir()]:
         inside = videos_in(folder, without=out)
         if inside:
-            typer.echo(f"{folder}: a folder of {len(inside)} video(s); each is analysed.", err=True)
+            typer.echo(f"{folder}: a folder of {counted(len(inside), 'video')}; each is analysed.", err=True)
             paths[paths.index(folder) : paths.index(folder) + 1] = inside
     unique: dict[Path, Path] = {}
     for path in paths:
@@ -215,15 +216,11 @@ class _Display:
 
 
 def _summary(outcome: Outcome) -> None:
-    from fleeting.records import EVENT_KINDS, LID_KINDS
+    from fleeting.records import LID_KINDS
 
     timeline = outcome.timeline
     assert timeline is not None
-    counts = {kind: len(timeline.of_kind(kind)) for kind in EVENT_KINDS}
-    typer.echo(
-        f"{outcome.path}: {counts['micro']} micro-expression(s), {counts['macro']} macro-expression(s), "
-        f"{counts['blink']} blink(s), {counts['wink']} wink(s) in {timeline.duration_s:.1f} s"
-    )
+    typer.echo(f"{outcome.path}: {found_text(timeline)}")
     for event in timeline.events:
         if event.kind not in LID_KINDS:
             named = class_text(event.emotion, event.probability)
@@ -238,6 +235,15 @@ def _summary(outcome: Outcome) -> None:
             typer.echo(f"  {name}: {value}, {verdict}. {said}")
     report = outcome.folder / "report.html"
     typer.echo(f"  results: {report if report.exists() else outcome.folder}")
+
+
+def found_text(timeline: Timeline) -> str:
+    """Return how many events of each kind a timeline holds."""
+    from fleeting.records import EVENT_KINDS
+
+    nouns = {"micro": "micro-expression", "macro": "macro-expression"}
+    counts = [counted(len(timeline.of_kind(kind)), nouns.get(kind, kind)) for kind in EVENT_KINDS]
+    return f"{', '.join(counts)} in {timeline.duration_s:.1f} s"
 
 
 def _json_line(outcome: Outcome) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from fleeting.cli.frame_progress import FrameProgress
 from fleeting.errors import FleetingError
+from fleeting.labels import counted
 
 if TYPE_CHECKING:
     from fleeting.expressions.readings import Emotions, Reading
@@ -88,7 +89,7 @@ def _show(found: Emotions, results: Path) -> None:
     else:
         counts = Counter(r.expression or "turned too far" for s in found.sources for r in s.readings)
         most = ", ".join(f"{name} {count}" for name, count in counts.most_common())
-        typer.echo(f"  {found.faces} readings in {len(found.sources)} file(s): {most or 'none'}")
+        typer.echo(f"  {counted(found.faces, 'reading')} in {counted(len(found.sources), 'file')}: {most or 'none'}")
     typer.echo(f"  results: {results}")
 
 

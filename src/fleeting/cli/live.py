@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fleeting.cli.analyse import TURN_HELP
+from fleeting.cli.analyse import TURN_HELP, found_text
 from fleeting.errors import SettingsError
-from fleeting.labels import class_text
+from fleeting.labels import class_text, counted
 
 if TYPE_CHECKING:
     from fleeting.live.live import LiveAnalysis, Told
@@ -96,16 +96,9 @@ def _show(told: list[Told], *, as_json: bool) -> None:
 
 
 def _finish(analysis: LiveAnalysis, origin: LiveSource, out: Path | None) -> None:
-    from fleeting.records import EVENT_KINDS
-
     timeline = analysis.timeline(dropped=origin.dropped)
-    counts = {kind: len(timeline.of_kind(kind)) for kind in EVENT_KINDS}
-    typer.echo(
-        f"{counts['micro']} micro-expression(s), {counts['macro']} macro-expression(s), {counts['blink']} blink(s), "
-        f"{counts['wink']} wink(s) in {timeline.duration_s:.1f} s; {timeline.frame_count} frames, "
-        f"{origin.dropped} left out",
-        err=True,
-    )
+    frames = counted(timeline.frame_count, "frame")
+    typer.echo(f"{found_text(timeline)}; {frames}, {origin.dropped} left out", err=True)
     if out is not None:
         from fleeting.api import save_live
 

@@ -91,6 +91,8 @@ def _lines(found: Probe) -> list[str]:
 
 
 def _header(found: Probe) -> str:
+    from fleeting.video.orientation import TURNS_TEXT
+
     video = found.video
     parts = [
         f"{video.width} x {video.height}",
@@ -98,7 +100,7 @@ def _header(found: Probe) -> str:
         f"{video.bit_depth} bits",
     ]
     if video.rotation:
-        parts.append(f"turned by {video.rotation} degrees")
+        parts.append(f"turned by {TURNS_TEXT[video.rotation]}")
     if video.variable_frame_rate:
         parts.append("variable frame rate")
     if video.duration_s is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fleeting.labels import counted
 from fleeting.records import EVENT_KINDS
 
 NONE = "-"
@@ -23,7 +24,7 @@ def spotting_text(metrics: Mapping[str, Any]) -> str:
     quiet = metrics["videos_without_micro"]
     lines += [
         "",
-        f"{metrics['videos']} video(s), {number(metrics['minutes'])} min. False micro-expressions a minute: "
+        f"{counted(metrics['videos'], 'video')}, {number(metrics['minutes'])} min. False micro-expressions a minute: "
         f"{number(metrics['false_micro_per_minute'])}; in videos without a marked one: "
         f"{number(quiet['false_micro_per_minute'])}.",
     ]
@@ -46,8 +47,8 @@ def spotting_text(metrics: Mapping[str, Any]) -> str:
     if classes["events"]:
         lines += [
             "",
-            f"Classes of {classes['events']} micro-expression(s) found: {share(classes['accuracy'])} right, macro F1 "
-            f"{share(classes['f1'])}, {share(classes['unsure'])} unsure. STRS {share(metrics['strs'])}.",
+            f"Classes of {counted(classes['events'], 'micro-expression')} found: {share(classes['accuracy'])} right, "
+            f"macro F1 {share(classes['f1'])}, {share(classes['unsure'])} unsure. STRS {share(metrics['strs'])}.",
         ]
     lines += [f"not analysed: {name}: {why}" for name, why in metrics["failed"].items()]
     return "\n".join(lines)

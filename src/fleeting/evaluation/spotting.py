@@ -29,6 +29,7 @@ from fleeting.files import write_text
 from fleeting.labels import THREE_CLASSES, TO_THREE
 from fleeting.records import EVENT_KINDS, Event, Timeline
 from fleeting.synthesis.truth import TruthRow, read_truth
+from fleeting.video.trouble import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 IOU = 0.5
 TRUTH_NAME = "truth.csv"
@@ -38,8 +39,6 @@ AMPLITUDE_EDGES = (0.0, 0.7, 1.0, 1.8, 3.0, 5.0, math.inf)
 Analyse = Callable[[Path, float | None], Timeline]
 """Analyses one video, given the frames per second that the truth states for it, if any; `fleeting.api` passes the
 shipped analysis."""
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".gif"})
 
 
 @dataclass(slots=True)
@@ -214,9 +213,7 @@ def find_videos(folder: Path, named: Iterable[str]) -> list[str]:
             f"the videos that {TRUTH_NAME} names", f"no {missing[0]}", "Put it into the folder, or correct the table."
         )
     for entry in folder.iterdir():
-        is_images = entry.is_dir() and any(
-            p.suffix.lower() in {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"} for p in entry.iterdir()
-        )
+        is_images = entry.is_dir() and any(p.suffix.lower() in IMAGE_SUFFIXES for p in entry.iterdir())
         if is_images or (entry.is_file() and entry.suffix.lower() in VIDEO_SUFFIXES):
             wanted.add(entry.name)
     if not wanted:

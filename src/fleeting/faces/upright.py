@@ -7,6 +7,7 @@ from pathlib import Path
 from fleeting.faces.track import Detector
 from fleeting.faces.turn import turn_of_film
 from fleeting.settings import FaceSettings
+from fleeting.video.orientation import TURNS_TEXT
 from fleeting.video.reader import open_video
 from fleeting.video.stream import VideoReader
 
@@ -55,9 +56,9 @@ def make_upright(reader: VideoReader, settings: FaceSettings, detect: Detector |
 def turned(name: str, turn: int) -> str:
     """Return what the user is told of a picture that was turned."""
     how = "stands on its head" if turn == 180 else "lies on its side"
-    by = {90: "90 degrees clockwise", 180: "180 degrees", 270: "90 degrees counter-clockwise"}[turn]
     return (
-        f'{name}: the face {how}, so the picture was turned by {by}. To take it as it is: faces.turn = "0" (--turn 0).'
+        f"{name}: the face {how}, so the picture was turned by {TURNS_TEXT[turn]}. "
+        'To take it as it is: faces.turn = "0" (--turn 0).'
     )
 
 

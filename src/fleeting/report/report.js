@@ -55,8 +55,9 @@
   const colour = (name) => css(`--${(/^(left|right)/.exec(name) || ["middle"])[0]}`);
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const DASHES = { "left cheek": "dot", "right cheek": "dot", "lower lip": "dash", chin: "dot" };
-  const LANES = ["blink", "macro", "micro"];
-  const lane = (e) => (e.kind === "wink" ? "blink" : e.kind);
+  const ofLids = (kind) => kind === "blink" || kind === "wink";
+  const LANES = ["wink", "blink", "macro", "micro"].filter((k) => k !== "wink" || data.events.some((e) => e.kind === k));
+  const tints = () => ({ micro: css("--micro"), macro: css("--macro"), blink: css("--blink"), wink: css("--blink") });
 
   function traces(chart, range) {
     const { face, time, curves } = chart, list = [];
@@ -81,13 +82,13 @@
   const label = (e) => [e.title, `${e.onset.toFixed(3)} to ${e.offset.toFixed(3)} s`, [e.emotion, e.probability].filter(Boolean).join(" "), e.contradicts && `against a face that is ${e.contradicts}`].filter(Boolean).join("<br>");
 
   function eventTraces(chart) {
-    const colours = { micro: css("--micro"), macro: css("--macro"), blink: css("--blink") };
+    const colours = tints();
     return LANES.map((kind) => {
-      const found = chart.events.filter((e) => lane(e) === kind);
+      const found = chart.events.filter((e) => e.kind === kind);
       return {
         type: "scatter", mode: "markers", x: found.map((e) => e.apex), y: found.map(() => kind), name: kind,
         customdata: found.map((e) => e.index), hovertext: found.map(label), hoverinfo: "text", yaxis: "y", showlegend: false,
-        marker: { size: kind === "blink" ? 7 : 12, color: colours[kind], symbol: kind === "macro" ? "square" : "circle", line: { width: 1, color: css("--sheet") } },
+        marker: { size: ofLids(kind) ? 7 : 12, color: colours[kind], symbol: { macro: "square", wink: "diamond" }[kind] || "circle", line: { width: 1, color: css("--sheet") } },
       };
     });
   }
@@ -96,13 +97,13 @@
     const { face, events } = chart, ink = css("--ink"), dim = css("--dim"), line = css("--line"), rows = face.rows.length;
     const shown = face.expression ? 1 : 0, tall = 1.6 * shown; // the row of expressions has seven names beside it
     const top0 = shown ? 0.895 : 0.87, gap = shown ? 0.05 : 0.062, height = (top0 - gap * (rows + shown)) / (rows + tall), shapes = [], notes = [];
-    const tint = { micro: css("--micro"), macro: css("--macro"), blink: css("--blink") };
+    const tint = tints();
     const result = {
       margin: { l: 58, r: 14, t: 34, b: 42 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: dim, activecolor: css("--accent") }, dragmode: "zoom", showlegend: false, shapes, annotations: notes, font: { family: "system-ui, sans-serif", size: 12, color: dim },
       hoverlabel: { bgcolor: css("--sheet"), bordercolor: line, font: { color: ink } },
       xaxis: { range, title: { text: "seconds" }, gridcolor: line, zeroline: false, anchor: `y${rows + shown + 1}`, ticksuffix: "" },
-      yaxis: { domain: [top0 + 0.015, 1], type: "category", categoryorder: "array", categoryarray: LANES, range: [-0.6, 2.6], fixedrange: true, gridcolor: line, tickfont: { size: 11 } },
+      yaxis: { domain: [top0 + 0.015, 1], type: "category", categoryorder: "array", categoryarray: LANES, range: [-0.6, LANES.length - 0.4], fixedrange: true, gridcolor: line, tickfont: { size: 11 } },
     };
     face.rows.forEach((row, r) => {
       const top = top0 - r * (height + gap) - gap, axis = `y${r + 2}`, eyes = face.floor[r] === null && r === rows - 1;
@@ -119,8 +120,8 @@
     }
     for (const cut of data.cuts) shapes.push({ type: "line", xref: "x", x0: cut, x1: cut, yref: "paper", y0: 0, y1: 1, opacity: 0.6, line: { width: 1, color: ink, dash: "dash" } });
     for (const e of events) shapes.push({
-      type: "rect", xref: "x", x0: e.onset, x1: e.offset, yref: "paper", fillcolor: tint[lane(e)], opacity: lane(e) === "blink" ? 0.1 : 0.17, line: { width: 0 }, layer: "below",
-      y0: floor, y1: lane(e) === "blink" ? floor + height : 1,
+      type: "rect", xref: "x", x0: e.onset, x1: e.offset, yref: "paper", fillcolor: tint[e.kind], opacity: ofLids(e.kind) ? 0.1 : 0.17, line: { width: 0 }, layer: "below",
+      y0: floor, y1: ofLids(e.kind) ? floor + height : 1,
     });
     return result;
   }

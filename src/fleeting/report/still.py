@@ -5,13 +5,14 @@ What has words stands in the page beside it, so that the picture can be stretche
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.records import LID_KINDS, REGIONS, Signals, Timeline
+from fleeting.records import EVENT_KINDS, REGIONS, Signals, Timeline
 from fleeting.report.curves import ROWS, SIDES, floors
 from fleeting.report.wording import number
 
@@ -21,9 +22,8 @@ WIDTH, HEIGHT = 1000, 100
 STRETCHES = 250
 """Points of a line at most: of each stretch of frames the largest value is drawn, so that no peak is lost."""
 
-TICKS = 5
+MOST_TICKS = 6
 LEAST_WIDTH = 3.0
-LANES = ("micro", "macro", "blink")
 
 
 def still(signals: Signals, timeline: Timeline, titles: Mapping[int, str]) -> dict[str, Any] | None:
@@ -42,7 +42,8 @@ def still(signals: Signals, timeline: Timeline, titles: Mapping[int, str]) -> di
     -------
     dict
         ``rows`` with ``title``, ``most`` (the value at the upper edge), ``floor`` (height of the grey floor, or None)
-        and ``lines`` of ``side`` and SVG path; ``lanes`` of a kind and its ``marks``; ``ticks`` in seconds.
+        and ``lines`` of ``side`` and SVG path; ``lanes`` of a kind and its ``marks``, of winks only where there are
+        any; ``cuts``, places from the left; ``ticks`` of ``percent`` from the left and ``text``.
     """
     time_s = np.asarray(signals.time_s, np.float64)
     if len(time_s) < 2 or not time_s[-1] > time_s[0]:
@@ -72,15 +73,24 @@ def still(signals: Signals, timeline: Timeline, titles: Mapping[int, str]) -> di
                 "lines": paths,
             }
         )
-    lanes: dict[str, list[dict[str, Any]]] = {kind: [] for kind in LANES}
+    shown_kinds = [k for k in EVENT_KINDS if k != "wink" or timeline.of_kind("wink")]
+    lanes: dict[str, list[dict[str, Any]]] = {kind: [] for kind in shown_kinds}
     for index, event in enumerate(timeline.events):
         start, end = (WIDTH * (t - first) / lasts for t in (event.onset_s, event.offset_s))
         if event.face == signals.face and np.isfinite([start, end]).all():
             mark = {"index": index, "title": titles.get(index, event.kind.capitalize()), "x": round(start, 1)}
-            lane = "blink" if event.kind in LID_KINDS else event.kind
-            lanes[lane].append(mark | {"width": round(max(end - start, LEAST_WIDTH), 1)})
-    ticks = [number(float(t), 3) for t in np.linspace(first, first + lasts, TICKS)]
-    return {"rows": rows, "lanes": lanes, "ticks": ticks}
+            lanes[event.kind].append(mark | {"width": round(max(end - start, LEAST_WIDTH), 1)})
+    cuts = [round(WIDTH * (c.time_s - first) / lasts, 1) for c in timeline.cuts if 0 <= c.time_s - first <= lasts]
+    ticks = [{"percent": round(100 * (t - first) / lasts, 2), "text": number(t, 8)} for t in _ticks(first, first + lasts)]
+    return {"rows": rows, "lanes": lanes, "cuts": cuts, "ticks": ticks}
+
+
+def _ticks(first: float, last: float) -> list[float]:
+    """Round times between two, a step of 1, 2 or 5 times a power of ten apart."""
+    least = (last - first) / (MOST_TICKS - 1)
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= least)
+    return [round(n * step, 9) for n in range(math.ceil(first / step), math.floor(last / step) + 1)]
 
 
 def _path(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], *, lowest: bool) -> str:

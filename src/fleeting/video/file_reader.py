@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fleeting.errors import VideoError
+from fleeting.labels import counted
 from fleeting.records import VideoInfo
 from fleeting.video import trouble
 from fleeting.video.decoding import (
@@ -160,7 +161,7 @@ class FileReader(VideoReader):
             )
         if damage.damaged:
             self._warn(
-                f"{name} is damaged in {len(damage.damaged)} place(s), the first at "
+                f"{name} is damaged in {counted(len(damage.damaged), 'place')}, the first at "
                 f"{self._times[damage.damaged[0]]:.2f} s: motion that is seen there may be false."
             )
         if damage.skipped:

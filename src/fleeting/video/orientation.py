@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+TURNS_TEXT = {90: "90 degrees clockwise", 180: "180 degrees", 270: "90 degrees counter-clockwise"}
+"""Turns in words, by degrees clockwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
