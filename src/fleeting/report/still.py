@@ -81,7 +81,8 @@ def still(signals: Signals, timeline: Timeline, titles: Mapping[int, str]) -> di
             mark = {"index": index, "title": titles.get(index, event.kind.capitalize()), "x": round(start, 1)}
             lanes[event.kind].append(mark | {"width": round(max(end - start, LEAST_WIDTH), 1)})
     cuts = [round(WIDTH * (c.time_s - first) / lasts, 1) for c in timeline.cuts if 0 <= c.time_s - first <= lasts]
-    ticks = [{"percent": round(100 * (t - first) / lasts, 2), "text": number(t, 8)} for t in _ticks(first, first + lasts)]
+    times = _ticks(first, first + lasts)
+    ticks = [{"percent": round(100 * (t - first) / lasts, 2), "text": number(t, 8)} for t in times]
     return {"rows": rows, "lanes": lanes, "cuts": cuts, "ticks": ticks}
 
 
