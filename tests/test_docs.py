@@ -380,7 +380,7 @@ def test_the_model_card_is_that_of_the_shipped_networks() -> None:
 def test_the_figures_of_the_readme_are_those_that_were_measured() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text == card_script().with_figures(text), "run python scripts/model_card.py"
-    recogniser = json.loads((ROOT / "benchmarks" / "results" / "recogniser.json").read_text(encoding="utf-8"))
+    recogniser = json.loads((ROOT / "benchmarks" / "results" / "fleeting.json").read_text(encoding="utf-8"))
     assert f"| {recogniser['shipped']['uf1']:.3f} [" in text
 
 

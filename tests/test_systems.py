@@ -64,7 +64,7 @@ def test_all_systems_are_asked_and_the_first_decides(clip: Path, analysis: Analy
         assert (last.system, last.emotion) == ("watcher", "right")
         assert last.probability == pytest.approx(0.9)
     assert found.models["watcher"]["name"] == "watcher"
-    assert found.models["recogniser"]["name"] == "recogniser"
+    assert found.models["recogniser"]["name"] == "fleeting"
 
 
 def test_one_system_alone_gives_its_own_classes_and_sees_every_frame(clip: Path, watcher: Watcher) -> None:
@@ -122,13 +122,13 @@ def test_unknown_and_missing_systems_are_refused(monkeypatch: pytest.MonkeyPatch
 
 def test_networks_of_ones_own_go_before_the_shipped_ones(tmp_path: Path) -> None:
     for suffix in ("onnx", "json"):
-        shutil.copy(weights.folder() / f"recogniser.{suffix}", tmp_path)
-    card = json.loads((tmp_path / "recogniser.json").read_text(encoding="utf-8")) | {"version": "mine"}
-    (tmp_path / "recogniser.json").write_text(json.dumps(card), encoding="utf-8")
+        shutil.copy(weights.folder() / f"fleeting.{suffix}", tmp_path)
+    card = json.loads((tmp_path / "fleeting.json").read_text(encoding="utf-8")) | {"version": "mine"}
+    (tmp_path / "fleeting.json").write_text(json.dumps(card), encoding="utf-8")
     settings = RecognitionSettings(folder=str(tmp_path))
     assert open_systems(settings)["flow"].card["version"] == "mine"
     assert open_systems(RecognitionSettings())["flow"].card["version"] != "mine"
-    (tmp_path / "recogniser.onnx").write_bytes(b"damaged")
+    (tmp_path / "fleeting.onnx").write_bytes(b"damaged")
     with pytest.raises(WeightsError, match="Train it anew"):
         open_systems(settings)
 
