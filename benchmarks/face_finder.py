@@ -2,8 +2,8 @@
 
     python benchmarks/face_finder.py --data ../shared/data --teacher runs/teacher
 
-writes ``face_finder.json``, ``.md`` and ``.png`` to ``benchmarks/results``. ``--part validation`` measures the people on
-whom thresholds may be chosen, and writes nothing.
+writes ``face_finder.json``, ``.md`` and ``.png`` to ``benchmarks/results``. ``--part validation`` measures the people
+on whom thresholds may be chosen, and writes nothing.
 """
 
 from __future__ import annotations
@@ -192,8 +192,9 @@ def write(result: dict[str, Any], out: Path) -> None:
     )
     text = f"""# Finding faces
 
-`python benchmarks/face_finder.py --data ../shared/data --teacher runs/teacher`: {result["people"]} people that no network
-was trained on and no threshold was chosen on ({result["part"]} part of `training/people.py`). A face is found where a box
+`python benchmarks/face_finder.py --data ../shared/data --teacher runs/teacher`:
+{result["people"]} people that no network was trained on and no threshold was chosen on
+({result["part"]} part of `training/people.py`). A face is found where a box
 of `FaceDetector` has IoU >= 0.5 with the box of the true 68 points; "other boxes" are all the rest (some pictures show
 a second person who is not labelled); the error of the points is the mean over the faces found, in percent of the
 inter-ocular distance. The points of the portraits are the teacher's, so their error is a distance between two machines.

@@ -7,9 +7,9 @@ compared: they are near-duplicates when these correlate by at least 0.9, mean ov
 equal are duplicates anyhow.
 
 Measured by ``python benchmarks/studies/near_duplicates.py`` on the 309 flow images of CASME II and SMIC (189 bits),
-45,000 pairs of clips of different people: the closest differ in 40 bits (46 when one is mirrored), the most alike correlate by
-0.83, so neither test alone gives a false hit, let alone both. ``benchmarks/results/near_duplicates.md`` says how often
-a changed copy is caught.
+45,000 pairs of clips of different people: the closest differ in 40 bits (46 when one is mirrored), the most alike
+correlate by 0.83, so neither test alone gives a false hit, let alone both. ``benchmarks/results/near_duplicates.md``
+says how often a changed copy is caught.
 """
 
 from __future__ import annotations
