@@ -190,3 +190,15 @@ def test_a_network_of_sequences_is_given_crops_of_the_width_that_it_was_trained_
     np.testing.assert_array_equal(wide, narrow)
     system.card = system.card | {"inputs": {"clips": system.card["inputs"]["clips"] | {"width": 112}}}
     assert np.abs(system.probabilities([replace(view, crops=crops, apex=6)]) - wide).max() > 1e-4
+
+
+def test_a_network_under_its_former_name_is_not_passed_over(tmp_path: Path) -> None:
+    """Else the shipped network would answer in place of the one that was asked for."""
+    for suffix in ("onnx", "json"):
+        shutil.copy(weights.folder() / f"fleeting.{suffix}", tmp_path / f"recogniser.{suffix}")
+    settings = RecognitionSettings(folder=str(tmp_path))
+    with pytest.raises(SettingsError, match=r"former name.*Rename recogniser\.onnx"):
+        open_systems(settings)
+    for suffix in ("onnx", "json"):
+        (tmp_path / f"recogniser.{suffix}").rename(tmp_path / f"fleeting.{suffix}")
+    assert list(open_systems(settings)) == ["flow"]
