@@ -146,7 +146,7 @@ def model_card() -> str:
     return "\n".join([HEAD, *(network(name, card) for name, card in cards().items())])
 
 
-def _recogniser() -> list[Figure]:
+def _fleeting() -> list[Figure]:
     found, command = results("fleeting"), "python benchmarks/fleeting"
     if found is None:
         return [Figure("Class of a micro-expression, given onset and apex", MISSING, "", command)]
@@ -322,7 +322,7 @@ def _startup() -> list[Figure]:
 
 def figures() -> list[Figure]:
     """All rows of the README's table."""
-    found = [*_recogniser(), *_spotting(), *_landmarks(), *_face_finder(), *_expression(), *_flow()]
+    found = [*_fleeting(), *_spotting(), *_landmarks(), *_face_finder(), *_expression(), *_flow()]
     return [*found, *_calibration(), *_speed(), *_live(), *_startup()]
 
 
