@@ -146,7 +146,7 @@ def test_the_number_of_cores_changes_nothing(kernels: str, clip: Path) -> None:
     """Not even digits that are not written. Some kernels of OpenBLAS sum in as many parts as there are threads."""
     program = (
         "import hashlib, sys\n"
-        "from fleeting.inference import analyse as room\n"
+        "from fleeting.analysis import analyse as room\n"
         "room.rounded = lambda timeline: timeline\n"
         "(signals,) = room.analyse_video(sys.argv[1], pictures=False).timeline.signals\n"
         "print(hashlib.sha256(signals.motion.tobytes() + signals.noise.tobytes()).hexdigest())\n"

@@ -33,7 +33,7 @@ import numpy as np
 
 from fleeting.records import Event, Interval
 from fleeting.settings import SpottingSettings
-from fleeting.spotting import candidates, run_signals, spot
+from fleeting.spotting import candidates, macro, run_signals, spot
 from fleeting.spotting.blinks import find_closings
 from fleeting.spotting.movements import Movement, find_movements
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
@@ -94,7 +94,7 @@ def by_criteria(film: MeasuredFilm, threshold: float, least_correlation: float =
             period_s=run.period,
             threshold=threshold,
             min_peak=SETTINGS.min_displacement_percent_iod,
-            open_to=spot._open_to(run, find_closings(run.shut, run.quick, run.period)),
+            open_to=macro.open_to_macro(run, find_closings(run.shut, run.quick, run.period)),
         )
         for movement in moved:
             if (

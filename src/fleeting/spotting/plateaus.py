@@ -70,13 +70,11 @@ def find_plateaus(
         if any(m.onset <= apex <= m.offset for m in found):
             continue
         movement = _around(place, noise, open_to, apex, duration, period_s, threshold)
-        if (
-            movement is not None
-            and movement.begins
-            and movement.ends
-            and movement.score >= threshold
-            and movement.peak >= min_peak
-        ):
+        if movement is None or not (movement.begins and movement.ends):
+            continue
+        # Smoothing draws a short movement out, but not that far.
+        long_enough = len(movement) * period_s >= DURATIONS_S[0]
+        if long_enough and movement.score >= threshold and movement.peak >= min_peak:
             shorter = (min(len(movement), len(m)) for m in found)
             if all(movement.overlap(m) <= SAME * least for m, least in zip(found, shorter, strict=True)):
                 found.append(movement)

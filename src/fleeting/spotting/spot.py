@@ -11,40 +11,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fleeting.records import REGIONS, Event, EventKind, Signals
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.blinks import Closing, find_closings
 from fleeting.spotting.candidates import find_candidates
-from fleeting.spotting.cells import CELL_REGION, cells_of
+from fleeting.spotting.cells import cells_of
 from fleeting.spotting.curves import of_regions, region_curves, sized
 from fleeting.spotting.event_of import event_of, least_displacement
 from fleeting.spotting.judge import BLINK, MICRO, Judge
+from fleeting.spotting.macro import SAME_MOVEMENT, Judged, find_lasting, find_macro, most_periods
 from fleeting.spotting.measurements import Measurements
-from fleeting.spotting.movements import Movement, find_movements
-from fleeting.spotting.plateaus import find_plateaus
-from fleeting.spotting.rest import Array, Real, robust_deviation, smooth
+from fleeting.spotting.movements import Movement
+from fleeting.spotting.rest import Array
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
-
-SLOW_NOISE = 3.0
-SLOW_NOISE_FLOOR = 0.25
-"""Percent of the inter-ocular distance: what is left of the turns of the head over some seconds."""
-
-WANDER_S = 0.35
-"""Standard deviation of the smoothing over time after which only drift is left."""
-
-MOST_WANDER = 0.75
-"""Percent of the inter-ocular distance: a face that goes further than a few times this is not still."""
-
-PLATEAU_NOISE = 0.6
-"""Share of the slow noise that counts against what lies right before and after: there rest wanders less."""
-
-SAME_MOVEMENT = 0.3
-"""Of two candidates that share more of the shorter one, the less probable is a part of the other."""
 
 CLEAR = 10.0
 """A movement that stands out of the noise so far has borders that can be read from its course,"""
@@ -61,17 +43,6 @@ NEARLY = 0.95
 
 PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
-
-BLINK_MARGIN_S = 0.08
-LIDS = [c for name in ("left_lid", "right_lid") for c in cells_of(name)]
-_BUT_LIDS = np.array([name not in ("left_lid", "right_lid") for name in CELL_REGION], np.float64)
-NEAR_EYES = [
-    c
-    for name in ("left_brow", "right_brow", "between_brows", "nose", "left_cheek", "right_cheek")
-    for c in cells_of(name)
-]
-
-Judged = tuple[Movement, float]
 
 
 def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tuple[list[Event], Signals]:
@@ -94,14 +65,12 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
     settings = settings or SpottingSettings()
     runs = runs_of(measured, settings)
     noise = noise_of(runs)
-    # Rest itself wanders over seconds; of a short run, how far cannot be read from the signal.
-    slow_noise = np.maximum(SLOW_NOISE * noise, SLOW_NOISE_FLOOR)
     events: list[Event] = []
     motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
     for run in runs:
         micro, blinks, longer = _judged(run, noise, settings)
-        macro = _macro(run, noise, slow_noise, blinks, settings)
-        macro += _lasting(run, longer, macro, blinks, settings)
+        macro = find_macro(run, noise, blinks, settings)
+        macro += find_lasting(run, longer, macro, blinks, settings)
         micro, macro = _told_apart(micro, macro)
         lids = [_lid_movement(run, closing) for closing in blinks]
         curves = region_curves(run, [*(m for m, _ in (*micro, *macro)), *lids])
@@ -153,7 +122,7 @@ def _judged(
         if probability < min(DOUBT, settings.min_probability):
             break
         movement = candidates[place].movement
-        most = _most_periods(run, settings)
+        most = most_periods(run, settings)
         if probability < settings.min_probability:
             clear = movement.score >= CLEAR and movement.begins and movement.ends
             if clear and movement.offset - movement.onset >= NEARLY * most:
@@ -178,11 +147,6 @@ def _judged(
     return micro, blinks, longer
 
 
-def _most_periods(run: RunSignals, settings: SpottingSettings) -> int:
-    """Periods of the longest micro-expression."""
-    return int(settings.max_micro_s / run.period + 1e-6)
-
-
 def _placed(run: RunSignals, movement: Movement, times: Array, settings: SpottingSettings) -> Movement | None:
     """Place a movement in time; None where it would be cut off by the run, or not last at all.
 
@@ -191,7 +155,7 @@ def _placed(run: RunSignals, movement: Movement, times: Array, settings: Spottin
     """
     begin, _, end = exact = [movement.apex + float(t) / run.period for t in times]
     onset, apex, offset = map(round, exact)
-    most = _most_periods(run, settings)
+    most = most_periods(run, settings)
     if offset - onset > most and end - begin <= settings.max_micro_s / run.period:
         # Only rounding makes it longer than a micro-expression: the border that it moved out further moves in.
         onset, offset = (onset + 1, offset) if begin - onset > offset - end else (onset, offset - 1)
@@ -212,96 +176,6 @@ def _shared(a: Movement, b: Movement) -> float:
 def _is_blink(movement: Movement, blinks: list[Closing]) -> bool:
     first = "".join(movement.regions[:1])
     return any(first in b.lids and b.onset <= movement.apex <= b.offset for b in blinks)
-
-
-def _open_to(run: RunSignals, blinks: list[Closing]) -> npt.NDArray[np.float64]:
-    """(n, c) how far each cell may raise a macro-expression: a blink moves the lids and drags the skin around them."""
-    allowed = np.ones((len(run.grid), len(CELL_REGION)))
-    margin = round(BLINK_MARGIN_S / run.period)
-    lids = np.linalg.norm(run.quick[:, LIDS], axis=2).max(axis=1)
-    for blink in blinks:
-        span = slice(max(0, blink.onset - margin), blink.offset + margin + 1)
-        allowed[span, LIDS] = 0.0
-        dragged = np.linalg.norm(run.quick[span][:, NEAR_EYES], axis=2) < 0.6 * lids[span].max()
-        block = allowed[span]
-        block[:, NEAR_EYES] = np.where(dragged, 0.0, 1.0)
-    return allowed
-
-
-def _macro(
-    run: RunSignals,
-    noise: Array,
-    slow_noise: Array,
-    blinks: list[Closing],
-    settings: SpottingSettings,
-) -> list[Judged]:
-    """Macro-expressions, with a confidence that rises with how far they stand out of the noise."""
-    limits: dict[str, Any] = {
-        "period_s": run.period,
-        "threshold": settings.threshold,
-        "min_peak": settings.min_macro_percent_iod,
-        "open_to": _open_to(run, blinks),
-    }
-    unrest, wander = run.unrest[:, None], _wander(run, run.slow, settings)
-    quick_noise = np.maximum(noise, _wander(run, run.quick, settings)) * unrest
-    local_noise = np.maximum(PLATEAU_NOISE * slow_noise, wander) * unrest
-    slow_noise = np.maximum(slow_noise, wander) * unrest
-    # Eyes that look aside and stay there are a plateau of the lids.
-    but_lids = {**limits, "open_to": limits["open_to"] * _BUT_LIDS}
-    local = find_plateaus(run.slow, local_noise, **but_lids)
-    slow = find_movements(run.slow, slow_noise, **limits)
-    quick = find_movements(run.quick, quick_noise, **limits)
-    least, most = _most_periods(run, settings) + 2, settings.max_macro_s / run.period
-    macro = [m for m in local if least <= len(m) <= most]
-    macro += _apart(macro, [m for m in slow if least <= len(m) <= most and m.begins], shared=SAME_MOVEMENT)
-    macro = [replace(m, long_rest=True) for m in macro]
-    macro += _apart(macro, [m for m in quick if least <= len(m) and m.begins and m.ends], shared=0.0)
-    return [(a, _confidence(a, settings)) for a in macro]
-
-
-def _confidence(movement: Movement, settings: SpottingSettings) -> float:
-    ratio = (movement.score / settings.threshold) ** 2
-    return ratio / (1 + ratio)
-
-
-def _lasting(
-    run: RunSignals,
-    longer: list[Movement],
-    macro: list[Judged],
-    blinks: list[Closing],
-    settings: SpottingSettings,
-) -> list[Judged]:
-    """Macro-expressions among movements that are a little longer than a micro-expression, and not found as one yet."""
-    found: list[Judged] = []
-    allowed = _open_to(run, blinks) if longer else np.ones((0, 0))
-    for movement in sorted(longer, key=lambda m: -m.score):
-        if (
-            movement.score >= settings.threshold
-            and movement.peak >= settings.min_macro_percent_iod
-            and allowed[movement.apex, cells_of(movement.regions[0])].any()
-            and not any(movement.overlap(a) for a, _ in (*macro, *found))
-        ):
-            found.append((movement, _confidence(movement, settings)))
-    return found
-
-
-def _wander(run: RunSignals, moved: Real, settings: SpottingSettings) -> Array:
-    """(c,) how far each cell is from its rest as a rule; 0 where the run is too short to know.
-
-    A face that is still drifts with the light and the breath; what stands out of that must do so by far more. Syllables
-    are no drift: they are smoothed away. Of a run twice as long as the longest expression, expressions are the smaller
-    part.
-    """
-    if len(run) * run.period < 2 * settings.max_macro_s:
-        return np.zeros(moved.shape[1])
-    step = max(1, round(WANDER_S / 8 / run.period))
-    drift = smooth(moved[::step], WANDER_S / (step * run.period))
-    return np.asarray(np.minimum(np.linalg.norm(robust_deviation(drift), axis=1), MOST_WANDER), np.float64)
-
-
-def _apart(known: list[Movement], others: list[Movement], *, shared: float) -> list[Movement]:
-    """Those of the others that are not known already."""
-    return [m for m in others if all(m.overlap(a) <= shared * min(len(m), len(a)) for a in known)]
 
 
 def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged], list[Judged]]:
