@@ -146,8 +146,8 @@ def model_card() -> str:
     return "\n".join([HEAD, *(network(name, card) for name, card in cards().items())])
 
 
-def _recogniser() -> list[Figure]:
-    found, command = results("recogniser"), "python benchmarks/recogniser.py"
+def _fleeting() -> list[Figure]:
+    found, command = results("fleeting"), "python benchmarks/fleeting"
     if found is None:
         return [Figure("Class of a micro-expression, given onset and apex", MISSING, "", command)]
     on = "{clips} clips of {subjects} people (CASME II, SMIC), each person held out once"
@@ -186,8 +186,11 @@ def _landmarks() -> list[Figure]:
     return [*rows, Figure("Landmarks, faces a second on one core", f"{speed:.0f}", on, command)]
 
 
-def _faces() -> list[Figure]:
-    found, command = results("faces"), "python benchmarks/faces.py --data ../shared/data --teacher runs/teacher"
+def _face_finder() -> list[Figure]:
+    found, command = (
+        results("face_finder"),
+        "python benchmarks/face_finder.py --data ../shared/data --teacher runs/teacher",
+    )
     what = "False faces in pictures without a face"
     if found is None:
         return [Figure(what, MISSING, "", command)]
@@ -319,7 +322,7 @@ def _startup() -> list[Figure]:
 
 def figures() -> list[Figure]:
     """All rows of the README's table."""
-    found = [*_recogniser(), *_spotting(), *_landmarks(), *_faces(), *_expression(), *_flow()]
+    found = [*_fleeting(), *_spotting(), *_landmarks(), *_face_finder(), *_expression(), *_flow()]
     return [*found, *_calibration(), *_speed(), *_live(), *_startup()]
 
 

@@ -399,10 +399,10 @@ def test_the_shipped_recogniser_answers_as_the_network_does(tmp_path: Path) -> N
     run_benchmark(data, recogniser("shipped"), plan, out=tmp_path / "run")
     table = read_run(tmp_path / "run").predictions()
     rows = data.samples.select(data.held_out)
-    (expected,) = weights.session("recogniser").run(None, {"flow": rows.flow})
+    (expected,) = weights.session("fleeting").run(None, {"flow": rows.flow})
     assert list(table["clip"]) == list(rows.clip)
     np.testing.assert_allclose(table[["p_negative", "p_positive", "p_surprise"]], expected, atol=1e-6)
-    sure = expected.max(1) >= weights.card("recogniser")["unsure"]["threshold"]
+    sure = expected.max(1) >= weights.card("fleeting")["unsure"]["threshold"]
     np.testing.assert_array_equal(table["answered"], sure)
 
 

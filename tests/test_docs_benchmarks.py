@@ -15,7 +15,7 @@ from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
 from fleeting.recognisers.registry import RECOGNISERS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-MARKS = ("<!-- table: python benchmarks/recognisers.py -->", "<!-- end of table -->")
+MARKS = ("<!-- table: python benchmarks/studies/recognisers.py -->", "<!-- end of table -->")
 
 
 def names(head: str) -> set[str]:

@@ -20,6 +20,8 @@ from fleeting.errors import DataError
 from fleeting.export.media import read_media, write_media
 from fleeting.export.timeline_json import SCHEMA, from_json, read_timeline, to_json, write_timeline
 from fleeting.records import EVENT_KINDS, REGIONS, Event, Signals, Timeline
+from fleeting.report.build import render
+from fleeting.report.wording import headline
 
 
 def same(a: Any, b: Any) -> bool:
@@ -51,6 +53,19 @@ def test_a_timeline_comes_back_exactly(timeline: Timeline, tmp_path: Path) -> No
     read = read_timeline(write_timeline(timeline, tmp_path / "timeline.json"))
     assert same(read, timeline)
     assert read.signals[0].motion.flags.writeable
+
+
+def test_a_timeline_whose_recogniser_bears_its_former_name_is_read(timeline: Timeline, tmp_path: Path) -> None:
+    """`fleeting` was called recogniser, as its role still is."""
+    path = write_timeline(timeline, tmp_path / "timeline.json")
+    values = json.loads(path.read_text(encoding="utf-8"))
+    assert values["models"]["recogniser"]["name"] == "fleeting"
+    values["models"]["recogniser"]["name"] = "recogniser"
+    path.write_text(json.dumps(values), encoding="utf-8")
+    read = read_timeline(path)
+    assert read.models["recogniser"]["name"] == "recogniser"
+    assert headline(read.models["recogniser"]) == headline(timeline.models["recogniser"]) != ""
+    assert "leave-one-subject-out over 40 subjects" in render(read, {})
 
 
 def test_the_file_is_json_without_nan_and_fits_its_schema(

@@ -160,11 +160,11 @@ def test_wrong_input_is_refused(recogniser: Recogniser) -> None:
 
 
 def test_the_card_states_what_a_user_needs() -> None:
-    card = weights.card("recogniser")
+    card = weights.card("fleeting")
     assert len(card["subjects"]) == 40
     assert card["labels"] == list(THREE_CLASSES)
     assert 1 / 3 < card["unsure"]["threshold"] < 1
-    assert (weights.folder() / "recogniser.onnx").stat().st_size < 5_000_000
+    assert (weights.folder() / "fleeting.onnx").stat().st_size < 5_000_000
     for key in ("uf1", "uar", "uf1_interval", "ece", "recall", "coverage", "selective_accuracy", "protocol"):
         assert key in card["scores"]
     assert card["scores"]["uf1"] >= 0.771

@@ -169,7 +169,7 @@ def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text(json.dumps({"logistic of half faces": {"uf1": 0.5}}))
     recipe = tmp_path / "mine.toml"
     recipe.write_text(
-        'task = "recogniser"\nname = "mine"\ndata = "flow.npz"\nscores = "scores.json"\n'
+        'task = "half_face"\nname = "mine"\ndata = "flow.npz"\nscores = "scores.json"\n'
         "inner_folds = 3\ninner_repeats = 1\nblur = [1.5]\nstrength = [1e-3]\n"
     )
     train(recipe, data=tmp_path, out=tmp_path / "out")
@@ -188,6 +188,6 @@ def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
 
 def test_the_recipe_can_be_read() -> None:
     path = Path(__file__).resolve().parents[1] / "recipes" / "half_face.toml"
-    assert settings.load(RecogniserRecipe, path).task == "recogniser"
+    assert settings.load(RecogniserRecipe, path).task == "half_face"
     with pytest.raises(SettingsError, match="strength"):
         settings.from_dict(RecogniserRecipe, {"strenght": [1.0]})

@@ -64,7 +64,7 @@ def test_all_systems_are_asked_and_the_first_decides(clip: Path, analysis: Analy
         assert (last.system, last.emotion) == ("watcher", "right")
         assert last.probability == pytest.approx(0.9)
     assert found.models["watcher"]["name"] == "watcher"
-    assert found.models["recogniser"]["name"] == "recogniser"
+    assert found.models["recogniser"]["name"] == "fleeting"
 
 
 def test_one_system_alone_gives_its_own_classes_and_sees_every_frame(clip: Path, watcher: Watcher) -> None:
@@ -122,13 +122,13 @@ def test_unknown_and_missing_systems_are_refused(monkeypatch: pytest.MonkeyPatch
 
 def test_networks_of_ones_own_go_before_the_shipped_ones(tmp_path: Path) -> None:
     for suffix in ("onnx", "json"):
-        shutil.copy(weights.folder() / f"recogniser.{suffix}", tmp_path)
-    card = json.loads((tmp_path / "recogniser.json").read_text(encoding="utf-8")) | {"version": "mine"}
-    (tmp_path / "recogniser.json").write_text(json.dumps(card), encoding="utf-8")
+        shutil.copy(weights.folder() / f"fleeting.{suffix}", tmp_path)
+    card = json.loads((tmp_path / "fleeting.json").read_text(encoding="utf-8")) | {"version": "mine"}
+    (tmp_path / "fleeting.json").write_text(json.dumps(card), encoding="utf-8")
     settings = RecognitionSettings(folder=str(tmp_path))
     assert open_systems(settings)["flow"].card["version"] == "mine"
     assert open_systems(RecognitionSettings())["flow"].card["version"] != "mine"
-    (tmp_path / "recogniser.onnx").write_bytes(b"damaged")
+    (tmp_path / "fleeting.onnx").write_bytes(b"damaged")
     with pytest.raises(WeightsError, match="Train it anew"):
         open_systems(settings)
 
@@ -190,3 +190,15 @@ def test_a_network_of_sequences_is_given_crops_of_the_width_that_it_was_trained_
     np.testing.assert_array_equal(wide, narrow)
     system.card = system.card | {"inputs": {"clips": system.card["inputs"]["clips"] | {"width": 112}}}
     assert np.abs(system.probabilities([replace(view, crops=crops, apex=6)]) - wide).max() > 1e-4
+
+
+def test_a_network_under_its_former_name_is_not_passed_over(tmp_path: Path) -> None:
+    """Else the shipped network would answer in place of the one that was asked for."""
+    for suffix in ("onnx", "json"):
+        shutil.copy(weights.folder() / f"fleeting.{suffix}", tmp_path / f"recogniser.{suffix}")
+    settings = RecognitionSettings(folder=str(tmp_path))
+    with pytest.raises(SettingsError, match=r"former name.*Rename recogniser\.onnx"):
+        open_systems(settings)
+    for suffix in ("onnx", "json"):
+        (tmp_path / f"recogniser.{suffix}").rename(tmp_path / f"fleeting.{suffix}")
+    assert list(open_systems(settings)) == ["flow"]

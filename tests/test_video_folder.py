@@ -116,7 +116,7 @@ def test_one_image_and_none(tmp_path: Path) -> None:
     (folder / "1.png").rename(folder / "1.dat")
     refused(folder, "which holds none")
     (folder / "film.mp4").write_bytes(b"x")
-    assert "It holds videos" in refused(folder, "which holds none").hint
+    assert "analyses them one by one" in refused(folder, "which holds none").hint
 
 
 def test_frames_that_are_not_there(tmp_path: Path) -> None:

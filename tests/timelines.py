@@ -93,7 +93,7 @@ def make_timeline(*, faces: int = 1, name: str = "interview", seconds: float = S
         models={
             "landmarks": {"name": "landmarks", "version": "1", "scores": {"nme68": 0.046, "found": 0.995}},
             "recogniser": {
-                "name": "recogniser",
+                "name": "fleeting",
                 "version": "1",
                 "labels": list(probability),
                 "scores": {

@@ -168,7 +168,7 @@ def describe_models(
     whole = {} if network is None else {"expression": card_summary(network.card)}
     found = {name: card_summary(weights.card(name)) for name in ("face_finder", "landmarks")}
     if systems is None:
-        return found | {"recogniser": card_summary(weights.card("recogniser"))} | whole
+        return found | {"recogniser": card_summary(weights.card("fleeting"))} | whole
     for place, (name, system) in enumerate(systems.items()):
         found[name if place else "recogniser"] = card_summary(system.card)
     return found | whole

@@ -1,4 +1,8 @@
-"""The command line: each command parses, calls one function, and prints."""
+"""Words of a command line come in, printed lines and an exit status go out.
+
+`app` knows the commands, a module each: it parses, calls one function of `fleeting.api` or of a room, and prints. Start
+with `app`, then with `analyse`.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ sets works on videos.
 Where a data set gives no apex, or an impossible one, it is the frame of the largest movement against the onset: the
 largest mean displacement of any region of the motion signal, head motion removed, smoothed over `SMOOTHING_S`; never
 the onset itself. On films of validation people at 100 frames/s it lies nearer to the true apex than the middle frame,
-which is often taken instead (``benchmarks/apex.py``).
+which is often taken instead (``benchmarks/studies/apex.py``).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LEAST_FACE = 0.5
 """Probability of a face, and share of the picture's width that its points cover, from which on a picture in which the
 finder sees nothing is taken for a tight crop of a face: many published frames are cut so, and finders expect something
 around a face. Of 520 such crops of validation people the finder alone finds 295, this finds all
-(``benchmarks/tight_crops.py``)."""
+(``benchmarks/studies/tight_crops.py``)."""
 
 MOST_FRAMES = 256
 """A longer clip is thinned out evenly to so many frames, always with its apex."""

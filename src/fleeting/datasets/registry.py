@@ -52,7 +52,7 @@ class DataSet:
 DATASETS: dict[str, DataSet] = {
     "casme2": DataSet(
         "CASME II",
-        "casme2:read",
+        "readers.casme2:read",
         "Yan et al., PLoS ONE 9(1), 2014; table of 255 clips",
         clips=255,
         subjects=26,
@@ -62,7 +62,7 @@ DATASETS: dict[str, DataSet] = {
     ),
     "samm": DataSet(
         "SAMM",
-        "samm:read",
+        "readers.samm:read",
         "Davison et al., IEEE Trans. Affective Computing 9(1), 2018",
         clips=159,
         subjects=29,
@@ -73,17 +73,17 @@ DATASETS: dict[str, DataSet] = {
     ),
     "smic": DataSet(
         "SMIC-HS",
-        "smic:read_hs",
+        "readers.smic:read_hs",
         "Li et al., FG 2013",
         clips=164,
         subjects=16,
         emotions={"negative": 70, "positive": 51, "surprise": 43},
     ),
-    "smic-vis": DataSet("SMIC-VIS", "smic:read_vis", "Li et al., FG 2013", clips=71, subjects=8, people="smic"),
-    "smic-nir": DataSet("SMIC-NIR", "smic:read_nir", "Li et al., FG 2013", clips=71, subjects=8, people="smic"),
+    "smic-vis": DataSet("SMIC-VIS", "readers.smic:read_vis", "Li et al., FG 2013", clips=71, subjects=8, people="smic"),
+    "smic-nir": DataSet("SMIC-NIR", "readers.smic:read_nir", "Li et al., FG 2013", clips=71, subjects=8, people="smic"),
     "casme-sq": DataSet(
         "CAS(ME)^2",
-        "casme_sq:read",
+        "readers.casme_sq:read",
         "Qu et al., IEEE Trans. Affective Computing 9(4), 2018",
         clips=357,
         subjects=22,
@@ -91,25 +91,25 @@ DATASETS: dict[str, DataSet] = {
     ),
     "casme3": DataSet(
         "CAS(ME)^3, part A",
-        "casme3:read",
+        "readers.casme3:read",
         "Li et al., IEEE TPAMI, 2022; table of 860 clips",
         clips=860,
         subjects=94,
     ),
     "samm-lv": DataSet(
         "SAMM Long Videos",
-        "samm_long:read",
+        "readers.samm_long:read",
         "Yap et al., FG 2020",
         clips=502,
         types={"macro": 343, "micro": 159},
         people="samm",
     ),
-    "mmew": DataSet("MMEW", "mmew:read", "Ben et al., IEEE TPAMI 44(9), 2022", clips=300),
-    "4dme": DataSet("4DME", "fourdme:read", "Li et al., IEEE Trans. Affective Computing, 2022"),
-    "dfme": DataSet("DFME", "dfme:read", "Zhao et al., arXiv 2301.00985", clips=7526, subjects=671),
+    "mmew": DataSet("MMEW", "readers.mmew:read", "Ben et al., IEEE TPAMI 44(9), 2022", clips=300),
+    "4dme": DataSet("4DME", "readers.fourdme:read", "Li et al., IEEE Trans. Affective Computing, 2022"),
+    "dfme": DataSet("DFME", "readers.dfme:read", "Zhao et al., arXiv 2301.00985", clips=7526, subjects=671),
     "ckplus": DataSet(
         "CK+",
-        "ckplus:read",
+        "readers.ckplus:read",
         "Lucey et al., CVPR workshops, 2010, table 3",
         clips=593,
         subjects=123,
@@ -117,10 +117,10 @@ DATASETS: dict[str, DataSet] = {
             "surprise": 83, "happy": 69, "disgust": 59, "anger": 45, "sadness": 28, "fear": 25, "contempt": 18,
         },
     ),
-    "megc2020": DataSet("MEGC 2020, ground truth", "megc2020:read", "Li et al., FG 2020", clips=859),
+    "megc2020": DataSet("MEGC 2020, ground truth", "readers.megc2020:read", "Li et al., FG 2020", clips=859),
     "composite": DataSet(
         "MEGC 2019, composite set",
-        "composite_folders:read",
+        "readers.composite_folders:read",
         "See et al., FG 2019",
         clips=442,
         subjects=68,
@@ -134,7 +134,7 @@ DATASETS: dict[str, DataSet] = {
     ),
     "fer2013": DataSet(
         "FER-2013",
-        "fer2013_manifest:read",
+        "readers.fer2013_manifest:read",
         "Goodfellow et al., ICONIP 2013",
         clips=35887,
         emotions={
@@ -142,9 +142,9 @@ DATASETS: dict[str, DataSet] = {
         },
         arrays="pictures",
     ),
-    "own": DataSet("your own table and videos", "own:read", ""),
+    "own": DataSet("your own table and videos", "readers.own:read", ""),
     "manifest": DataSet("a manifest of fleeting data check", "manifest_files:read_manifest", ""),
-    "prepared": DataSet("a file of fleeting prepare", "prepared:read", "", arrays="prepared"),
+    "prepared": DataSet("a file of fleeting prepare", "readers.prepared:read", "", arrays="prepared"),
 }  # fmt: skip
 """By the name that ``NAME=PATH`` uses. ``own:LABEL=PATH`` gives a set of one's own a name."""
 

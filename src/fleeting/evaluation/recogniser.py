@@ -17,7 +17,7 @@ from fleeting.evaluation.benchmark.predictions import Predictions, scores
 from fleeting.files import write_text
 
 
-def evaluate_recogniser(data: str | Path, *, out: str | Path | None = None, name: str = "recogniser") -> dict[str, Any]:
+def evaluate_recogniser(data: str | Path, *, out: str | Path | None = None, name: str = "fleeting") -> dict[str, Any]:
     """Run a shipped recogniser on a file of flow images and score it.
 
     Parameters

@@ -1,4 +1,8 @@
-"""Timelines as files: one writer per format."""
+"""A timeline comes in, files for other programs go out: one writer per format.
+
+`formats` knows the writers by name; start there. `timeline_json` also reads what it has written, after
+``timeline.schema.json``.
+"""
 
 from fleeting.export.formats import DEFAULT_FORMATS, FORMATS, check_formats, write
 

@@ -32,7 +32,7 @@ CONFIRM = 0.5
 
 EVIDENCE = (-6.5, 1.72, 0.85, 1.0)
 """Weights in log-odds: constant, finder's proposal, landmark network's second look, finder's second look. Fitted on
-validation people by ``benchmarks/faces_evidence.py``."""
+validation people by ``benchmarks/studies/faces_evidence.py``."""
 
 SMALLEST_PX = 16.0
 """Smaller boxes (longer side, pixels of the frame) show too little of a face to tell it from anything else."""

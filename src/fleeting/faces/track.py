@@ -23,7 +23,7 @@ KEEP_SCORE = 0.3
 
 SAME_PERSON = 0.8
 """Smallest likeness of two aligned faces that counts as the same person after a long absence: to give one person two
-tracks is better than to mix two people in one (``benchmarks/identity.py``)."""
+tracks is better than to mix two people in one (``benchmarks/studies/identity.py``)."""
 
 SAME_AFTER_CUT = 0.9
 SURE_IOD_PX = 40.0

@@ -5,7 +5,7 @@ similarity from the canonical crop (`faces.align`) to each has a median scale of
 of the canonical crop (69.5, 85) at (24.3, 27.8). FER-2013's faces lie at all angles up to some 15 degrees; here they
 are level, and centred from left to right, since the networks answer for a face and its mirror image. A little more
 around the face than the median leaves room for open mouths; between .205 and .235 our own network names validation
-pictures equally well (``benchmarks/expression_crop.py``).
+pictures equally well (``benchmarks/studies/expression_crop.py``).
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Recogniser:
         Where the network or its card is missing or damaged.
     """
 
-    def __init__(self, *, threads: int = 1, name: str = "recogniser", folder: Path | None = None) -> None:
+    def __init__(self, *, threads: int = 1, name: str = "fleeting", folder: Path | None = None) -> None:
         self.card: dict[str, Any] = weights.card(name, folder=folder)
         self.labels: tuple[str, ...] = tuple(self.card["labels"])
         self.threshold = float(self.card["unsure"]["threshold"])

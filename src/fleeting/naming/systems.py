@@ -50,7 +50,7 @@ class FlowSystem:
     Parameters
     ----------
     folder
-        Of ``recogniser.onnx`` and its card; the shipped ones where None.
+        Of ``fleeting.onnx`` and its card; the shipped ones where None.
     """
 
     needs_frames = False
@@ -115,7 +115,7 @@ class Entry:
 
 
 SYSTEMS: dict[str, Entry] = {
-    "flow": Entry("recogniser", FlowSystem),
+    "flow": Entry("fleeting", FlowSystem),
     "flow-svm": Entry("flow_svm", FlowSvmSystem),
     "dsticnn": Entry("dsticnn", lambda folder: SequenceSystem("dsticnn", folder)),
     "macro-to-micro": Entry("macro_to_micro", lambda folder: SequenceSystem("macro_to_micro", folder)),
@@ -149,11 +149,15 @@ def wanted_systems(settings: RecognitionSettings) -> dict[str, Path | None]:
     Raises
     ------
     SettingsError
-        For an unknown system, or one without a network.
+        For an unknown system, one without a network, or a network under its former name.
     """
     folder = Path(settings.folder) if settings.folder else None
     if folder is not None and not folder.is_dir():
         raise SettingsError("a folder of networks for recognition", str(folder), "Check --weights.")
+    former = folder is not None and weights.has("recogniser", folder=folder)  # the name that `fleeting` had
+    if former and not weights.has("fleeting", folder=folder):
+        hint = "Rename recogniser.onnx and recogniser.json there to fleeting.onnx and fleeting.json."
+        raise SettingsError(f"fleeting.onnx in {folder}", "recogniser.onnx, its former name", hint)
     own = available(folder) if folder is not None else ()
     there = [name for name in SYSTEMS if name in own or name in available()]
     if settings.system != ALL and settings.system not in SYSTEMS:

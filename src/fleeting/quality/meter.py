@@ -22,7 +22,7 @@ blur                <= 2 %                <= 4 %                of the inter-ocu
 clipped             <= 1 %                <= 5 %                clipped skin has no texture to follow
 brightness          60..200               35..225               mean grey level of the face
 blockiness          <= 1.3                <= 1.6                portraits by H.264: 1.29 at crf 38, 1.55 at 43; by JPEG:
-                                                                1.36 at quality 60, 1.64 at 30 (benchmarks/quality.py)
+                                                                1.36 at quality 60, 1.64 at 30 (studies/quality.py)
 flicker             <= 0.5 %              <= 2 %                of the brightness; 2 % of mid-grey is 2.5 grey levels,
                                                                 more than a camera's noise
 ==================  ====================  ====================  ========================================================

@@ -26,7 +26,7 @@ class Shipped:
         Of the network and the card.
     """
 
-    weights_name: str = "recogniser"
+    weights_name: str = "fleeting"
     name: str = "shipped"
     needs: Literal["flow", "sequence"] = "flow"
 

@@ -76,13 +76,17 @@ def moving_streams(path: Path) -> list[int]:
         return [s.index for s in films]
 
 
+_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Titles in another encoding must not stop a film; since version 19 PyAV replaces what it cannot read by itself."""
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     trouble.check_no_photo(path)
     try:
         # "file:" keeps a colon in the name from being read as a protocol; the white list keeps a playlist that
         # pretends to be a video from fetching anything.
-        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, **_METADATA)
     except PermissionError as error:
         raise trouble.unreadable(path) from error
     except (OSError, ValueError, av.FFmpegError) as error:

@@ -2,7 +2,7 @@
 
 A card states at least: ``name``, ``task``, ``version``, ``data`` (what it was trained on), ``subjects``, ``recipe``,
 ``command``, ``preprocessing``, ``inputs``, ``outputs``, ``labels``, ``scores`` (honest, with protocol), ``limits``,
-``licence`` and ``sha256`` of the ONNX file.
+``licence`` and ``sha256`` of the ONNX file. `runtime` alone imports ONNX Runtime, without its telemetry.
 """
 
 from __future__ import annotations

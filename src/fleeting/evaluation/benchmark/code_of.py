@@ -10,7 +10,7 @@ from pathlib import Path
 
 PACKAGE = "fleeting"
 _NO_MATTER = frozenset({"errors", "files"})
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 def modules_behind(starts: Iterable[str]) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def _files(starts: Iterable[str]) -> dict[str, Path]:
             elif isinstance(node, ast.ImportFrom):
                 above = inside.rsplit(".", node.level - 1)[0] if node.level else ""
                 room = ".".join(part for part in (above, node.module) if part)
-                # The last name may be a module ("from fleeting.models import ststnet") or something in one.
+                # The last name may be a module ("from fleeting.recognisers import ststnet") or something in one.
                 waiting += [room, *(f"{room}.{alias.name}" for alias in node.names)]
     return found
 

@@ -6,10 +6,10 @@ Where at most an eighth of the bits of two clips differ, or of one and the other
 compared: they are near-duplicates when these correlate by at least 0.9, mean over channels. Clips whose values are all
 equal are duplicates anyhow.
 
-Measured by ``python benchmarks/near_duplicates.py`` on the 309 flow images of CASME II and SMIC (189 bits), 45,000
-pairs of clips of different people: the closest differ in 40 bits (46 when one is mirrored), the most alike correlate by
-0.83, so neither test alone gives a false hit, let alone both. ``benchmarks/results/near_duplicates.md`` says how often
-a changed copy is caught.
+Measured by ``python benchmarks/studies/near_duplicates.py`` on the 309 flow images of CASME II and SMIC (189 bits),
+45,000 pairs of clips of different people: the closest differ in 40 bits (46 when one is mirrored), the most alike
+correlate by 0.83, so neither test alone gives a false hit, let alone both. ``benchmarks/results/near_duplicates.md``
+says how often a changed copy is caught.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ from fleeting.training import recipe as recipes
 log = logging.getLogger(__name__)
 
 SCORED_AS = "shipped"
-"""Its entry in the result of ``benchmarks/recogniser.py``."""
+"""Its entry in the result of ``benchmarks/fleeting``."""
 
 
 @dataclass(frozen=True, slots=True)
 class FleetingRecipe:
-    """What `fleeting train` reads from ``recipes/recogniser.toml``.
+    """What `fleeting train` reads from ``recipes/fleeting.toml``.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class FleetingRecipe:
     """
 
     task: str = "fleeting"
-    name: str = "recogniser"
+    name: str = "fleeting"
     data: str = "composite_flow_casme2_smic.npz"
     scores: str = ""
     seed: int = 0

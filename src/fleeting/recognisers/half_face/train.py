@@ -35,7 +35,7 @@ from fleeting.training.recipe import Count, Range, Share
 log = logging.getLogger(__name__)
 
 SCORED_AS = "logistic of half faces"
-"""Its entry in the result of ``benchmarks/recogniser.py``."""
+"""Its entry in the result of ``benchmarks/fleeting``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class RecogniserRecipe:
     Attributes
     ----------
     task, name
-        ``recogniser``, and the name of the network.
+        ``half_face``, and the name of the network.
     data
         File of flow images, relative to the data folder.
     scores
@@ -60,7 +60,7 @@ class RecogniserRecipe:
         Accuracy wanted among the answers that are not "unsure".
     """
 
-    task: str = "recogniser"
+    task: str = "half_face"
     name: str = "half_face"
     data: str = "composite_flow_casme2_smic.npz"
     scores: str = ""
@@ -196,7 +196,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
 
 
 def benchmark_scores(path: Path | None, entry: str) -> dict[str, Any]:
-    """Return an entry of ``benchmarks/results/recogniser.json`` for a card.
+    """Return an entry of ``benchmarks/results/fleeting.json`` for a card.
 
     Warns
     -----
@@ -205,7 +205,7 @@ def benchmark_scores(path: Path | None, entry: str) -> dict[str, Any]:
     """
     if path is None or not path.is_file():
         warnings.warn(
-            f"No benchmark result at '{path}', so the card states no scores; run benchmarks/recogniser.py first.",
+            f"No benchmark result at '{path}', so the card states no scores; run benchmarks/fleeting first.",
             FleetingWarning,
             stacklevel=3,
         )

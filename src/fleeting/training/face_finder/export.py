@@ -61,8 +61,8 @@ def ship(recipe: FinderRecipe, *, out: Path, faces: dict[str, int], people: dict
         "labels": ["face: bounding box of the 68 iBUG points"],
         "threshold": figures["threshold"],
         "scores": {
-            "protocol": "400 composed scenes with validation people, IoU 0.5; benchmarks/results/faces.md has people "
-            "that nothing was chosen on",
+            "protocol": "400 composed scenes with validation people, IoU 0.5; benchmarks/results/face_finder.md has "
+            "people that nothing was chosen on",
             **figures,
         },
         "limits": "Faces under 12 px, turned by more than 45 degrees or seen from the side beyond a three-quarter view "

@@ -1,4 +1,4 @@
-"""The table of recognisers in docs/benchmarks.md: ``python benchmarks/recognisers.py``.
+"""The table of recognisers in docs/benchmarks.md: ``python benchmarks/studies/recognisers.py``.
 
 Runs ``fleeting benchmark`` for every model by three protocols on the flow images at hand, each into a folder below
 ``--runs`` from which a stopped run goes on, and ``fleeting compare`` on them. Writes ``results/recognisers.json`` and
@@ -26,10 +26,10 @@ from fleeting.recognisers.contract import Epochs, ManyFoldsEpochs
 from fleeting.recognisers.registry import RECOGNISERS, recogniser
 from fleeting.scale.engines import make_engine
 
-HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs" / "benchmarks.md"
-DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
-BEGIN, END = "<!-- table: python benchmarks/recognisers.py -->", "<!-- end of table -->"
+BENCHMARKS = Path(__file__).resolve().parents[1]
+PAGE = BENCHMARKS.parent / "docs" / "benchmarks.md"
+DATA = BENCHMARKS.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
+BEGIN, END = "<!-- table: python benchmarks/studies/recognisers.py -->", "<!-- end of table -->"
 FIRST = "linear-svm"
 SAME_EVERY_SEED = ("linear-svm", "linear-half-face", "mdmo-flow-image", "flow-svm-image")
 """Nothing of weight is drawn in their training; one seed is enough."""
@@ -100,8 +100,8 @@ def main() -> None:
     parser.add_argument("--protocols", nargs="+", default=list(TITLES))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--runs", type=Path, default=HERE.parent / "runs" / "recognisers")
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--runs", type=Path, default=BENCHMARKS.parent / "runs" / "recognisers")
+    parser.add_argument("--out", type=Path, default=BENCHMARKS / "results")
     options = parser.parse_args()
     lines: list[str] = []
     found: dict[str, Any] = {}

@@ -1,6 +1,6 @@
-"""Fit how probable a blink or a wink is, on the films of ``benchmarks/blinks.py``.
+"""Fit how probable a blink or a wink is, on the films of ``benchmarks/studies/blinks.py``.
 
-    python benchmarks/blinks_fit.py
+    python benchmarks/studies/blinks_fit.py
 
 Fitted on the films of the training people, with the penalty that does best on films left out, and measured on
 validation people: how many blinks and winks are found, how many are invented, and how often a confidence is right.
@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from spotting_measurements import load_measurements
 
 from fleeting.settings import SpottingSettings
 from fleeting.spotting import blinks
@@ -29,6 +28,9 @@ from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.run_signals import noise_of, runs_of
 from fleeting.synthesis.face.profile import Profile
 from fleeting.training.spotter.examples import iou
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from spotting_measurements import load_measurements
 
 LABELS = ("neither", "blink", "wink")
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -254,8 +256,8 @@ def main() -> None:
         print(name, json.dumps(row))
     card = {
         "what": "logistic model of blinks and winks on the features of spotting.blinks.FEATURES",
-        "command": " ".join(["python benchmarks/blinks_fit.py", *sys.argv[1:]]),
-        "films": "benchmarks/blinks.py",
+        "command": " ".join(["python benchmarks/studies/blinks_fit.py", *sys.argv[1:]]),
+        "films": "benchmarks/studies/blinks.py",
         "labels": LABELS,
         "features": blinks.FEATURES,
         "scores": {k: v for k, v in measured.items() if k != "training people"},

@@ -1,6 +1,6 @@
 """Everything that is reported in real footage without marked events, to be judged by eye.
 
-    python benchmarks/spotting_real.py --faces runs/spotting_real
+    python benchmarks/studies/spotting_real.py --faces runs/spotting_real
 
 Writes ``results/spotting_real.md``, a list with a column for the verdict (right, wrong, cannot tell), and for each
 video ``results/spotting_real_NAME.png``: a row per event with the outline of the face, how far each place moved from
@@ -133,7 +133,7 @@ def main() -> None:
     lines = [
         "# What is reported in real footage",
         "",
-        "`python benchmarks/spotting_real.py`: the events of videos in which nobody marked any, judged by eye: "
+        "`python benchmarks/studies/spotting_real.py`: the events of videos in which nobody marked any, judged by eye: "
         f"{', '.join(VERDICTS)}. Heat maps of each: `spotting_real_NAME.png`.",
         "",
         "| video | kind | onset s | apex s | offset s | % of eye distance | regions | verdict |",

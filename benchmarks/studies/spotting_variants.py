@@ -1,4 +1,4 @@
-"""What each part of the spotter gives: ``python benchmarks/spotting_variants.py``.
+"""What each part of the spotter gives: ``python benchmarks/studies/spotting_variants.py``.
 
 Films of validation people are measured once (``benchmarks/spotting_measurements.py --part validation``); every variant
 spots in the same measurements, so all that differs is the variant. The test people are never seen. Metric as in
@@ -169,7 +169,7 @@ def run(films: list[MeasuredFilm]) -> dict[str, Any]:
     name, row = best(films, {f"{c:g}": lambda film, c=c: by_criteria(film, 4.0, c) for c in CORRELATIONS})
     rows[f"template, correlation {name}"] = row
     return {
-        "command": "python benchmarks/spotting_variants.py",
+        "command": "python benchmarks/studies/spotting_variants.py",
         "films": {kind: sum(f.kind == kind for f in films) for kind in sorted({f.kind for f in films})},
         "people": len({f.person for f in films}),
         "variants": {
@@ -208,7 +208,7 @@ def text(result: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--films", type=Path, default=Path("runs/spotting_validation"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "results")
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1] / "results")
     options = parser.parse_args()
     result = run(load_films(options.films))
     options.out.mkdir(parents=True, exist_ok=True)

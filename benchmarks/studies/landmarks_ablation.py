@@ -1,6 +1,6 @@
 """What the auxiliary tasks and the teacher's portraits give the landmark network, at a shorter training.
 
-    python benchmarks/landmarks_ablation.py --data ../shared/data --epochs 10 --seeds 0,1
+    python benchmarks/studies/landmarks_ablation.py --data ../shared/data --epochs 10 --seeds 0,1
 
 Trains the recipe ``recipes/landmarks.toml`` as it is, without the auxiliary tasks (pose, eye and mouth opening: their
 heads still learn, but do not teach the trunk), and without the portraits and faces that a teacher labelled; all else
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 RECIPE = Path("recipes/landmarks.toml")
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1")
     options = parser.parse_args()
     seeds = [int(s) for s in options.seeds.split(",")]
-    command = f"python benchmarks/landmarks_ablation.py --epochs {options.epochs} --seeds {options.seeds}"
+    command = f"python benchmarks/studies/landmarks_ablation.py --epochs {options.epochs} --seeds {options.seeds}"
     results: dict[str, Any] = {"command": command, "epochs": options.epochs, "seeds": options.seeds, "variants": {}}
     for seed in seeds:
         for name, changes in VARIANTS.items():

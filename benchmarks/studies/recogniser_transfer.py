@@ -1,4 +1,4 @@
-"""The recogniser on movements whose action units are known: ``python benchmarks/recogniser_transfer.py``.
+"""The recogniser on movements whose action units are known: ``python benchmarks/studies/recogniser_transfer.py``.
 
 The recogniser learned from flow images that others made. Here it gets flow images of this package's own pipeline:
 faces with labelled landmarks are cut to the canonical crop, moved by the displacement field of an emotion's action
@@ -31,8 +31,8 @@ from fleeting.synthesis.face.emotions import EMOTION_ACTION_UNITS, ONE_SIDED, ac
 from fleeting.synthesis.face.warp import invert, sample_picture
 from fleeting.training.people import part_of
 
-HERE = Path(__file__).resolve().parent
-DATA = HERE.parent.parent / "shared" / "data" / "landmarks68.npz"
+BENCHMARKS = Path(__file__).resolve().parents[1]
+DATA = BENCHMARKS.parent.parent / "shared" / "data" / "landmarks68.npz"
 PEAKS = (0.7, 1.5)
 NOISE = 1.0
 
@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--people", type=int, default=24)
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=BENCHMARKS / "results")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     recogniser, people = Recogniser(), faces(options.data, options.people)

@@ -1,4 +1,4 @@
-"""How well near-duplicate clips are told from others: ``python benchmarks/near_duplicates.py``.
+"""How well near-duplicate clips are told from others: ``python benchmarks/studies/near_duplicates.py``.
 
 Two questions about the perceptual hash of `evaluation.benchmark.duplicates`, on the flow images of real people: how
 close are two clips of different people (a hit among them would be false), and which changed copies of a clip are
@@ -21,8 +21,8 @@ from fleeting.datasets.samples import from_flow_images
 from fleeting.evaluation.benchmark.duplicates import CORRELATION, SHARE, correlation, near_duplicates, perceptual_hash
 from fleeting.motion.flow_image import mirrored
 
-HERE = Path(__file__).resolve().parent
-DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
+BENCHMARKS = Path(__file__).resolve().parents[1]
+DATA = BENCHMARKS.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
 
 
 def noise(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -142,7 +142,7 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=BENCHMARKS / "results")
     options = parser.parse_args()
     found = measure(options.data)
     (options.out / "near_duplicates.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How long the sequence systems take: ``python benchmarks/sequence_speed.py``.
+"""How long the sequence systems take: ``python benchmarks/studies/sequence_speed.py``.
 
 Milliseconds per clip of each network as it is exported (ONNX Runtime, one thread, one clip at a time, median), and of
 making its input from an event's crops; clips a second in training on ``--device``, one step after another. Weights are
@@ -31,7 +31,7 @@ from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer
 from fleeting.training.export import store_in_half, write_onnx
 from fleeting.weights.runtime import open_network
 
-HERE = Path(__file__).resolve().parent
+BENCHMARKS = Path(__file__).resolve().parents[1]
 FRAMES = 50  # of an event: a quarter of a second at 200 frames/s
 
 
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--label", default="")
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=BENCHMARKS / "results")
     options = parser.parse_args()
     torch.set_num_threads(1)
     fit = FitSettings(batch=options.batch, device=options.device, precision=options.precision)
@@ -142,7 +142,7 @@ def main() -> None:
                 f" {r['training_clips_per_s']:.1f} clips/s |"
             )
     (options.out / "sequence_speed.md").write_text(
-        "\n".join([*lines, "", "By `python benchmarks/sequence_speed.py`.", ""])
+        "\n".join([*lines, "", "By `python benchmarks/studies/sequence_speed.py`.", ""])
     )
 
 

@@ -1,6 +1,6 @@
 """How often the face is found in pictures cut as tightly as published frames are, for `datasets.clip_motion`.
 
-    python benchmarks/tight_crops.py --data ../shared/data
+    python benchmarks/studies/tight_crops.py --data ../shared/data
 
 Canonical crops of validation people (landmarks68, labelled points): the finder alone, and the crop taken for a face as
 `clip_motion.tight_crop` does; with the mean distance, in pixels of the crop, between where the crop of the found points

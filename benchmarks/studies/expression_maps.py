@@ -1,4 +1,4 @@
-"""Where the expression networks look, by class: ``python benchmarks/expression_maps.py --data ../shared/data``.
+"""Where the expression networks look, by class: ``python benchmarks/studies/expression_maps.py --data ../shared/data``.
 
 Occlusion maps (8 x 8, stride 2) and, of our own network, integrated gradients of validation faces that the network
 names rightly and whose 68 points are found, at most 16 per class and nearly frontal. Every map's positive values are
@@ -33,7 +33,7 @@ from fleeting.records import FaceBox
 from fleeting.training.expression.shipped import shipped_network
 from fleeting.weights.runtime import open_network
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 PARTS = ("mouth", "eyes", "brows", "nose", "elsewhere")
 WHOLE = FaceBox(4, 8, 40, 40, 1.0)
 """Where the points of a FER-2013 face lie, roughly; the landmark network then looks again from the points it found."""
@@ -234,7 +234,7 @@ def main() -> None:
             print(heading, "measured", flush=True)
     pairs = (("expression", GRADIENTS), ("expression", SHUFFLED), (GRADIENTS, SHUFFLED_GRADIENTS))
     found = {
-        "command": "python benchmarks/expression_maps.py --data ../shared/data",
+        "command": "python benchmarks/studies/expression_maps.py --data ../shared/data",
         "likeness": {f"{a} / {b}": likeness(every[a], every[b]) for a, b in pairs},
         "networks": networks,
     }

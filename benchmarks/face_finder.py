@@ -1,9 +1,9 @@
 """How well faces are found: people that nothing was trained or chosen on, face-free pictures, sizes, turns, speed.
 
-    python benchmarks/faces.py --data ../shared/data --teacher runs/teacher
+    python benchmarks/face_finder.py --data ../shared/data --teacher runs/teacher
 
-writes ``faces.json``, ``faces.md`` and ``faces.png`` to ``benchmarks/results``. ``--part validation`` measures the
-people on whom thresholds may be chosen, and writes nothing.
+writes ``face_finder.json``, ``.md`` and ``.png`` to ``benchmarks/results``. ``--part validation`` measures the people
+on whom thresholds may be chosen, and writes nothing.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def table(rows: dict[str, dict[str, Any]], head: str) -> str:
 
 
 def write(result: dict[str, Any], out: Path) -> None:
-    (out / "faces.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (out / "face_finder.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     whole = {"landmarks68, crops as they are": result["crops"], "portraits": result["portraits"]}
     empty = result["no_face"]
     speeds = "\n".join(
@@ -192,8 +192,9 @@ def write(result: dict[str, Any], out: Path) -> None:
     )
     text = f"""# Finding faces
 
-`python benchmarks/faces.py --data ../shared/data --teacher runs/teacher`: {result["people"]} people that no network was
-trained on and no threshold was chosen on ({result["part"]} part of `training/people.py`). A face is found where a box
+`python benchmarks/face_finder.py --data ../shared/data --teacher runs/teacher`:
+{result["people"]} people that no network was trained on and no threshold was chosen on
+({result["part"]} part of `training/people.py`). A face is found where a box
 of `FaceDetector` has IoU >= 0.5 with the box of the true 68 points; "other boxes" are all the rest (some pictures show
 a second person who is not labelled); the error of the points is the mean over the faces found, in percent of the
 inter-ocular distance. The points of the portraits are the teacher's, so their error is a distance between two machines.
@@ -218,10 +219,10 @@ searches).
 |---|---|---|---|
 {speeds}
 
-![found share and error by size and roll](faces.png)
+![found share and error by size and roll](face_finder.png)
 """
-    (out / "faces.md").write_text(text, encoding="utf-8")
-    plot(result, out / "faces.png")
+    (out / "face_finder.md").write_text(text, encoding="utf-8")
+    plot(result, out / "face_finder.png")
 
 
 def plot(result: dict[str, Any], path: Path) -> None:

@@ -1,6 +1,6 @@
 """How far the apex that `datasets.clip_motion` finds is from the true one, beside the middle frame.
 
-    python benchmarks/apex.py --data ../shared/data
+    python benchmarks/studies/apex.py --data ../shared/data
 
 Films of validation people (100 frames/s, inter-ocular distance 80 pixels) with one micro-expression each, cut from
 onset to offset as published clips are. For either rule: the distance to the true apex in ms (0 within its hold), and
@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
-from sitters import sitters
 
 from fleeting.datasets.clip_motion import clip_motion
 from fleeting.errors import NoFaceError
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
 from fleeting.synthesis.plan import PlanSettings, plan
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from sitters import sitters
 
 FPS = 100.0
 SECONDS = 1.6

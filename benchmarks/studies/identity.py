@@ -1,6 +1,6 @@
 """How well the looks of an aligned face tell people apart: for `SAME_PERSON` and `SAME_AFTER_CUT` of `faces.track`.
 
-    python benchmarks/identity.py --data ../shared/data
+    python benchmarks/studies/identity.py --data ../shared/data
 
 Likeness of the templates of `faces.shots` between pictures of training people (landmarks68, labelled points): the
 share of pairs of one person that pass a threshold, and of pairs of strangers that do. The pictures of one person come

@@ -1,4 +1,4 @@
-"""What the parts of the recogniser give: ``python benchmarks/recogniser_ablation.py``.
+"""What the parts of the recogniser give: ``python benchmarks/studies/recogniser_ablation.py``.
 
 Ten-fold cross-validation over subjects, dealt twice, and training on one of the two data sets and testing on the other:
 the two measures by which the family was chosen. All folds of a variant are trained in one batch, without inner folds.
@@ -28,8 +28,8 @@ from fleeting.recognisers.folds.many_folds import logits_of
 from fleeting.recognisers.half_face.linear import LinearSettings, fit
 from fleeting.training.calibration import log_loss
 
-HERE = Path(__file__).resolve().parent
-DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
+BENCHMARKS = Path(__file__).resolve().parents[1]
+DATA = BENCHMARKS.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
 DEALS, FOLDS = 2, 10
 NOBODY = np.array([], np.int64)
 BOTH = ("casme2", "smic")
@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=BENCHMARKS / "results")
     options = parser.parse_args()
     data, plan = composite.read(options.data), FleetingSettings()
     results = {"logistic regression of half faces": score(data, half_faces(data))}

@@ -1,4 +1,4 @@
-"""What the quality measures read when the truth is known: ``python benchmarks/quality.py``.
+"""What the quality measures read when the truth is known: ``python benchmarks/studies/quality.py``.
 
 On portraits (CC0): blur of Gaussian filters, noise that was added, blocks by JPEG quality and by H.264's crf. On a
 synthesised 1280 x 720 video at 200 frames/s: milliseconds a frame for decoding, grey, colour and the quality meter.
@@ -25,8 +25,8 @@ from fleeting.video.reader import open_video
 from fleeting.video.stream import VideoReader
 from fleeting.video.writer import VideoWriter
 
-HERE = Path(__file__).resolve().parent
-PORTRAITS = HERE.parent.parent / "shared" / "data" / "interfaces_cc0_256.zip"
+BENCHMARKS = Path(__file__).resolve().parents[1]
+PORTRAITS = BENCHMARKS.parent.parent / "shared" / "data" / "interfaces_cc0_256.zip"
 COUNT = 20
 
 
@@ -122,13 +122,13 @@ def speed(folder: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=PORTRAITS)
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "quality.json")
+    parser.add_argument("--out", type=Path, default=BENCHMARKS / "results" / "quality.json")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     pictures = portraits(options.data)
     with tempfile.TemporaryDirectory() as folder:
         results = {
-            "command": "python benchmarks/quality.py",
+            "command": "python benchmarks/studies/quality.py",
             "pictures": len(pictures),
             "blur_px": blur(pictures),
             "noise_grey_levels": noise(pictures),

@@ -1,7 +1,7 @@
 """Films of eyes that close and of eyes that only narrow, on which the confidence of blinks is fitted and measured.
 
-    nice -n 10 python benchmarks/blinks.py --part train --films 60 --out runs/blinks_train
-    nice -n 10 python benchmarks/blinks.py --part validation --films 30 --out runs/blinks_validation
+    nice -n 10 python benchmarks/studies/blinks.py --part train --films 60 --out runs/blinks_train
+    nice -n 10 python benchmarks/studies/blinks.py --part validation --films 30 --out runs/blinks_validation
 
 A film of 7 s shows blinks (whole, half, double), winks, squints, frowns, smiles that narrow the eyes, raised brows,
 looks down, and eyes that stay shut, at 25 to 100 frames/s, behind noise and compression. People are those of one part
@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from sitters import sitters
-from spotting_measurements import measure, save_measurements
 
 from fleeting.errors import FleetingError
 from fleeting.synthesis import render
@@ -30,6 +29,10 @@ from fleeting.synthesis.face.disturbances import Disturbances, HeadTurn, Saccade
 from fleeting.synthesis.face.head import HeadSettings
 from fleeting.synthesis.face.movement import Movement
 from fleeting.synthesis.face.profile import Profile
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from sitters import sitters
+from spotting_measurements import measure, save_measurements
 
 RATES = (25.0, 25.0, 30.0, 30.0, 50.0, 60.0, 100.0)
 SECONDS = 7.0

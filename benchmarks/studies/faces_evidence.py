@@ -1,4 +1,4 @@
-"""Fit `fleeting.faces.detect.EVIDENCE` on validation people: ``python benchmarks/faces_evidence.py``.
+"""Fit `fleeting.faces.detect.EVIDENCE` on validation people: ``python benchmarks/studies/faces_evidence.py``.
 
 Run it again after a training of either network. It collects the three answers for labelled faces and for proposals in
 face-free pictures, fits a logistic regression, and prints, for a range of constants, which share of the faces is kept
@@ -8,13 +8,13 @@ in each set and how many false faces are left; the constant is chosen from that 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from faces import face_free, in_frames, plain
 from sklearn.linear_model import LogisticRegression
 
 from fleeting.faces.crop import points_box
@@ -23,6 +23,9 @@ from fleeting.faces.finder import COARSE_PIXELS, FINE_PIXELS, box_iou
 from fleeting.training.backgrounds import natural_pictures
 from fleeting.training.face_finder.scenes import SceneMaker, SceneSettings
 from fleeting.training.face_pictures import FacePicture, labelled_faces, of_part, portraits
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from face_finder import face_free, in_frames, plain
 
 SEED = 20_040_229
 SHAPES = ((240, 240), (180, 320), (360, 640))

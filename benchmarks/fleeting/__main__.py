@@ -1,11 +1,11 @@
-"""Leave-one-subject-out table of the recogniser: ``python benchmarks/recogniser.py``.
+"""Leave-one-subject-out table of the recogniser: ``python benchmarks/fleeting``.
 
 Every subject is held out once; predictions are pooled. What is left to choose is chosen anew inside each fold, on folds
 over the other subjects. Beside the shipped recogniser: a linear support vector machine without choices (the floor), and
 logistic regression of half faces (`recognisers.half_face.train`), which was shipped before. The first seed is trained
 with its inner folds, for temperature and threshold; further seeds are asked for the most probable class alone, which
 those do not change. Predictions are kept under ``--keep``, so that a stopped run goes on. Writes
-``results/recogniser.json``, from which `fleeting train recipes/recogniser.toml` fills the card.
+``results/fleeting.json``, from which `fleeting train recipes/fleeting.toml` fills the card.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from fleeting.recognisers.fleeting.recogniser import Fleeting
 from fleeting.recognisers.half_face.recogniser import HalfFace
 from fleeting.recognisers.linear_svm import LinearSvm
 
-HERE = Path(__file__).resolve().parent
-DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
+BENCHMARKS = Path(__file__).resolve().parents[1]
+DATA = BENCHMARKS.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
 PROTOCOL = "leave one subject out, predictions pooled; all choices inside the fold, on folds over the training subjects"
 LOOKED_AT = (
     "families of models (kernels, networks, scalings, variations, ensembles, with and without synthetic movements;"
@@ -114,9 +114,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
-        "--keep", type=Path, default=HERE.parent / "runs" / "recogniser_loso", help="predictions so far"
+        "--keep", type=Path, default=BENCHMARKS.parent / "runs" / "fleeting_loso", help="predictions so far"
     )
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=BENCHMARKS / "results")
     options = parser.parse_args()
     data = from_flow_images(composite.read(options.data))
     tables = [
@@ -133,9 +133,9 @@ def main() -> None:
     results["shipped"]["seeds"] = _rounded({k: [x[k] for x in by_seed] for k in ("uf1", "uar", "accuracy")})
     results["shipped"]["looked_at"] = LOOKED_AT
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "recogniser.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    (options.out / "fleeting.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     text = table(results)
-    (options.out / "recogniser.md").write_text(text, encoding="utf-8")
+    (options.out / "fleeting.md").write_text(text, encoding="utf-8")
     print(text)
 
 

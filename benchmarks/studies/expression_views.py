@@ -1,4 +1,6 @@
-"""What the expression network should see of a picture: ``python benchmarks/expression_views.py --data ../shared/data``.
+"""What the expression network should see of a picture.
+
+    python benchmarks/studies/expression_views.py --data ../shared/data
 
 The shipped network answers for several `training.expression.shipped.Views` of each validation picture of FER-2013:
 mirror image, tilted copies, zoom. Accuracy, and log loss at the temperature that is best for each, as the export fits
@@ -25,8 +27,8 @@ from fleeting.training.expression.pictures import cross_entropy_of, labelled, lo
 from fleeting.training.expression.recipe import ExpressionRecipe
 from fleeting.training.expression.shipped import Views, shipped_network
 
-RESULTS = Path(__file__).resolve().parent / "results"
-COMMAND = "python benchmarks/expression_views.py --data ../shared/data"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+COMMAND = "python benchmarks/studies/expression_views.py --data ../shared/data"
 TILTS, ZOOMS = (0.0, 4.0, 8.0, 12.0), (1.0, 0.97, 0.94)
 SEEN = [Views(flip=False), *(Views(True, tilt, zoom) for tilt, zoom in product(TILTS, ZOOMS))]
 

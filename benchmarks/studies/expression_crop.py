@@ -1,4 +1,6 @@
-"""How a face is framed for the expression networks: ``python benchmarks/expression_crop.py --data ../shared/data``.
+"""How a face is framed for the expression networks.
+
+    python benchmarks/studies/expression_crop.py --data ../shared/data
 
 Validation pictures of FER-2013 whose 68 points are found are cut anew by `naming.expression_net`, at several scales and
 heights, and named; beside it the pictures as they come. What the crop uses was chosen here. What lies beyond the
@@ -21,7 +23,7 @@ from fleeting import weights
 from fleeting.datasets import fer2013
 from fleeting.naming import expression_net as expression
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 NETWORKS = ("deep_emotion", "expression")
 SCALES = (0.19, 0.205, 0.22, 0.235, 0.25)
 HEIGHTS = (26.7, 27.7, 28.7)
@@ -58,7 +60,7 @@ def measure(data: Path) -> dict[str, Any]:
         for height in HEIGHTS
     ]
     return {
-        "command": "python benchmarks/expression_crop.py --data ../shared/data",
+        "command": "python benchmarks/studies/expression_crop.py --data ../shared/data",
         "faces": len(faces),
         "used": {"scale": expression.SCALE, "height": expression.CENTRE[1]},
         "as they come": {name: accuracy(network, faces.pictures, faces.label) for name, network in networks.items()},

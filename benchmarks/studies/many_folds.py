@@ -1,4 +1,4 @@
-"""All folds at once against the plain loop, fold by fold: ``python benchmarks/many_folds.py``.
+"""All folds at once against the plain loop, fold by fold: ``python benchmarks/studies/many_folds.py``.
 
 The work is STSTNet's published training (Adam, 5e-5, 800 epochs, batches of 256 in the stored order) of every fold of
 leave-one-subject-out. The plain loop is what everybody writes: for each fold a network of `torch.nn`,
@@ -36,8 +36,8 @@ from fleeting.recognisers.flow_networks import pixels
 from fleeting.recognisers.folds.many_folds import EpochSettings, LabelledRows, same_start, train_folds
 from fleeting.recognisers.ststnet import ststnet
 
-HERE = Path(__file__).resolve().parent
-DATA = HERE.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
+BENCHMARKS = Path(__file__).resolve().parents[1]
+DATA = BENCHMARKS.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
 EPOCHS, BATCH, RATE = 800, 256, 5e-5
 
 
@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=10, help="folds in one batch")
     parser.add_argument("--own", action="store_true", help="time the benchmark of the recogniser fleeting as well")
     parser.add_argument("--only-own", action="store_true")
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=BENCHMARKS / "results")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     data = from_flow_images(composite.read(options.data))
