@@ -5,7 +5,7 @@ leave-one-subject-out. The plain loop is what everybody writes: for each fold a 
 `torch.optim.Adam`, batches cut from the fold's rows, which lie on the device already (so without the cost of a
 `DataLoader`). Both do the same work in the same process with the same threads, a few epochs each, taking turns; the
 plain loop trains a few of the folds. Seconds per fold and epoch are scaled to the whole. Whether the weights agree is
-tested in ``tests/test_many_folds.py``; here the outcome of one fold is compared after the timed epochs.
+tested in ``tests/recognisers/test_many_folds.py``; here the outcome of one fold is compared after the timed epochs.
 
 With ``--own`` the leave-one-subject-out benchmark of the recogniser ``fleeting`` is timed too, inner folds and all.
 Writes ``results/many_folds.json`` and ``.md``; ``--device`` and ``--label`` add a row for another device.

@@ -52,7 +52,7 @@ from fleeting.weights.runtime import open_network  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
-RECIPES = Path(__file__).parents[1] / "recipes"
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def fixed(net: DeepEmotion, *affine: float) -> DeepEmotion:

@@ -259,5 +259,5 @@ def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
 
 
 def test_the_recipe_of_the_shipped_network_can_be_read() -> None:
-    path = Path(__file__).resolve().parents[1] / "recipes" / "fleeting.toml"
+    path = Path(__file__).resolve().parents[2] / "recipes" / "fleeting.toml"
     assert settings.load(fleeting_recipe.FleetingRecipe, path).task == task_of(path) == "fleeting"

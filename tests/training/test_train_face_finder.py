@@ -258,5 +258,5 @@ def test_missing_data(tmp_path: Path) -> None:
 def test_shipped_recipe_can_be_read() -> None:
     from fleeting.settings import load
 
-    path = Path(__file__).resolve().parents[1] / "recipes" / "face_finder.toml"
+    path = Path(__file__).resolve().parents[2] / "recipes" / "face_finder.toml"
     assert load(FinderRecipe, path).task == "face_finder"

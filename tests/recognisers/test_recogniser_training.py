@@ -187,7 +187,7 @@ def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
 
 
 def test_the_recipe_can_be_read() -> None:
-    path = Path(__file__).resolve().parents[1] / "recipes" / "half_face.toml"
+    path = Path(__file__).resolve().parents[2] / "recipes" / "half_face.toml"
     assert settings.load(RecogniserRecipe, path).task == "half_face"
     with pytest.raises(SettingsError, match="strength"):
         settings.from_dict(RecogniserRecipe, {"strenght": [1.0]})

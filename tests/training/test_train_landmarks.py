@@ -186,13 +186,13 @@ def test_recipes_name_their_task(tmp_path: Path) -> None:
         task_of(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("recipe", sorted((Path(__file__).parents[1] / "recipes").glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("recipe", sorted((Path(__file__).parents[2] / "recipes").glob("*.toml")), ids=lambda p: p.stem)
 def test_shipped_recipes_name_known_tasks(recipe: Path) -> None:
     assert task_of(recipe) in TASKS
 
 
 def test_the_shipped_recipe_builds_its_network() -> None:
-    recipe = settings.load(LandmarkRecipe, Path(__file__).parents[1] / "recipes" / "landmarks.toml")
+    recipe = settings.load(LandmarkRecipe, Path(__file__).parents[2] / "recipes" / "landmarks.toml")
     assert all(part_of(person) == "test" for person in recipe.test_people)
     points, states = recipe.network.build()(torch.zeros(2, 1, SIZE, SIZE))
     assert points.shape == (2, 68, 2)

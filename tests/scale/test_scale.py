@@ -176,7 +176,7 @@ def test_a_killed_run_leaves_no_process_and_no_claim(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(program)
     process = subprocess.Popen(
-        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     )
     workers = [int(line.split()[2]) for line in lines(diary, 2)]
     with pytest.raises(OutputError, match="another run that is at work there"):

@@ -102,7 +102,7 @@ def test_other_data_is_refused(faces: Path) -> None:
 def test_the_benchmark_trains_as_the_recipe_does(name: str, network: str) -> None:
     made: Any = recogniser(name)
     check(made.recipe)
-    stored = settings.load(ExpressionRecipe, Path(__file__).parents[1] / "recipes" / f"{network}.toml")
+    stored = settings.load(ExpressionRecipe, Path(__file__).parents[2] / "recipes" / f"{network}.toml")
     assert made.recipe == replace(stored, vote_weight=0.0, vote_share=0.0, taught_by="", taught=0.0)
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.torch
 
 
 def test_every_family_is_trained_tested_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
     import sequences
 
     micro = stored_clips(tmp_path / "transferred.npz", moving_clips(27))

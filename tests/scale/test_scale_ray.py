@@ -38,7 +38,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     # Ray's processes import the functions of `scale_work`, as they would those of an installed package.
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     head = {"num_cpus": 0, "object_store_memory": STORE_BYTES, "include_dashboard": False}
     made = Cluster(initialize_head=True, head_node_args=head)
@@ -101,7 +101,7 @@ def test_a_node_is_killed_in_the_middle(cluster: Any, tmp_path: Path) -> None:
 
 
 def test_failures_over_a_connection_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     jobs = [Job("number", {"x": x}) for x in (0, 1, 2, 3, 5)]
     ray.init("local", num_cpus=1, include_dashboard=False, object_store_memory=STORE_BYTES, log_to_driver=False)
     try:
@@ -119,7 +119,7 @@ def test_failures_over_a_connection_that_was_there(tmp_path: Path, monkeypatch: 
 
 def test_a_ray_of_its_own_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     monkeypatch.setattr("fleeting.scale.ray_cluster.package_fingerprint", lambda: "that of another version")
     asked_to_stop = signal.getsignal(signal.SIGTERM)
     with pytest.warns(FleetingWarning) as seen:
@@ -149,7 +149,7 @@ def test_a_stop_is_that_of_the_program(number: signal.Signals, tmp_path: Path, m
         os.kill(os.getpid(), number)
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     stop_of_mine = signal.default_int_handler if number == signal.SIGINT else stop
     former = signal.signal(number, stop_of_mine)
     teller = threading.Thread(target=tell)
