@@ -9,7 +9,8 @@ Conventions
   2019, section III); with one ``NAME=PATH`` both are the same. ``hde`` holds out one data set at a time and trains on
   all others (holdout database evaluation, MEGC 2018: Yap et al., FG 2018). ``kfold`` deals subjects to k folds.
   ``holdout`` trains on some data sets and tests on others.
-- ``leaky-best-epoch`` has the folds of ``cde``; `evaluation.benchmark.leakage` has what it chooses on the test subject.
+- ``leaky-best-epoch`` has the folds of ``cde``; what it chooses on the test subject is in
+  `evaluation.benchmark.fold_jobs`.
 - Folds depend on ids and seeds alone, never on the order of rows.
 """
 
