@@ -33,8 +33,8 @@ COMMANDS = [command for page in PAGES for command in commands(page)]
 OWN = [c for c in COMMANDS if c.words[0] == "fleeting"]
 
 SNIPPETS_ELSEWHERE = {
-    "docs/calibrate.md": "test_calibrate.py",
-    "docs/formats.md": "test_cli_report.py",
+    "docs/calibrate.md": "calibration/test_calibrate.py",
+    "docs/formats.md": "cli/test_cli_report.py",
     "docs/motion.md": "test_docs_motion.py",
     "docs/synthesis.md": "test_docs_synthesis.py",
 }
