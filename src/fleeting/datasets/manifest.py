@@ -144,10 +144,6 @@ class Manifest:
                 known[place] = bool(place) and Path(place).exists()
         return tuple(r for r in self.rows if not known[r.path.partition("#")[0]])
 
-    def of_type(self, kind: str) -> Manifest:
-        """Return the rows of one type."""
-        return Manifest(tuple(r for r in self.rows if r.type == kind), self.corrections, self.source)
-
 
 def checked(rows: Iterable[ManifestRow], corrections: Sequence[Correction], source: Sequence[str | Path]) -> Manifest:
     """Return a manifest whose ids are unique; a row that only repeats another is left out, visibly.
