@@ -58,13 +58,14 @@ Float = npt.NDArray[np.float32]
 
 @dataclass(slots=True)
 class _Moment:
-    """What is kept of a frame: the small picture (36, 64), the same without its exposure, and the change to it."""
+    """What is kept of a frame: the small picture (36, 64), the same without its exposure, the change to it, its spread."""
 
     index: int
     time_s: float
     small: Float
     even: Float
     change: float
+    spread: float
 
 
 class CutFinder:
@@ -107,7 +108,7 @@ class CutFinder:
         mean, deviation = cv2.meanStdDev(small)
         even = (small - np.float32(mean[0, 0])) / np.float32(max(float(deviation[0, 0]), 4.0))
         change = 0.0 if before is None else cv2.norm(even, before.even, cv2.NORM_L1) / even.size
-        return _Moment(frame.index, frame.time_s, small, even, change)
+        return _Moment(frame.index, frame.time_s, small, even, change, float(deviation[0, 0]))
 
     def _sudden(self, now: _Moment) -> bool:
         if self._past and _empty(self._past[-1]):
@@ -187,7 +188,7 @@ class CutFinder:
 
 
 def _empty(moment: _Moment) -> bool:
-    return float(moment.small.std()) < BLANK
+    return moment.spread < BLANK
 
 
 def _course(moments: Sequence[_Moment]) -> tuple[int, int]:
