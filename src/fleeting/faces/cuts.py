@@ -58,7 +58,7 @@ Float = npt.NDArray[np.float32]
 
 @dataclass(slots=True)
 class _Moment:
-    """What is kept of a frame: the small picture (36, 64), the same without its exposure, the change to it, its spread."""
+    """What is kept of a frame: the small picture (36, 64), also without its exposure, the change to it, its spread."""
 
     index: int
     time_s: float
