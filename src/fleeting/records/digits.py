@@ -29,6 +29,9 @@ DIGITS: dict[str, int] = {
 }
 """Decimal digits by attribute of `Timeline` and the records in it; all others are kept as they are."""
 
+PROBABILITIES = frozenset({"probability", "probabilities", "confidence", "surroundings"})
+"""Rounding must not claim certainty: only what is 0 or 1 is written so."""
+
 T = TypeVar("T")
 
 
@@ -36,17 +39,23 @@ def rounded(record: T) -> T:
     """Return a record, and the records in it, with `DIGITS` digits."""
     if not is_dataclass(record) or isinstance(record, type):
         return record
-    return replace(record, **{f.name: _value(getattr(record, f.name), DIGITS.get(f.name)) for f in fields(record)})
+    return replace(record, **{f.name: _value(f.name, getattr(record, f.name)) for f in fields(record)})
 
 
-def _value(value: Any, digits: int | None) -> Any:
+def _value(name: str, value: Any) -> Any:
+    digits = DIGITS.get(name)
     if digits is None:
         return tuple(rounded(v) for v in value) if isinstance(value, tuple) else rounded(value)
     if isinstance(value, dict):
-        return {name: _value(v, digits) for name, v in value.items()}
+        return {key: _value(name, v) for key, v in value.items()}
     if isinstance(value, FaceBox):
-        return FaceBox(*(_value(v, digits) for v in value))
+        return FaceBox(*(_value(name, v) for v in value))
     if isinstance(value, np.ndarray):
         # A zero has no sign, or equal values could be written differently.
         return np.round(value, digits) + np.zeros((), value.dtype)
-    return None if value is None else round(float(value), digits) + 0.0
+    if value is None:
+        return None
+    least = 10.0**-digits
+    if name in PROBABILITIES and 0 < value < 1:
+        return min(max(round(float(value), digits), least), 1 - least)
+    return round(float(value), digits) + 0.0
