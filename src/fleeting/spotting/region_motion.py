@@ -173,8 +173,8 @@ class RegionMotion:
             turned > TURNED_PX
             or found.rigid.residual_px > MISFIT_PX * width / 140
             or (best is None and time_s - self._reference.time_s > LONGEST_S)
-        ):
-            self._moments = Moments()
+        ) and self._moments.eyes_open(now):
+            self._moments.forget()
             self._compare_to(now)
         elif best is not None and best is not self._reference:
             self._compare_to(best)
