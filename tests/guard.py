@@ -46,8 +46,8 @@ class Guarded:
 
 
 def guarded(*words: str | Path, folder: Path, python: str = sys.executable, program: str = PROGRAM) -> Guarded:
-    """Run ``fleeting WORDS``, which may write into `folder` (but not into ``home`` and ``work`` there)."""
-    home, work, temporary, notes, trace = (folder / n for n in ("home", "work", "tmp", "notes", "trace"))
+    """Run ``fleeting WORDS``, which may write into `folder` (but not into ``home`` and ``desk`` there)."""
+    home, work, temporary, notes, trace = (folder / n for n in ("home", "desk", "tmp", "notes", "trace"))
     for place in (home, work, temporary):
         place.mkdir(parents=True, exist_ok=True)
     notes.touch()
@@ -101,7 +101,7 @@ def _allowed(reached: str, folder: Path) -> bool:
     if kind == "address":
         return where.startswith(HERE)
     place = Path(where)
-    forbidden = any(place.is_relative_to(folder / name) for name in ("home", "work"))
+    forbidden = any(place.is_relative_to(folder / name) for name in ("home", "desk"))
     return where.startswith(DEVICES) or (place.is_relative_to(folder) and not forbidden)
 
 

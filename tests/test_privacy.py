@@ -141,8 +141,8 @@ def test_the_guard_sees_files_and_addresses(tmp_path: Path) -> None:
     )
     found = guarded(folder=tmp_path, program=program)
     assert found.status == 0, found.said
-    assert found.left == tuple(str(tmp_path / p) for p in ("home/a", "home/c", "work/b"))
-    expected = ["address 192.0.2.1", f"file {tmp_path}/home/a", f"file {tmp_path}/work/b"]
+    assert found.left == tuple(str(tmp_path / p) for p in ("home/a", "home/c", "desk/b"))
+    expected = ["address 192.0.2.1", f"file {tmp_path}/home/a", f"file {tmp_path}/desk/b"]
     assert found.reached == tuple(sorted([*expected, *([f"file {tmp_path}/home/c"] if can_trace() else [])]))
 
 

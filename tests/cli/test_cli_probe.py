@@ -15,7 +15,7 @@ from fleeting.video.writer import ImageFolderWriter
 
 @pytest.fixture
 def no_faces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_shipped_detector", lambda settings: lambda grey: [])
+    monkeypatch.setattr(room, "shipped_detector", lambda settings: lambda grey: [])
 
 
 def fleeting(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fleeting.faces.align import CANONICAL_POINTS
+from fleeting.faces.crop import points_box
 from fleeting.faces.landmarks import Landmarks
-from fleeting.faces.track import Tracker, box_iou, points_box
+from fleeting.faces.track import Tracker, box_iou
 from fleeting.records import FaceBox
 from fleeting.settings import FaceSettings
 

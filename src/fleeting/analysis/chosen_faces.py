@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fleeting.analysis.first_look import FirstLook
 from fleeting.errors import NoFaceError, SettingsError
+from fleeting.faces.track import area_over_time
 from fleeting.labels import counted
 from fleeting.records import FaceTrack
 from fleeting.settings import AnalyseSettings, FaceSettings
@@ -21,11 +22,6 @@ def check_faces(settings: FaceSettings) -> None:
         raise SettingsError("the id of a face, or -1 for the largest", f"{settings.face}", "Change faces.face.")
     if settings.all_faces and settings.face >= 0:
         raise SettingsError("one face or all faces", f"face {settings.face} and all of them", "Leave one of them out.")
-
-
-def area_over_time(track: FaceTrack) -> float:
-    """Squared inter-ocular distance times the frames in view: what the largest face has most of."""
-    return track.median_iod_px**2 * track.frame_count
 
 
 def analysed_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> list[FaceTrack]:

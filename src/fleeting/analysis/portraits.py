@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.faces.track import Sighting, points_box
+from fleeting.faces.crop import points_box
+from fleeting.faces.track import Sighting
 from fleeting.video.frame import Frame
 
 SIDE = 96

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces import looks
+from fleeting.faces.crop import points_box
 from fleeting.faces.landmarks import Landmarks
-from fleeting.faces.track import Follower, Sighting, Tracker, points_box
+from fleeting.faces.track import Follower, Sighting, Tracker
 from fleeting.records import LID_KINDS, Cut, Event, FaceBox, Interval
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import MeasurementLog, Measurements
@@ -131,7 +132,7 @@ class _KnownFace:
 
     def _find(self, grey: npt.NDArray[np.uint8]) -> Sequence[tuple[FaceBox, Landmarks]]:
         found = self._follower.from_points(grey, [self._points[self._index]])[0]
-        return [(points_box(found.points, found.score), found)]
+        return [(points_box(found.points, score=found.score), found)]
 
 
 def measure(recording: Recording, movement: Movement, window: Window) -> Measurements | None:

@@ -29,7 +29,7 @@ from fleeting.naming.whole_face import ExpressionMeter
 from fleeting.records import FaceBox
 from fleeting.settings import FaceSettings
 from fleeting.video import trouble
-from fleeting.video.folder import StoredPicture
+from fleeting.video.folder import StoredPicture, files_below
 from fleeting.video.orientation import Orientation
 
 Progress = Callable[[int, int | None], None]
@@ -102,16 +102,7 @@ def _folder(path: Path, reader: _Reader, without: Path | None, progress: Progres
 
 def media_files(folder: Path, *, without: Path | None = None) -> list[Path]:
     """Return all pictures and videos below a folder, by name; hidden files and folders are left out."""
-    known = trouble.IMAGE_SUFFIXES | trouble.VIDEO_SUFFIXES
-    left_out = None if without is None else without.resolve()
-
-    def wanted(file: Path) -> bool:
-        inside = file.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        ours = left_out is not None and file.resolve().is_relative_to(left_out)
-        return file.suffix.lower() in known and file.is_file() and not hidden and not ours
-
-    return sorted(file for file in folder.rglob("*") if wanted(file))
+    return files_below(folder, trouble.IMAGE_SUFFIXES | trouble.VIDEO_SUFFIXES, without=without)
 
 
 def is_picture(path: Path) -> bool:

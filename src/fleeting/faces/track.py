@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.faces.crop import points_box
 from fleeting.faces.landmarks import Landmarks
 from fleeting.faces.shots import likeness, template
 from fleeting.records import Cut, FaceBox, FaceSegment, FaceTrack
@@ -81,10 +82,9 @@ class _Track:
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
 
 
-def points_box(points: npt.NDArray[Any], score: float = 1.0) -> FaceBox:
-    """Bounding box of landmarks, (68, 2) in pixels."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    return FaceBox(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]), score)
+def area_over_time(track: FaceTrack) -> float:
+    """Squared inter-ocular distance times the frames in view: what the largest face has most of."""
+    return track.median_iod_px**2 * track.frame_count
 
 
 def box_iou(a: FaceBox, b: FaceBox) -> float:

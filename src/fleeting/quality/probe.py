@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fleeting.errors import FleetingWarning, VideoError
 from fleeting.faces import looks
-from fleeting.faces.track import Detector, Tracker
+from fleeting.faces.track import Detector, Tracker, area_over_time
 from fleeting.faces.upright import open_upright, shipped_detector
 from fleeting.quality.meter import Face, Quality, QualityMeter
 from fleeting.records import VideoInfo
@@ -95,7 +95,7 @@ def probe(
         Where the path is no usable video.
     """
     wanted = (settings or AnalyseSettings()).faces
-    detect = _shipped_detector(wanted) if faces is None else None
+    detect = shipped_detector(wanted) if faces is None else None
     tracker = None if detect is None else Tracker(wanted, detector=detect)
     # Warnings are told as part of the result.
     with (
@@ -113,7 +113,7 @@ def probe(
         if count == 0:
             raise VideoError("a video with frames", f"{path}, of which none can be decoded", "Copy it again.")
         tracks = () if tracker is None else tracker.tracks()
-        quality = meter.quality(max(tracks, key=lambda t: t.median_iod_px**2 * t.frame_count, default=None))
+        quality = meter.quality(max(tracks, key=area_over_time, default=None))
         notes = tuple(reader.warnings)
     return Probe(reader.info, quality, count, last_s + 1.0 / reader.info.fps, complete, notes)
 
@@ -134,7 +134,3 @@ def _opened(path: str | Path, fps: float | None, settings: FaceSettings, detect:
     if detect is None:
         return open_video(path, fps=fps)
     return open_upright(path, fps=fps, settings=settings, detect=detect)
-
-
-def _shipped_detector(settings: FaceSettings) -> Detector:
-    return shipped_detector(settings)

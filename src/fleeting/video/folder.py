@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 
 import cv2
@@ -149,12 +149,17 @@ def videos_in(folder: Path, *, without: Path | None = None) -> list[Path]:
         return []
     if any(p.suffix.lower() in trouble.IMAGE_SUFFIXES and not p.name.startswith(".") for p in folder.iterdir()):
         return []
+    return files_below(folder, trouble.VIDEO_SUFFIXES, without=without)
+
+
+def files_below(folder: Path, suffixes: Collection[str], *, without: Path | None = None) -> list[Path]:
+    """Return the files below a folder that have one of the suffixes, by name; as `videos_in` leaves them out."""
     left_out = None if without is None else without.resolve()
 
     def wanted(file: Path) -> bool:
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         ours = left_out is not None and file.resolve().is_relative_to(left_out)
-        return file.suffix.lower() in trouble.VIDEO_SUFFIXES and file.is_file() and not hidden and not ours
+        return file.suffix.lower() in suffixes and file.is_file() and not hidden and not ours
 
     return sorted(file for file in folder.rglob("*") if wanted(file))
 
