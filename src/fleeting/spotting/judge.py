@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +23,14 @@ SURELY_NOTHING = 0.8
 
 
 class Judge:
-    """The shipped network of that purpose.
+    """The shipped network of that purpose, or another.
 
     Parameters
     ----------
     threads
         Of ONNX Runtime.
+    session
+        Of a network with the same inputs and outputs; the shipped one where None.
 
     Raises
     ------
@@ -35,8 +38,8 @@ class Judge:
         Where the network or its card is missing or damaged.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
-        self._session = weights.session("spotter", threads=threads)
+    def __init__(self, *, threads: int = 1, session: Any = None) -> None:
+        self._session = weights.session("spotter", threads=threads) if session is None else session
 
     def __call__(self, candidates: Sequence[Candidate]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Judge candidates; there may be none.
