@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,11 +29,11 @@ from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
 from fleeting.synthesis.truth import TruthRow
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.export import write_onnx
 from fleeting.training.spotter.examples import MICRO, Examples, MeasuredFilm, candidates_of, examples_of, patterns_of
-from fleeting.training.spotter.network import ExportedSpottingNetwork
-from fleeting.training.spotter.train import SpotterRecipe, Trainer, answers, counts, scores_of
 from fleeting.weights.runtime import open_network
+
+if TYPE_CHECKING:
+    from fleeting.training.spotter.network import ExportedSpottingNetwork
 
 VARIANTS = 2
 """How often each film is used with movements put on top, beside once as it is."""
@@ -55,6 +55,8 @@ class Retrained:
     learns = True
 
     def __init__(self) -> None:
+        from fleeting.training.spotter.train import SpotterRecipe
+
         # Of recipes/spotter.toml, with one network instead of two.
         self.recipe = SpotterRecipe(
             variants=VARIANTS, epochs=8, learning_rate=1.5e-3, weight_decay=0.05, width=24, dropout=0.4
@@ -90,6 +92,9 @@ class Retrained:
         DataError
             Where the training people show no micro-expression that is among the candidates.
         """
+        from fleeting.training.spotter.network import ExportedSpottingNetwork
+        from fleeting.training.spotter.train import Trainer, answers, counts, scores_of
+
         inner = set() if validation else _inner(sorted(train), seed)
         examples = _joined(part for person, part in train.items() if person not in inner)
         chosen_on = validation or {person: train[person] for person in sorted(inner)}
@@ -181,6 +186,8 @@ def _joined(parts: Iterable[Result], prefix: str = "") -> Examples:
 
 def _judge(network: ExportedSpottingNetwork) -> Judge:
     import torch
+
+    from fleeting.training.export import write_onnx
 
     example = (torch.zeros(2, CHANNELS, SAMPLES), torch.zeros(2, SCALARS))
     with tempfile.TemporaryDirectory() as folder:
