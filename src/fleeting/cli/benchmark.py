@@ -50,9 +50,9 @@ def benchmark(
 
     A stopped benchmark goes on where it was when the same command is given again.
 
-    Example: fleeting benchmark --data composite=flow.npz -m linear-svm -o runs/svm
+    With --task spotting, the models are shipped, retrained and feature-difference, and the data are long films.
 
-    Example: fleeting benchmark --task spotting --data samm-lv=/data/samm_long -m shipped -m retrained -o runs/long
+    Example: fleeting benchmark --data composite=flow.npz -m linear-svm -o runs/svm
     """
     from fleeting.scale.engines import make_engine
 
