@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from fleeting import weights
 from fleeting.spotting.candidates import SAMPLES, STEP_S, Candidate, mirrored
+from fleeting.weights.runtime import open_network
 
 NOTHING, MICRO, BLINK = 0, 1, 2
 
@@ -23,14 +24,14 @@ SURELY_NOTHING = 0.8
 
 
 class Judge:
-    """The shipped network of that purpose, or another.
+    """The shipped network of that purpose.
 
     Parameters
     ----------
     threads
         Of ONNX Runtime.
-    session
-        Of a network with the same inputs and outputs; the shipped one where None.
+    network
+        Another network of the same inputs and outputs; None for the shipped one.
 
     Raises
     ------
@@ -38,8 +39,10 @@ class Judge:
         Where the network or its card is missing or damaged.
     """
 
-    def __init__(self, *, threads: int = 1, session: Any = None) -> None:
-        self._session = weights.session("spotter", threads=threads) if session is None else session
+    def __init__(self, *, threads: int = 1, network: Path | None = None) -> None:
+        self._session = (
+            weights.session("spotter", threads=threads) if network is None else open_network(network, threads=threads)
+        )
 
     def __call__(self, candidates: Sequence[Candidate]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Judge candidates; there may be none.

@@ -57,7 +57,7 @@ def spot(
     settings
         See `settings.SpottingSettings`.
     judge
-        Of the candidates; the shipped one where None.
+        Of candidates; None for the shipped one.
 
     Returns
     -------

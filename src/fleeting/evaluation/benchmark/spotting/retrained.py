@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from fleeting.spotting.spot import spot
 from fleeting.synthesis.truth import TruthRow
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.spotter.examples import MICRO, Examples, MeasuredFilm, candidates_of, examples_of, patterns_of
-from fleeting.weights.runtime import open_network
 
 if TYPE_CHECKING:
     from fleeting.training.spotter.network import ExportedSpottingNetwork
@@ -44,7 +43,7 @@ HELD_OUT = 0.2
 PROBABILITIES = (0.5, 0.95)
 """Within these the smallest probability is chosen."""
 
-_PARTS = ("window", "scalars", "label", "times")
+_PARTS = tuple(part.name for part in fields(Examples))
 _AS_IT_IS = "as_it_is_"
 
 
@@ -99,19 +98,18 @@ class Retrained:
         examples = _joined(part for person, part in train.items() if person not in inner)
         chosen_on = validation or {person: train[person] for person in sorted(inner)}
         held_out = _joined(chosen_on.values(), _AS_IT_IS)
-        if not (examples.label == MICRO).any():
+        if not _shows_micro(examples):
             raise DataError(
                 "micro-expressions of training people among the candidates",
-                f"none of {len(examples.label)}",
+                "none",
                 "Train on more people, or on films with clearer movements.",
             )
         batch = min(self.recipe.batch, max(len(examples.label) // 4, 2))
         recipe = replace(self.recipe, seed=seed, batch=batch)
-        known = bool((held_out.label == MICRO).any())
-        learner = Trainer(recipe, examples, held_out if known else examples)
+        learner = Trainer(recipe, examples, held_out if _shows_micro(held_out) else examples)
         learner.run()
         temperature, probability = 1.0, SpottingSettings().min_probability
-        if known:
+        if _shows_micro(held_out):
             answer = answers(learner.network, held_out)
             # Few people who are all told right say nothing of how sure one may be of others.
             temperature = max(fit_temperature(answer[:, :3], held_out.label), 1.0)
@@ -175,13 +173,16 @@ def _inner(people: Sequence[str], seed: int) -> set[str]:
     return {str(person) for person in np.random.default_rng(seed).permutation(people)[: max(count, 0)]}
 
 
-def _joined(parts: Iterable[Result], prefix: str = "") -> Examples:
+def _joined(parts: Iterable[Result], prefix: str = "") -> Examples | None:
+    """Return the examples of several people as one; None where there is none."""
     some = [part for part in parts if part]
     if not some:
-        shapes = ((0, CHANNELS, SAMPLES), (0, SCALARS))
-        window, scalars = (np.zeros(shape, np.float32) for shape in shapes)
-        return Examples(window, scalars, np.zeros(0, np.int64), np.zeros((0, 3), np.float32))
-    return Examples(*(np.concatenate([part[prefix + name] for part in some]) for name in _PARTS))
+        return None
+    return Examples(**{name: np.concatenate([part[prefix + name] for part in some]) for name in _PARTS})
+
+
+def _shows_micro(examples: Examples | None) -> TypeGuard[Examples]:
+    return examples is not None and bool((examples.label == MICRO).any())
 
 
 def _judge(network: ExportedSpottingNetwork) -> Judge:
@@ -193,4 +194,4 @@ def _judge(network: ExportedSpottingNetwork) -> Judge:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "spotter.onnx"
         write_onnx(network.eval(), example, path, inputs=["window", "scalars"], outputs=["probabilities", "times"])
-        return Judge(session=open_network(path.read_bytes()))
+        return Judge(network=path)
