@@ -25,6 +25,7 @@ from fleeting.analysis.analyse import Analysis
 from fleeting.errors import DataError, LeakageError, MissingExtraError, SettingsError
 from fleeting.evaluation.benchmark.settings import BenchmarkSettings
 from fleeting.evaluation.benchmark.spotting import benchmark as module
+from fleeting.evaluation.benchmark.spotting import retrained
 from fleeting.evaluation.benchmark.spotting.films import read_films
 from fleeting.evaluation.benchmark.spotting.scores import spotting_metrics
 from fleeting.evaluation.benchmark.spotting.spotters import SPOTTERS, spotter
@@ -39,6 +40,7 @@ benchmark = partial(module.benchmark, measure=measure)
 @pytest.fixture(autouse=True)
 def simple(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SPOTTERS, "simple", ("long_films", "Simple"))
+    monkeypatch.setattr(retrained, "LEAST_STEPS", 20)
 
 
 def plan_of(name: str, folder: Path, *, model: str = "simple", **how: Any) -> BenchmarkSettings:
@@ -117,7 +119,9 @@ def test_what_is_marked_is_found_in_every_layout(
     table = rows(tmp_path / "out" / "predictions.csv")
     assert {row["fold"] for row in table} == {row["subject"] for row in table}
     assert {row["type"] for row in table} == {k for k, (_, n) in (("micro", micro), ("macro", macro)) if n}
-    assert "report.html" in {p.name for p in (tmp_path / "out").iterdir()}
+    shown = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert shown.count("<svg") == found["films"]
+    assert shown.count("<rect") == len(table) + sum(found["marked"].values())
 
 
 def test_the_tables_are_those_of_the_challenge(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ tested. All else of the spotter is as shipped.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 VARIANTS = 2
 """How often each film is used with movements put on top, beside once as it is."""
+
+LEAST_STEPS = 1000
+"""Of a training: where examples are few, more epochs are taken."""
 
 HELD_OUT = 0.2
 """Share of the training people on whom temperature and smallest probability are chosen."""
@@ -65,7 +69,12 @@ class Retrained:
         """Return the recipe, and what is chosen from."""
         left_out = ("task", "films", "validation", "seed")
         recipe = {name: value for name, value in asdict(self.recipe).items() if name not in left_out}
-        return {"recipe": recipe, "held_out": HELD_OUT, "probabilities": list(PROBABILITIES)}
+        return {
+            "recipe": recipe,
+            "least_steps": LEAST_STEPS,
+            "held_out": HELD_OUT,
+            "probabilities": list(PROBABILITIES),
+        }
 
     def prepare(self, films: Sequence[TrainingFilm]) -> Result:
         """Return the examples of one person, and those of the films as they are."""
@@ -105,7 +114,8 @@ class Retrained:
                 "Train on more people, or on films with clearer movements.",
             )
         batch = min(self.recipe.batch, max(len(examples.label) // 4, 2))
-        recipe = replace(self.recipe, seed=seed, batch=batch)
+        epochs = max(self.recipe.epochs, math.ceil(LEAST_STEPS / max(len(examples.label) // batch, 1)))
+        recipe = replace(self.recipe, seed=seed, batch=batch, epochs=epochs)
         learner = Trainer(recipe, examples, held_out if _shows_micro(held_out) else examples)
         learner.run()
         temperature, probability = 1.0, SpottingSettings().min_probability
