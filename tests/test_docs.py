@@ -48,6 +48,9 @@ NOT_RUN = {
 NEEDED_ELSEWHERE = {
     "--weights": "a network of one's own; test_systems.py",
     "casme2=/data/casme2": "licensed clips; test_sequence_layouts.py",
+    "casme3=/data/casme3": "licensed films; test_spotting_benchmark.py",
+    "casme-sq=/data/casme_sq": "licensed films; test_spotting_benchmark.py",
+    "samm-lv=/data/samm_long": "licensed films; test_spotting_benchmark.py",
 }
 """Words of commands that need what is not on the desk; the test that has it."""
 FILM = ("--fps", "30", "--seconds", "1.5", "--size", "256x256", "--iod", "56")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
 import pytest
 from documentation import ROOT, table_rows
 from flow_clips import Learning, data_of, made_up
+from long_films import casme_sq, measure
 
 from fleeting.errors import FleetingWarning
 from fleeting.evaluation.benchmark.protocols import LEAKY, PROTOCOLS
 from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.benchmark.spotting import benchmark as spotting
+from fleeting.evaluation.benchmark.spotting.spotters import SPOTTERS
 from fleeting.recognisers.registry import RECOGNISERS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -39,6 +43,20 @@ def test_files_and_metrics_are_documented(tmp_path: Path) -> None:
     text = PAGE.read_text(encoding="utf-8")
     for key in (*found["calibration"], *found["uf1"], *found["confusion"]):
         assert key in ("classes", "rows") or f"`{key}`" in text, key
+
+
+def test_spotting_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert names("spotter") == set(SPOTTERS)
+    monkeypatch.setitem(SPOTTERS, "simple", ("long_films", "Simple"))
+    plan = BenchmarkSettings("simple", data=(f"casme-sq={casme_sq(tmp_path / 'set')}",), draws=10)
+    found = spotting.benchmark(plan, measure=measure, out=tmp_path / "run")
+    assert names("spotting run") == {p.name + "/" * p.is_dir() for p in (tmp_path / "run").iterdir()}
+    assert names("in metrics.json of spotting") == set(found)
+    text = PAGE.read_text(encoding="utf-8")
+    with (tmp_path / "run" / "predictions.csv").open(encoding="utf-8") as table:
+        columns = next(csv.reader(table))
+    for key in (*found["right"], *found["right"]["micro"], *columns):
+        assert f"`{key}`" in text, key
 
 
 def test_the_table_is_the_one_that_was_measured() -> None:

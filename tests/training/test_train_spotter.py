@@ -25,14 +25,18 @@ from fleeting.training.spotter.examples import (
     MICRO,
     MIRROR_CELLS,
     NOTHING,
+    Examples,
     MeasuredFilm,
     Pattern,
+    examples_of,
     label_of,
     load_films,
     mixed,
     patterns_of,
     with_movements,
 )
+from fleeting.training.spotter.network import SpottingNetwork
+from fleeting.training.spotter.train import answers
 
 FPS = 30.0
 SETTINGS = SpottingSettings()
@@ -141,3 +145,12 @@ def test_a_person_in_both_sets_is_a_leak(tmp_path: Path) -> None:
     write(tmp_path / "validation", [film(1, "ada")])
     with pytest.raises(LeakageError, match="ada in both"):
         train(recipe(tmp_path), data=tmp_path, out=tmp_path / "out")
+
+
+def test_an_example_alone_is_answered_as_among_others() -> None:
+    films = [film(i, f"person {i}") for i in range(2)]
+    several = examples_of(films, (), variants=0, seed=0, settings=SETTINGS)
+    alone = Examples(*(getattr(several, f.name)[:1] for f in fields(Examples)))
+    network = SpottingNetwork(width=8)
+    assert len(several.label) > 1
+    np.testing.assert_allclose(answers(network, alone), answers(network, several)[:1], atol=1e-5)

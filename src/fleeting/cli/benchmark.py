@@ -1,16 +1,19 @@
-"""``fleeting benchmark``: models on labelled data, by a protocol that cannot leak."""
+"""``fleeting benchmark``: models on labelled data, by a protocol that cannot leak; each task has a row in `_task`."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fleeting.cli.frame_progress import CLEAR
-from fleeting.errors import FleetingError
+from fleeting.errors import FleetingError, SettingsError
 
 if TYPE_CHECKING:
     from fleeting.scale.executor import Outcome
@@ -18,12 +21,15 @@ if TYPE_CHECKING:
 PROTOCOLS = ("loso", "cde", "hde", "kfold", "leaky-best-epoch")
 """`fleeting.evaluation.benchmark.protocols.PROTOCOLS`, here so that the help needs no import."""
 
+TASKS = ("recognition", "spotting")
+
 
 def benchmark(
     model: Annotated[
         list[str], typer.Option("--model", "-m", help="A model, or MODULE:CLASS; several give OUT/MODEL/ each.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results; a stopped run goes on there.")],
+    task: Annotated[str, typer.Option(help="One of " + ", ".join(TASKS) + ".")] = "recognition",
     data: Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a data set; may be repeated.")] = None,
     train: Annotated[list[str] | None, typer.Option("--train", help="NAME=PATH to train on, for a hold-out.")] = None,
     test: Annotated[list[str] | None, typer.Option("--test", help="NAME=PATH to test on, for a hold-out.")] = None,
@@ -32,7 +38,9 @@ def benchmark(
     folds: Annotated[int, typer.Option(help="Of the protocol kfold.")] = 5,
     validation: Annotated[float, typer.Option(help="Share of training subjects held out to validate on.")] = 0.0,
     classes: Annotated[int, typer.Option(help="Number of classes: 3, or 5 and others where the data has them.")] = 3,
-    cache: Annotated[Path | None, typer.Option(help="Of fleeting prepare, for data sets of frames.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Of fleeting prepare; for spotting, of the measured films.")
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="Where the jobs run: in-process, processes or ray.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Most jobs at the same time.")] = None,
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
@@ -42,17 +50,18 @@ def benchmark(
 
     A stopped benchmark goes on where it was when the same command is given again.
 
+    With --task spotting, the models are shipped, retrained and feature-difference, and the data are long films.
+
     Example: fleeting benchmark --data composite=flow.npz -m linear-svm -o runs/svm
     """
-    from fleeting.evaluation.benchmark.benchmark import benchmark as measure
-    from fleeting.evaluation.benchmark.benchmark import settings_for
     from fleeting.scale.engines import make_engine
 
+    work = _task(task, out)
     if any(":" in name for name in model):
         # A module of one's own lies where one works; the processes of the engines get the same path.
         sys.path.append(str(Path.cwd()))
     where = make_engine(engine, workers=jobs, address=address)
-    plans = settings_for(
+    plans = work.settings_for(
         model,
         data=data or (),
         train=train or (),
@@ -68,7 +77,9 @@ def benchmark(
         display = _Display(plan.model, quiet=as_json)
         display.begin(folder)
         try:
-            found[plan.model] = measure(plan, out=folder, cache=cache, engine=where, on_done=display)
+            found[plan.model] = work.benchmark(
+                plan, out=folder, cache=cache or work.cache, engine=where, on_done=display
+            )
         except FleetingError as error:
             if len(plans) == 1:
                 raise
@@ -79,11 +90,37 @@ def benchmark(
         finally:
             display.end()
         if not as_json:
-            typer.echo(summary(found[plan.model], folder))
+            typer.echo(work.summary(found[plan.model], folder))
     if as_json:
         typer.echo(json.dumps(next(iter(found.values())) if len(plans) == 1 else found))
     if failed:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the command calls for a task; `cache` is where it keeps what it prepares, unless ``--cache`` says so."""
+
+    settings_for: Callable[..., list[Any]]
+    benchmark: Callable[..., dict[str, Any]]
+    summary: Callable[[dict[str, Any], Path], str]
+    cache: Path | None = None
+
+
+def _task(name: str, out: Path) -> _Task:
+    from fleeting.settings import nearest
+
+    if name == "recognition":
+        from fleeting.evaluation.benchmark import benchmark as recognition
+
+        return _Task(recognition.settings_for, recognition.benchmark, summary)
+    if name == "spotting":
+        from fleeting.analysis.measure import measure_video
+        from fleeting.evaluation.benchmark.spotting import benchmark as spotting
+
+        measured = partial(spotting.benchmark, measure=measure_video)
+        return _Task(spotting.settings_for, measured, spotting_summary, out / spotting.FILMS)
+    raise SettingsError("a known task", repr(name), nearest(name, TASKS))
 
 
 class _Display:
@@ -147,3 +184,21 @@ def _row(title: str, scores: list[dict[str, Any]], *, more: bool) -> str:
         span = "" if score["interval"] is None else " [{:.3f}, {:.3f}]".format(*score["interval"])
         cells.append(f"{score['pooled']:.3f}" + (f" +- {score['spread']:.3f}" if more else "") + span)
     return f"  {title:<20}" + "".join(f"{cell:<28}" for cell in cells).rstrip()
+
+
+def spotting_summary(metrics: dict[str, Any], folder: Path) -> str:
+    """Return the scores of spotting as lines for the terminal."""
+    from fleeting.evaluation.benchmark.spotting.page import score_text
+    from fleeting.evaluation.benchmark.spotting.scores import ALL
+
+    lines = [
+        f"{metrics['model']}, {metrics['protocol']}: {metrics['films']} films of {metrics['people']} people, "
+        f"{metrics['minutes']:.1f} minutes, {metrics['folds']} folds",
+        f"  {'F1':<20}{'right':<28}as the public script has it",
+    ]
+    for kind in ALL:
+        right, public = (score_text(metrics[name][kind]) for name in ("right", "public_script"))
+        lines.append(f"  {kind:<20}{right:<28}{public}".replace("±", "+-"))
+    if metrics["failed"]:
+        lines.append(f"  not analysed, so missed: {', '.join(metrics['failed'])}")
+    return "\n".join([*lines, f"  results: {folder}"])

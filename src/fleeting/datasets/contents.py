@@ -53,7 +53,7 @@ class Contents:
             place, files = place_in(row, None), [path]
         else:
             raise VideoError(f"the frames of {row.id}", f"nothing at {row.path}", "Check the path of the data set.")
-        return place, files, self._content(files)
+        return place, files, self.digest(files)
 
     def save(self) -> None:
         """Keep what was read, whole or not at all."""
@@ -67,7 +67,8 @@ class Contents:
             self._folder = (folder, images_of(folder))
         return self._folder[1]
 
-    def _content(self, files: Sequence[Path]) -> str:
+    def digest(self, files: Sequence[Path]) -> str:
+        """Return the fingerprint of what files hold, in their order; their names do not count."""
         stats = [[str(p.resolve()), s.st_size, s.st_mtime_ns] for p in files for s in (p.stat(),)]
         looks = fingerprint(stats)
         if looks not in self._known:

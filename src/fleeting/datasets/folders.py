@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fleeting.errors import DataError
+from fleeting.video.trouble import VIDEO_SUFFIXES
 
 DEPTH = 3
 """How far below the given folder tables and frames are looked for."""
@@ -160,6 +161,9 @@ class FrameFolders:
                     entries = sorted(listed, key=lambda e: e.name, reverse=True)
             except OSError:
                 entries = []
-            self._listings[folder] = {e.name.lower(): Path(e.path) for e in entries}
+            names = {e.name.lower(): Path(e.path) for e in entries}
+            # A film may be a video file of the name that its folder of frames would have.
+            films = [p for p in names.values() if p.suffix.lower() in VIDEO_SUFFIXES]
+            self._listings[folder] = {p.stem.lower(): p for p in films} | names
             self._folders[folder] = [Path(e.path) for e in entries if e.is_dir()]
         return self._listings[folder]

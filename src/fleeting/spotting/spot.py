@@ -45,7 +45,9 @@ PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
 
 
-def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tuple[list[Event], Signals]:
+def spot(
+    measured: Measurements, settings: SpottingSettings | None = None, *, judge: Judge | None = None
+) -> tuple[list[Event], Signals]:
     """Find all events of one face.
 
     Parameters
@@ -54,6 +56,8 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         The face over the whole video.
     settings
         See `settings.SpottingSettings`.
+    judge
+        Of candidates; None for the shipped one.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
     events: list[Event] = []
     motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
     for run in runs:
-        micro, blinks, longer = _judged(run, noise, settings)
+        micro, blinks, longer = _judged(run, noise, settings, judge or _judge())
         macro = find_macro(run, noise, blinks, settings)
         macro += find_lasting(run, longer, macro, blinks, settings)
         micro, macro = _told_apart(micro, macro)
@@ -104,7 +108,7 @@ def _judge() -> Judge:
 
 
 def _judged(
-    run: RunSignals, noise: Array, settings: SpottingSettings
+    run: RunSignals, noise: Array, settings: SpottingSettings, judge: Judge
 ) -> tuple[list[Judged], list[Closing], list[Movement]]:
     """Return micro-expressions with their probability, blinks and winks, and what is longer.
 
@@ -112,7 +116,7 @@ def _judged(
     """
     longer: list[Movement] = []
     candidates = find_candidates(run, noise, settings)
-    probabilities, times = _judge()(candidates)
+    probabilities, times = judge(candidates)
     spans = [(c.movement.onset, c.movement.apex, c.movement.offset) for c in candidates]
     said = list(zip(spans, probabilities[:, BLINK].tolist(), strict=True))
     blinks = find_closings(run.shut, run.quick, run.period, said)

@@ -201,7 +201,8 @@ def batches(
 def answers(network: SpottingNetwork, examples: Examples) -> npt.NDArray[np.float32]:
     """Answers (n, 6) of the network."""
     network.eval()
-    parts = torch.split(torch.arange(len(examples.label)), 512)
+    # As numpy's: a tensor of one index would index one example, not a batch of one.
+    parts = [part.numpy() for part in torch.split(torch.arange(len(examples.label)), 512)]
     rows = [network(torch.from_numpy(examples.window[p]), torch.from_numpy(examples.scalars[p])) for p in parts]
     return np.asarray(torch.cat(rows).numpy(), np.float32)
 
