@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fleeting.calibration.psychometric import wilson
+from fleeting.metrics import wilson
 from fleeting.evaluation.spotting import Match
 
 AMPLITUDES = (0.7, 1.0, 1.4, 2.0, 3.0, 5.0)

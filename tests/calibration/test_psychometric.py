@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fleeting.calibration.psychometric import fit_detection, wilson
+from fleeting.calibration.psychometric import fit_detection
+from fleeting.metrics import wilson
 from fleeting.errors import SettingsError
 
 HALF, SLOPE, LAPSE = 1.2, 5.0, 0.03

@@ -27,6 +27,7 @@ from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import (
     Calibration,
     CalibrationTrial,
+    CodedEvent,
     Cut,
     Event,
     ExpressionCurve,
@@ -43,6 +44,7 @@ SCHEMA = "fleeting-timeline/1"
 _DTYPES = {"float32": "<f4", "float64": "<f8", "int32": "<i4"}
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Event)
 
 
 def write_timeline(timeline: Timeline, path: str | Path) -> Path:
@@ -114,6 +116,35 @@ def calibration_json(calibration: Calibration) -> dict[str, Any]:
     return plain
 
 
+def event_json(event: Event) -> dict[str, Any]:
+    """Return an event, coded or not, as ``timeline.json`` has it."""
+    plain: dict[str, Any] = _plain(event)
+    return plain
+
+
+def found_event(values: dict[str, Any]) -> Event:
+    """Build an event of an analysis from what `event_json` gave.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        Where something is missing or of the wrong kind.
+    """
+    return _event(values, Event)
+
+
+def coded_event(values: dict[str, Any]) -> CodedEvent:
+    """Build a coded event, with the proposal in it, from what `event_json` gave.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        Where something is missing or of the wrong kind.
+    """
+    proposal = values.get("proposal")
+    return _event({**values, "proposal": None if proposal is None else found_event(proposal)}, CodedEvent)
+
+
 def from_json(values: dict[str, Any]) -> Timeline:
     """Build a timeline from what `to_json` gave.
 
@@ -127,7 +158,7 @@ def from_json(values: dict[str, Any]) -> Timeline:
         frame_count=int(values["frame_count"]),
         duration_s=float(values["duration_s"]),
         tracks=tuple(_track(v) for v in values["tracks"]),
-        events=tuple(_event(v) for v in values["events"]),
+        events=tuple(coded_event(v) if "origin" in v else found_event(v) for v in values["events"]),
         signals=tuple(_signals(v) for v in values["signals"]),
         quality=dict(values["quality"]),
         warnings=tuple(values["warnings"]),
@@ -188,9 +219,9 @@ def _record(kind: type[T], values: dict[str, Any]) -> T:
     return kind(**built)
 
 
-def _event(values: dict[str, Any]) -> Event:
+def _event(values: dict[str, Any], kind: type[E]) -> E:
     systems = tuple(_record(SystemAnswer, said) for said in values.get("systems", ()))
-    return _record(Event, {**values, "regions": tuple(values.get("regions", ())), "systems": systems})
+    return _record(kind, {**values, "regions": tuple(values.get("regions", ())), "systems": systems})
 
 
 def _track(values: dict[str, Any]) -> FaceTrack:
