@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fleeting.calibration.psychometric import fit_detection
-from fleeting.metrics import wilson
 from fleeting.errors import SettingsError
+from fleeting.metrics import wilson
 
 HALF, SLOPE, LAPSE = 1.2, 5.0, 0.03
 

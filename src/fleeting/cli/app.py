@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from fleeting.cli.agree import agree
 from fleeting.cli.analyse import analyse
 from fleeting.cli.benchmark import benchmark
 from fleeting.cli.calibrate import calibrate
@@ -27,8 +28,10 @@ from fleeting.cli.demo import demo
 from fleeting.cli.emotion import emotion
 from fleeting.cli.evaluate import evaluate
 from fleeting.cli.explain import explain
+from fleeting.cli.export import export
 from fleeting.cli.flow import flow
 from fleeting.cli.frame_progress import CLEAR
+from fleeting.cli.import_file import import_file
 from fleeting.cli.live import live
 from fleeting.cli.magnify import magnify
 from fleeting.cli.prepare import prepare
@@ -53,6 +56,11 @@ GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
         "flow": (flow, "Measure the motion between two pictures, in pixels."),
         "report": (report, "Build a report again from its timeline."),
         "demo": (demo, "Film a portrait with known movements and analyse it."),
+    },
+    "For coders": {
+        "import": (import_file, "Read ELAN, BORIS or a table as a coder's events."),
+        "agree": (agree, "Compare two coders, or a coder and the machine."),
+        "export": (export, "Write a coder's events for other programs."),
     },
     "For data sets": {
         "data": (data, "Check labelled data sets and list what was repaired."),

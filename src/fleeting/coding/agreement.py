@@ -124,14 +124,15 @@ def agree(results: str | Path, first: str, second: str, *, iou: float = IOU) -> 
     for name in names:
         if name != MACHINE and name not in known:
             raise unknown_coder(name, Path(results), known)
-    both, alone = [], []
+    both: list[tuple[str, Coded, Coded]] = []
+    alone = []
     for folder in folders:
-        if any(name != MACHINE and name not in coders_of(folder) for name in names):
-            alone.append(folder.name)
-            continue
         film = Film.open(folder)
-        sides = [read_side(film, name) for name in names]
-        both.append((folder.name, *(s for s in sides if s is not None)))
+        one, other = (read_side(film, name) for name in names)
+        if one is None or other is None:
+            alone.append(film_name(folder))
+        else:
+            both.append((film_name(folder), one, other))
     if not both:
         raise InputError(
             f"a film that both {names[0]} and {names[1]} have coded", "none", "Code the same film, then compare."
@@ -139,6 +140,11 @@ def agree(results: str | Path, first: str, second: str, *, iou: float = IOU) -> 
     found = compare(names[0], names[1], both, iou=iou)
     found.metrics["films_left_out"] = alone
     return found
+
+
+def film_name(folder: Path) -> str:
+    """Return what a film is called in tables: the name of its folder of results."""
+    return folder.resolve().name
 
 
 def compare(first: str, second: str, films: Sequence[tuple[str, Coded, Coded]], *, iou: float = IOU) -> Agreement:

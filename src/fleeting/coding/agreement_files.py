@@ -19,7 +19,11 @@ PAIR_COLUMNS: tuple[str, ...] = (
     "face",
     "state",
     "iou",
-    *(f"{name}_{side}" for side in ("first", "second") for name in ("kind", "onset", "apex", "offset", "emotion", "units")),
+    *(
+        f"{name}_{side}"
+        for side in ("first", "second")
+        for name in ("kind", "onset", "apex", "offset", "emotion", "units")
+    ),
 )
 """Columns of ``agreement_A_B_events.csv``; state: both, first or second."""
 
@@ -172,7 +176,18 @@ def _machine(m: Mapping[str, Any] | None) -> list[Section]:
         rows.append(("micro + macro" if kind == "all" else kind, v["proposals"], v["right"], v["missed"], *shares)
                     + ((c["from"], c["recall"]) if c else (None, None)))  # fmt: skip
     done = ", ".join(f"{count} {name}" for name, count in m["done"].items())
-    head = ("kind", "decided", "right", "missed", "precision", "95 %", "recall", "95 % ", f"{asked} from", "recall then")
+    head = (
+        "kind",
+        "decided",
+        "right",
+        "missed",
+        "precision",
+        "95 %",
+        "recall",
+        "95 % ",
+        f"{asked} from",
+        "recall then",
+    )
     bins = [
         ("micro + macro" if k == "all" else k, f"{b['from']:g} to {b['to']:g}", b["proposals"], b["precision"],
          _interval(b["precision_interval"]))
@@ -189,9 +204,7 @@ def _interval(ends: Sequence[float] | None) -> str | None:
 
 
 def _row(values: Sequence[Any]) -> list[str]:
-    return [
-        "-" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in values
-    ]
+    return ["-" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in values]
 
 
 def _table(header: Sequence[str], rows: Any) -> str:

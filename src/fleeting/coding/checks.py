@@ -10,7 +10,7 @@ from dataclasses import replace
 from fleeting.datasets.action_unit_text import as_text, parse
 from fleeting.errors import InputError
 from fleeting.labels import SCHEMES, SEVEN_CLASSES, THREE_CLASSES, UNSURE, Scheme
-from fleeting.records import CODED_KINDS, UNCODABLE, CodedEvent, Event
+from fleeting.records import CODED_KINDS, LID_KINDS, UNCODABLE, CodedEvent, Event
 from fleeting.records.coded import Origin
 from fleeting.settings import nearest
 
@@ -27,20 +27,22 @@ def checked(event: CodedEvent) -> CodedEvent:
         For an emotion that its scheme does not have, or for units that cannot be read.
     """
     if event.kind == UNCODABLE:
-        event = replace(event, emotion=None, scheme="", action_units="", apex_known=False, apex_frame=event.onset_frame)
-        event = replace(event, apex_s=event.onset_s)
+        event = replace(event, action_units="", apex_known=False, apex_frame=event.onset_frame, apex_s=event.onset_s)
+    emotion = None if event.kind in (UNCODABLE, *LID_KINDS) else _emotion(event.emotion, event.scheme)
     event = replace(
         event,
-        emotion=_emotion(event.emotion, event.scheme),
+        emotion=emotion,
+        scheme="" if emotion is None else event.scheme,
         action_units=units_text(event.action_units),
         note=note_text(event.note),
     )
-    if event.proposal is None:
+    proposal = event.proposal
+    if proposal is None:
         return event
-    origin: Origin = "machine" if _as_proposed(event, event.proposal) else "corrected"
+    origin: Origin = "machine" if _as_proposed(event, proposal) else "corrected"
     if origin == "corrected":  # the measures were those of the proposal, which still has them
         event = replace(event, displacement_percent_iod=math.nan)
-    if event.emotion != event.proposal.emotion:
+    if event.emotion != proposal.emotion:
         event = replace(event, probability=None, probabilities={}, systems=(), contradicts=False)
     return replace(event, origin=origin)
 
@@ -72,8 +74,15 @@ def units_text(text: str) -> str:
 def note_text(text: str) -> str:
     r"""Return a note without what some file formats cannot hold: controls become blanks, line ends ``\n``."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    kept = "".join(c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Zl", "Zp") else " " for c in text)
+    kept = "".join(
+        c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Zl", "Zp") else " " for c in text
+    )
     return kept.strip()
+
+
+def is_word(text: str) -> bool:
+    """Whether a text can be an emotion: letters, digits, blanks, - and ', and no word that formats use otherwise."""
+    return bool(re.fullmatch(r"\w[\w '-]*", text)) and text.lower() not in (*CODED_KINDS, "none", "nan")
 
 
 def _emotion(emotion: str | None, scheme: str) -> str | None:
@@ -87,7 +96,7 @@ def _emotion(emotion: str | None, scheme: str) -> str | None:
     if scheme and emotion not in EMOTION_SCHEMES[scheme].classes:
         classes = EMOTION_SCHEMES[scheme].classes
         raise InputError(f"an emotion of the scheme {scheme}", f"'{emotion}'", nearest(emotion, classes))
-    if not re.fullmatch(r"\w[\w '-]*", emotion) or emotion in CODED_KINDS:
+    if not is_word(emotion):
         raise InputError("an emotion of letters, digits, blanks, - and '", f"'{emotion}'", "Use another word.")
     return emotion
 

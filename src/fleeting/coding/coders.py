@@ -1,7 +1,7 @@
 """Names of coders, and the films of a folder of results.
 
-A coder's name is the name of a file, on every system: letters, digits, blanks, ``_``, ``-``, ``.`` and ``'``. Names that
-differ only in their case, or in how an accent is stored, are one coder. ``machine`` is what the analysis found;
+A coder's name is the name of a file, on every system: letters, digits, blanks, ``_``, ``-``, ``.`` and ``'``. Names
+that differ only in their case, or in how an accent is stored, are one coder. ``machine`` is what the analysis found;
 ``consensus`` is a coder like any other.
 """
 

@@ -44,13 +44,13 @@ def agreement(counts: Counts) -> float:
 
 def cohen_kappa(counts: Counts) -> float:
     """Return Cohen's kappa of counts (k, k)."""
-    return weighted_kappa(counts, 1.0 - np.eye(len(counts)))
+    return weighted_kappa(counts, np.asarray(1.0 - np.eye(len(counts)), np.float64))
 
 
 def quadratic_kappa(counts: Counts) -> float:
     """Return the weighted kappa of ordered classes, with squared distances."""
     order = np.arange(len(counts))
-    return weighted_kappa(counts, (order[:, None] - order[None, :]) ** 2.0)
+    return weighted_kappa(counts, np.square(order[:, None] - order[None, :]).astype(np.float64))
 
 
 def weighted_kappa(counts: Counts, weights: npt.NDArray[np.float64]) -> float:

@@ -311,7 +311,7 @@ class CodingLog:
             do = values["do"]
             if (do == "undo" and not self._done) or (do == "redo" and not self._undone):
                 return False  # another program was quicker
-            lines = []
+            lines: list[dict[str, Any]] = []
             if not self._headed:
                 lines.append({"schema": SCHEMA, "coder": self.by, "film": self._film()})
             lines.append({"n": len(self._edits) + 1, "at": now, "by": self.by, **values})
@@ -379,4 +379,3 @@ def _flush_folders(folder: Path) -> None:
             pass
         finally:
             os.close(handle)
-

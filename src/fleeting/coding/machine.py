@@ -2,9 +2,9 @@
 
 Conventions
 -----------
-- A proposal is right where the coder kept it as an event of the same kind that matches it (IoU of at least `matching.IOU`),
-  corrected or not. One that was refused, or corrected beyond that, is wrong. Precision is the share of right ones among
-  those that were decided; open ones are left out.
+- A proposal is right where the coder kept it as an event of the same kind that matches it (IoU of at least
+  `matching.IOU`), corrected or not. One that was refused, or corrected beyond that, is wrong. Precision is the share of
+  right ones among those that were decided; open ones are left out.
 - In a film in which the coder decided on no proposal (a blind coder), a proposal is right where it matches one of the
   coder's events of its kind, and none is open.
 - Missed are the coder's events without a right proposal. Recall is right / (right + missed). It holds only for films
@@ -16,9 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from fleeting.coding.agreement import EXPRESSIONS
+from fleeting.coding.agreement import EXPRESSIONS, Agreement, agree, film_name
+from fleeting.coding.coders import MACHINE, films_in
+from fleeting.coding.films import Film
 from fleeting.coding.log import CodingLog
 from fleeting.coding.matching import IOU, match
 from fleeting.coding.proposals import proposals
@@ -185,3 +188,22 @@ def _bins(judged: Sequence[Judged]) -> list[dict[str, Any]]:
             right = sum(j.right for j in here)
             bins.append({"from": low, "to": high, "proposals": len(here), **_rate("precision", right, len(here))})
     return bins
+
+
+def agree_with_machine(
+    results: str | Path, first: str, second: str, *, iou: float = IOU, precision: float = 0.9
+) -> Agreement:
+    """Return `agreement.agree`, with `how_good` as ``machine`` in its metrics where one of the two is the machine.
+
+    Raises
+    ------
+    InputError, DataError, SettingsError
+        As `agreement.agree` and `how_good`.
+    """
+    found = agree(results, first, second, iou=iou)
+    people = [name for name in (found.first, found.second) if name != MACHINE]
+    if len(people) == 1:
+        folders = [folder for folder in films_in(results) if film_name(folder) in found.metrics["films"]]
+        reviews = [review(CodingLog(Film.open(folder), people[0])) for folder in folders]
+        found.metrics["machine"] = how_good(reviews, precision=precision)
+    return found

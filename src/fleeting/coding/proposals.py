@@ -41,9 +41,7 @@ class Proposal:
 def accepted(proposal: Event) -> CodedEvent:
     """Return a proposal as the coder's own event, to be put into the log as it is or corrected."""
     values = {f.name: getattr(proposal, f.name) for f in fields(Event)}
-    return CodedEvent(
-        **values, id=new_id(), scheme=scheme_of(proposal.emotion), origin="machine", proposal=proposal
-    )
+    return CodedEvent(**values, id=new_id(), scheme=scheme_of(proposal.emotion), origin="machine", proposal=proposal)
 
 
 def refused(proposal: Event) -> CodedEvent:
