@@ -37,7 +37,7 @@ from fleeting.coding.matching import IOU, match
 from fleeting.datasets.action_unit_text import parse
 from fleeting.errors import InputError, SettingsError
 from fleeting.labels import OTHERS, TO_THREE, UNSURE
-from fleeting.records import EVENT_KINDS, Event
+from fleeting.records import EVENT_KINDS, Event, is_hidden
 
 EXPRESSIONS = ("micro", "macro")
 MARKS = ("onset", "apex", "offset")
@@ -155,7 +155,7 @@ def compare(first: str, second: str, films: Sequence[tuple[str, Coded, Coded]], 
     left_out, says_units = 0, [False, False]
     for name, a, b in films:
         spans = (*a.uncodable, *b.uncodable)
-        kept = [[e for e in side.events if not _uncodable(e, spans)] for side in (a, b)]
+        kept = [[e for e in side.events if not is_hidden(e.face, e.interval, spans)] for side in (a, b)]
         left_out += len(a.events) + len(b.events) - len(kept[0]) - len(kept[1])
         says_units = [s or any(_units(e) for e in events) for s, events in zip(says_units, kept, strict=True)]
         pairs += _paired(name, kept[0], kept[1], iou=iou, same_kind=True)
@@ -178,16 +178,6 @@ def compare(first: str, second: str, films: Sequence[tuple[str, Coded, Coded]], 
         "intensity": _intensity(faces) if all(says_units) else {},
     }
     return Agreement(first, second, _plain(metrics), pairs)
-
-
-def _uncodable(event: Event, spans: Iterable[Event]) -> bool:
-    """Whether more than half of an event lies where its face cannot be coded."""
-    hidden = np.zeros(len(event.interval), bool)
-    for span in spans:
-        if span.face == event.face:
-            start = max(span.onset_frame - event.onset_frame, 0)
-            hidden[start : max(span.offset_frame - event.onset_frame + 1, 0)] = True
-    return bool(2 * hidden.sum() > len(hidden))
 
 
 def _paired(film: str, first: list[Event], second: list[Event], *, iou: float, same_kind: bool) -> list[Pair]:

@@ -2,8 +2,8 @@
 
 Every annotation of a tier with times is an event, of the kind that the tier's name says (`imports.kind_of`). Its text
 is the emotion where it is a word for one (`labels.WORDS`), else the note. Our own files (`export.elan`) have beside a
-tier ``face0_micro`` one that marks its apexes (``face0_micro_apex``) and, below it, tiers with what else the coder said;
-other files may have the same.
+tier ``face0_micro`` one that marks its apexes (``face0_micro_apex``) and, below it, tiers with what else the coder
+said; other files may have the same.
 """
 
 from __future__ import annotations

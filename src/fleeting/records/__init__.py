@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from fleeting.records.calibration import Calibration, CalibrationTrial
 from fleeting.records.clips import Clip
-from fleeting.records.coded import CODED_COLUMNS, CODED_KINDS, UNCODABLE, CodedEvent
+from fleeting.records.coded import CODED_COLUMNS, CODED_KINDS, UNCODABLE, CodedEvent, is_hidden
 from fleeting.records.events import EVENT_KINDS, LID_KINDS, Event, EventKind, Interval, SystemAnswer
 from fleeting.records.faces import ABSENT_STEPS, REGIONS, ExpressionCurve, FaceBox, FaceSegment, FaceTrack, Signals
 from fleeting.records.timeline import EVENT_COLUMNS, Cut, EventMedia, Timeline, VideoInfo
@@ -42,4 +42,5 @@ __all__ = [
     "Timeline",
     "UNCODABLE",
     "VideoInfo",
+    "is_hidden",
 ]

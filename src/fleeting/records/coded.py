@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from fleeting.records.events import EVENT_KINDS, Event, EventKind
+from fleeting.records.events import EVENT_KINDS, Event, EventKind, Interval
 
 UNCODABLE: EventKind = "uncodable"
 """Kind of a stretch in which a coder could see nothing: a hand before the face, a blurred picture."""
@@ -75,6 +76,17 @@ class CodedEvent(Event):
             )
         if self.refused and self.proposal is None:
             raise ValueError("Expected the proposal that was refused; got none.")
+
+
+def is_hidden(face: int, frames: Interval, spans: Iterable[Event]) -> bool:
+    """Whether more than half of some frames of a face lie in stretches that cannot be coded."""
+    there = {
+        frame
+        for span in spans
+        if span.face == face
+        for frame in range(max(span.onset_frame, frames.onset), min(span.offset_frame, frames.offset) + 1)
+    }
+    return 2 * len(there) > len(frames)
 
 
 CODED_COLUMNS: tuple[str, ...] = (
