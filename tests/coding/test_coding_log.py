@@ -16,7 +16,7 @@ from coded_films import code, make_film
 from command import Command, Known
 from timelines import make_timeline
 
-from fleeting import FleetingWarning
+from fleeting import FleetingWarning, results
 from fleeting.coding.coders import coder_key, coders_of
 from fleeting.coding.films import Film
 from fleeting.coding.log import SCHEMA, CodingLog
@@ -124,7 +124,7 @@ def test_names_of_coders_are_names_of_files_everywhere(film: Film) -> None:
     assert CodingLog(film, "JOS\u00c9").events
     assert coders_of(film.folder) == ("anna", "jos\u00e9")
     assert sorted(p.name for p in (film.folder / "coding").iterdir()) == ["anna.jsonl", "jos\u00e9.jsonl"]
-    for name in ("a/b", "..", "con", "NUL.x", "a:b", "", "x ." , ".hidden", "a" * 61, "<b>", "a\nb", "machine"):
+    for name in ("a/b", "..", "con", "NUL.x", "a:b", "", "x .", ".hidden", "a" * 61, "<b>", "a\nb", "machine"):
         with pytest.raises(InputError, match="name"):
             coder_key(name)
 
@@ -269,9 +269,7 @@ def test_a_disk_that_refuses_changes_nothing(film: Film, monkeypatch: pytest.Mon
     assert frames(CodingLog(film, "anna")) == [(10, 20), (30, 40)]
 
 
-def test_an_analysis_never_touches_what_was_coded(
-    fleeting: Command, known: Known, clip: Path, tmp_path: Path
-) -> None:
+def test_an_analysis_never_touches_what_was_coded(fleeting: Command, known: Known, clip: Path, tmp_path: Path) -> None:
     """Nor does one with --force, of another rate, a calibration's change of the folder, or a stop."""
     known.add(clip)
     assert fleeting("analyse", clip, "--out", tmp_path, "--format", "csv").status == 0
@@ -287,32 +285,31 @@ def test_an_analysis_never_touches_what_was_coded(
     assert len(CodingLog(film, "anna").events) == 5
 
 
-def test_an_edit_in_the_middle_of_a_new_analysis_is_kept(tmp_path: Path) -> None:
-    """The new folder takes the place of the old one while edits are made, again and again."""
-    from fleeting import results
-
+def test_an_edit_in_the_middle_of_a_new_analysis_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit after the kept files were copied, before the new folder takes the place of the old one, has to wait."""
     folder, timeline = tmp_path / "interview", make_timeline()
     run = {"version": "1", "video": {"path": "x", "name": "x", "bytes": 0, "modified_ns": 0}, "formats": []}
-    stop = threading.Event()
 
-    def once() -> None:
+    def analyse() -> None:
         with results.new_folder(folder, dict(run)) as partial:
             write_timeline(timeline, partial / "timeline.json")
 
-    def analyse() -> None:
-        while not stop.is_set():
-            once()
+    analyse()
+    log = CodingLog(Film.open(folder), "anna")
+    copy, writers = results._keep_by_hand, []
 
-    once()
-    film = Film.open(folder)
-    thread = threading.Thread(target=analyse)
-    thread.start()
-    log = CodingLog(film, "anna")
-    for i in range(40):
-        log.put(film.new_event("micro", i, i, i))
-    stop.set()
-    thread.join()
-    assert [e.onset_frame for e in CodingLog(film, "anna").events] == list(range(40))
+    def copy_and_edit(*places: Path) -> None:
+        copy(*places)
+        number = len(writers)
+        writers.append(threading.Thread(target=lambda: log.put(log.film.new_event("micro", number, number, number))))
+        writers[-1].start()
+        writers[-1].join(timeout=0.5)
+
+    monkeypatch.setattr(results, "_keep_by_hand", copy_and_edit)
+    for _ in range(3):
+        analyse()
+        writers[-1].join()
+    assert [e.onset_frame for e in CodingLog(log.film, "anna").events] == [0, 1, 2]
 
 
 def test_proposals_are_accepted_corrected_refused_and_kept_beside(film: Film) -> None:

@@ -98,6 +98,7 @@ def import_file(
     done = []
     for log, events in ready:
         fresh = _fresh(log, events)
+        log.begin()
         log.put(*fresh)
         done.append(Imported(log.film.timeline.video.name, len(fresh), len(events) - len(fresh)))
     return done
@@ -153,7 +154,9 @@ def _by_film(
             elsewhere.add(name)
         else:
             places.setdefault(number, []).append(raw)
-    if rows and not places:
+    if not rows and len(films) == 1:
+        return {0: []}
+    if not places:
         got = f"{source}, which names " + (", ".join(sorted(elsewhere - {""})) or "no film")
         hint = "Give the folder of the one film" + (", and name its film in the file with --film." if told else ".")
         raise InputError(f"events of {', '.join(sorted(f.folder.name for f in films))}", got, hint)

@@ -140,6 +140,19 @@ class CodingLog:
         with folder_lock(self.film.folder, needed=False):
             self._read()
 
+    def begin(self) -> None:
+        """Make the log where there is none: the coder has looked at the film, and may find nothing.
+
+        Raises
+        ------
+        OutputError
+            Where the disk refuses.
+        """
+        with folder_lock(self.film.folder):
+            self._read()
+            if not self._headed:
+                self._add([self._header()])
+
     def put(self, *events: CodedEvent) -> tuple[CodedEvent, ...]:
         """Add events, or put them in the place of those with their ids; one edit. Returns them as they are kept.
 
@@ -311,20 +324,22 @@ class CodingLog:
             do = values["do"]
             if (do == "undo" and not self._done) or (do == "redo" and not self._undone):
                 return False  # another program was quicker
-            lines: list[dict[str, Any]] = []
-            if not self._headed:
-                lines.append({"schema": SCHEMA, "coder": self.by, "film": self._film()})
-            lines.append({"n": len(self._edits) + 1, "at": now, "by": self.by, **values})
-            encoded = [json.dumps(v, ensure_ascii=False, allow_nan=False).encode() for v in lines]
-            self._append(b"".join(line + b"\n" for line in encoded))
-            for line, read in zip(encoded, lines, strict=True):
-                self._take(read)
-                self._length += len(line) + 1
+            line = {"n": len(self._edits) + 1, "at": now, "by": self.by, **values}
+            self._add([line] if self._headed else [self._header(), line])
         return True
 
-    def _film(self) -> dict[str, Any]:
+    def _header(self) -> dict[str, Any]:
         video = self.film.timeline.video
-        return {"name": video.name, "frame_count": self.film.timeline.frame_count, "fps": video.fps}
+        film = {"name": video.name, "frame_count": self.film.timeline.frame_count, "fps": video.fps}
+        return {"schema": SCHEMA, "coder": self.by, "film": film}
+
+    def _add(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Write lines, then apply them: what is not on the disk has not happened."""
+        encoded = [json.dumps(line, ensure_ascii=False, allow_nan=False).encode() for line in lines]
+        self._append(b"".join(line + b"\n" for line in encoded))
+        for text, line in zip(encoded, lines, strict=True):
+            self._take(line)
+            self._length += len(text) + 1
 
     def _append(self, data: bytes) -> None:
         """Write after the last whole line, and flush; what was cut off behind it goes."""

@@ -7,6 +7,7 @@ Conventions
   right ones among those that were decided; open ones are left out.
 - In a film in which the coder decided on no proposal (a blind coder), a proposal is right where it matches one of the
   coder's events of its kind, and none is open.
+- What lies for more than half where the coder could not code is left out.
 - Missed are the coder's events without a right proposal. Recall is right / (right + missed). It holds only for films
   that the coder has looked through to the end.
 - Intervals are at 95 % (`metrics.wilson`), as if events were independent. Those of one person are not quite.
@@ -27,7 +28,7 @@ from fleeting.coding.matching import IOU, match
 from fleeting.coding.proposals import proposals
 from fleeting.errors import SettingsError
 from fleeting.metrics import wilson
-from fleeting.records import EVENT_KINDS, Event
+from fleeting.records import EVENT_KINDS, Event, is_hidden
 
 EDGES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 """Of the bins of confidence, ``[low, high)``, the last with its end."""
@@ -66,7 +67,7 @@ class Review:
 
 def review(log: CodingLog) -> Review:
     """Return what a coder made of the proposals in a film."""
-    found = proposals(log)
+    found = [p for p in proposals(log) if not is_hidden(p.event.face, p.event.interval, log.uncodable)]
     is_blind = bool(log.events) and all(item.proposal is None for item in log.items)
     hits = match([p.event for p in found], log.events)
     by_match = {i: log.events[j] for i, j in hits}
