@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import jsonschema
@@ -117,6 +117,8 @@ def test_the_files_say_who_coded_and_where_from(film: Film, tmp_path: Path) -> N
     ]
     schema = json.loads((Path(timeline_json.__file__).parent / "timeline.schema.json").read_text())
     jsonschema.validate(json.loads((folder / "timeline.json").read_text()), schema)
+    known = set(schema["$defs"]["event"]["properties"]) | set(schema["$defs"]["coded_event"]["properties"])
+    assert {f.name for f in fields(CodedEvent)} <= known
     first, _ = timeline_json.read_timeline(folder / "timeline.json").events
     assert isinstance(first, CodedEvent)
     assert first.proposal == here.timeline.of_kind("micro")[0]

@@ -18,20 +18,18 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from fleeting.cli.agree import agree
 from fleeting.cli.analyse import analyse
 from fleeting.cli.benchmark import benchmark
 from fleeting.cli.calibrate import calibrate
+from fleeting.cli.coding import agree, export, import_file
 from fleeting.cli.compare import compare
 from fleeting.cli.data import data
 from fleeting.cli.demo import demo
 from fleeting.cli.emotion import emotion
 from fleeting.cli.evaluate import evaluate
 from fleeting.cli.explain import explain
-from fleeting.cli.export import export
 from fleeting.cli.flow import flow
 from fleeting.cli.frame_progress import CLEAR
-from fleeting.cli.import_file import import_file
 from fleeting.cli.live import live
 from fleeting.cli.magnify import magnify
 from fleeting.cli.prepare import prepare

@@ -14,7 +14,7 @@ from typing import Any
 
 from fleeting.export.events_csv import cell, event_cells, table_text, with_coding
 from fleeting.files import write_text
-from fleeting.records import Event, Timeline
+from fleeting.records import UNCODABLE, Event, Timeline
 
 _TAIL = (
     "face",
@@ -40,7 +40,6 @@ SIDECAR: dict[str, dict[str, Any]] = {
             "macro": "Macro-expression: a longer facial movement.",
             "blink": "Blink of both eyes.",
             "wink": "Wink: one eye, the one of its region, closes and opens again.",
-            "uncodable": "A stretch in which the coder could see nothing of the face.",
         },
     },
     "face": {"Description": "Number of the face, counted from 0 in order of appearance."},
@@ -100,6 +99,9 @@ def write_bids(timeline: Timeline, folder: Path) -> list[Path]:
     columns = with_coding(COLUMNS, timeline)
     text = table_text(columns, (_row(event, columns[3:]) for event in timeline.events), separator="\t")
     sidecar = {name: (SIDECAR | CODED)[name] for name in columns}
+    if any(event.kind == UNCODABLE for event in timeline.events):
+        levels = SIDECAR["trial_type"]["Levels"] | {UNCODABLE: "A stretch in which the coder could see nothing."}
+        sidecar["trial_type"] = SIDECAR["trial_type"] | {"Levels": levels}
     return [
         write_text(folder / "events.tsv", text),
         write_text(folder / "events.json", json.dumps(sidecar, indent=2) + "\n"),

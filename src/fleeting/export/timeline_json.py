@@ -15,6 +15,7 @@ import json
 import math
 import zlib
 from dataclasses import MISSING, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -203,9 +204,14 @@ def _unpack(packed: dict[str, Any]) -> npt.NDArray[Any]:
     return array.astype(packed["dtype"])  # native byte order, and writable
 
 
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _record(kind: type[T], values: dict[str, Any]) -> T:
     """Build a flat dataclass: unknown keys ignored, missing ones defaulted, null as NaN where a float is asked for."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     built = {}
     for f in fields(kind):  # type: ignore[arg-type]
         if f.name not in values:
