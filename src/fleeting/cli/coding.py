@@ -29,6 +29,7 @@ def import_file(
     Example: fleeting import anna.eaf results/interview --coder anna --kind smiles=macro
     """
     from fleeting.coding.imports import import_file as read
+    from fleeting.labels import counted
 
     mapping = {}
     for pair in kinds or ():
@@ -38,7 +39,7 @@ def import_file(
         mapping[name] = kind
     for done in read(file, results, coder, kinds=mapping, film=film, face=face):
         known = f", {done.known} were there already" if done.known else ""
-        typer.echo(f"{done.film}: {done.added} events for {coder}{known}")
+        typer.echo(f"{done.film}: {counted(done.added, 'event')} for {coder}{known}")
 
 
 def agree(

@@ -12,6 +12,7 @@ from typing import Any
 from fleeting.coding.agreement import MARKS, Agreement, Pair
 from fleeting.export.events_csv import cell, table_text
 from fleeting.files import write_text
+from fleeting.labels import counted
 from fleeting.records import EVENT_KINDS, Event
 
 PAIR_COLUMNS: tuple[str, ...] = (
@@ -151,11 +152,11 @@ def write(found: Agreement, out: str | Path) -> list[Path]:
 
 def _heading(found: Agreement) -> str:
     m = found.metrics
-    said = f"{found.first} and {found.second}: {len(m['films'])} film{'' if len(m['films']) == 1 else 's'}"
+    said = f"{found.first} and {found.second}: {counted(len(m['films']), 'film')}"
     if m.get("films_left_out"):
         said += f", {len(m['films_left_out'])} left out that only one of them has coded"
     if m["events_left_out"]:
-        said += f"; {m['events_left_out']} events left out that lie where one of them could not code"
+        said += f"; left out where one of them could not code: {counted(m['events_left_out'], 'event')}"
     return said + "."
 
 

@@ -69,7 +69,7 @@ class Edit:
 
 
 class CodingLog:
-    """What a coder says of a film.
+    """What a coder says of a film. Programs and objects may share a log; threads may not share an object.
 
     Parameters
     ----------

@@ -211,7 +211,7 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
 
 def _record(kind: type[T], values: dict[str, Any]) -> T:
     """Build a flat dataclass: unknown keys ignored, missing ones defaulted, null as NaN where a float is asked for."""
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     built = {}
     for f in fields(kind):  # type: ignore[arg-type]
         if f.name not in values:
