@@ -19,7 +19,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,12 @@ from fleeting.files import make_folder, output_error, write_text
 from fleeting.settings import AnalyseSettings, to_dict
 
 RUN_NAME = "run.json"
+
+CODING = "coding"
+"""Folder of the coders' logs; a coder may write into it while the video is analysed again."""
+
 LOCK_S = 30.0
+"""Seconds to wait for another program that writes there."""
 
 DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
 """Names that Windows keeps for its devices, with any suffix."""
@@ -200,10 +205,16 @@ def new_folder(folder: Path, run: dict[str, Any]) -> Iterator[Path]:
         yield partial
         files = {path.name: _sha256(path) for path in sorted(partial.iterdir())}
         write_text(partial / RUN_NAME, json.dumps({**run, "files": files}, indent=1, ensure_ascii=False) + "\n")
-        with folder_lock(folder) if folder.exists() else nullcontext():
+        with ExitStack() as stack:
+            is_coded = (folder / CODING).exists()
+            if is_coded:
+                stack.enter_context(folder_lock(folder))
             if folder.exists():
                 _keep_by_hand(folder, partial)
                 folder.rename(former)
+            if not is_coded and (former / CODING).exists():  # the first edit of all, made just now
+                stack.enter_context(folder_lock(folder))
+                shutil.copytree(former / CODING, partial / CODING, dirs_exist_ok=True)
             try:
                 partial.rename(folder)
             finally:

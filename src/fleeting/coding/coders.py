@@ -12,11 +12,8 @@ import unicodedata
 from pathlib import Path
 
 from fleeting.errors import DataError, InputError
-from fleeting.results import portable
+from fleeting.results import CODING, portable
 from fleeting.settings import nearest
-
-FOLDER = "coding"
-"""In a film's folder of results: one log per coder."""
 
 MACHINE = "machine"
 CONSENSUS = "consensus"
@@ -48,13 +45,13 @@ def coder_key(name: str) -> str:
 
 def log_path(folder: Path, coder: str) -> Path:
     """Return the path of a coder's log in a film's folder of results."""
-    return folder / FOLDER / f"{coder_key(coder)}{SUFFIX}"
+    return folder / CODING / f"{coder_key(coder)}{SUFFIX}"
 
 
 def coders_of(folder: Path) -> tuple[str, ...]:
     """Return the coders of a film, in alphabetical order; files that no coder can have are passed over."""
     found = []
-    for path in sorted((folder / FOLDER).glob(f"*{SUFFIX}")):
+    for path in sorted((folder / CODING).glob(f"*{SUFFIX}")):
         try:
             sound = coder_key(path.stem) == path.stem
         except InputError:

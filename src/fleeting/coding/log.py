@@ -33,7 +33,7 @@ from fleeting.coding.coders import coder_key, log_path
 from fleeting.coding.films import Film, new_id
 from fleeting.errors import DataError, FleetingWarning, InputError
 from fleeting.export.timeline_json import coded_event, event_json, found_event
-from fleeting.files import make_folder, output_error
+from fleeting.files import output_error
 from fleeting.records import UNCODABLE, CodedEvent, Event
 from fleeting.results import folder_lock
 
@@ -343,9 +343,9 @@ class CodingLog:
 
     def _append(self, data: bytes) -> None:
         """Write after the last whole line, and flush; what was cut off behind it goes."""
-        make_folder(self.path.parent)
         is_new = not self.path.exists()
         try:
+            self.path.parent.mkdir(exist_ok=True)  # not its parents: the film's folder is an analysis'
             with self.path.open("r+b" if not is_new else "xb") as file:
                 file.truncate(self._length)
                 file.seek(max(self._length - 1, 0))
