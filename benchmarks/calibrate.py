@@ -31,7 +31,8 @@ from fleeting.analysis.analyse import analyse_video
 from fleeting.calibration.calibrate import calibrate_video
 from fleeting.calibration.injected_trial import FOUND_IOU
 from fleeting.calibration.plan import PERCENT, draw_movements, log_even
-from fleeting.calibration.psychometric import fit_detection, wilson
+from fleeting.calibration.psychometric import fit_detection
+from fleeting.metrics import wilson
 from fleeting.records import Calibration, Interval
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
 from fleeting.synthesis.face.movement import Movement

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fleeting.calibration.psychometric import wilson
 from fleeting.evaluation.spotting import Match
+from fleeting.metrics import wilson
 
 AMPLITUDES = (0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
 """Edges of the bins, percent of the inter-ocular distance."""

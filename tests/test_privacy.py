@@ -77,7 +77,23 @@ def finished(place: Path) -> Path:
     return place
 
 
+def coded(at: Path, *coders: str) -> Path:
+    """A film's results, coded by these."""
+    from coded_films import code, make_film
+
+    film = make_film(at / "results" / "interview")
+    for coder in coders:
+        code(film, coder, ("micro", 100, 110, 119))
+    return film.folder
+
+
+def few_rows(place: Path) -> Path:
+    place.write_text("kind,onset,offset\nmicro,10,20\n")
+    return place
+
+
 CASES: dict[str, Callable[[Path, Path], Words]] = {
+    "agree": lambda clip, at: (coded(at, "anna", "ben"), "--coders", "anna", "ben"),
     "analyse": lambda clip, at: (clip, "--out", at / "out", "--jobs", "2"),
     "benchmark": lambda clip, at: (
         *("--data", f"composite={stored(made_up(subjects=3), at / 'a.npz')}"),
@@ -90,7 +106,9 @@ CASES: dict[str, Callable[[Path, Path], Words]] = {
     "emotion": lambda clip, at: (picture(clip, at / "a.png"), "--out", at / "out", "--render"),
     "evaluate": lambda clip, at: ("flow", "--pairs", "1", "--out", at / "out"),
     "explain": lambda clip, at: (picture(clip, at / "a.png"), "--out", at / "out"),
+    "export": lambda clip, at: (coded(at, "anna"), "--coder", "anna", "--format", "all", "--out", at / "out"),
     "flow": lambda clip, at: (picture(clip, at / "a.png"), picture(clip, at / "b.png", 32), "--out", at / "out.npz"),
+    "import": lambda clip, at: (few_rows(at / "a.csv"), coded(at), "--coder", "anna"),
     "live": lambda clip, at: (clip, "--out", at / "out"),
     "magnify": lambda clip, at: (clip, "--out", at / "out.mp4"),
     "prepare": lambda clip, at: (frames(clip, at / "set"), "--out", at / "out.npz", "--cache", at / "cache"),

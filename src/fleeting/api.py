@@ -9,6 +9,7 @@ import difflib
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 from importlib import metadata
@@ -324,7 +325,12 @@ def _add(folder: Path, timeline: Timeline) -> None:
 
 
 def evaluate(
-    model: str, data: str | Path, *, out: str | Path | None = None, fps: float | None = None
+    model: str,
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    fps: float | None = None,
+    coder: str | None = None,
 ) -> dict[str, Any]:
     """Measure what is shipped on labelled data.
 
@@ -333,13 +339,15 @@ def evaluate(
     model
         ``deep-emotion`` or ``expression`` (FER-2013, or a folder of faces by class), ``landmarks`` (an npz laid out as
         docs/evaluate.md says), ``recogniser`` (an npz of flow images) or ``spotting`` (a folder of videos with a
-        ``truth.csv``).
+        ``truth.csv``, or results that somebody has coded).
     data
         The labelled data.
     out
         Folder for ``metrics.json`` and the rows behind it; nothing is written where None.
     fps
         Frames per second of image folders (spotting), where the truth does not say.
+    coder
+        Whose events are the truth (spotting, of coded results): the consensus or the only coder where None.
 
     Returns
     -------
@@ -357,10 +365,12 @@ def evaluate(
         near = difflib.get_close_matches(model, EVALUATIONS, n=1)
         hint = f"Did you mean '{near[0]}'?" if near else "Choose one of them."
         raise InputError(f"one of {', '.join(EVALUATIONS)}", f"'{model}'", hint)
-    if out is not None:
-        results.check_writable(out)
-        return EVALUATIONS[model](Path(data), Path(out), fps)
-    with tempfile.TemporaryDirectory(prefix="fleeting-") as folder:
+    if coder is not None and model != "spotting":
+        raise InputError("a coder for spotting alone", f"'{coder}' for {model}", "Leave the coder out.")
+    with tempfile.TemporaryDirectory(prefix="fleeting-") if out is None else nullcontext(out) as folder:
+        results.check_writable(folder)
+        if model == "spotting":
+            return _evaluate_spotting(Path(data), Path(folder), fps, coder)
         return EVALUATIONS[model](Path(data), Path(folder), fps)
 
 
@@ -385,9 +395,10 @@ def _evaluate_expression(model: str) -> Callable[[Path, Path, float | None], dic
     return measure
 
 
-def _evaluate_spotting(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
+def _evaluate_spotting(data: Path, out: Path, fps: float | None, coder: str | None = None) -> dict[str, Any]:
     from fleeting.analysis.analyse import analyse_video
-    from fleeting.evaluation.spotting import evaluate_spotting, write_spotting
+    from fleeting.coding.truth import coded_truth, is_coded
+    from fleeting.evaluation.spotting import TRUTH_NAME, evaluate_spotting, measure_spotting, write_spotting
 
     def one(path: Path, own_fps: float | None) -> Timeline:
         return analyse_video(path, fps=own_fps or fps, pictures=False).timeline
@@ -395,6 +406,8 @@ def _evaluate_spotting(data: Path, out: Path, fps: float | None) -> dict[str, An
     def said(name: str, place: int, count: int) -> None:
         log.info("%d of %d: %s", place + 1, count, name)
 
+    if coder is not None or (not (data / TRUTH_NAME).exists() and is_coded(data)):
+        return write_spotting(measure_spotting(coded_truth(data, coder), one, on_done=said), out)
     return write_spotting(evaluate_spotting(data, one, on_done=said), out)
 
 

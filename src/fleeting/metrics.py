@@ -15,6 +15,7 @@ Conventions
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ Classes = npt.NDArray[Any]
 
 SCORES: tuple[str, ...] = ("uf1", "uar", "accuracy")
 """The scores of recognition, as the tables and ``metrics.json`` name them."""
+
+Z95 = 1.959964
 
 
 def confusion(truth: Classes, predicted: Classes, *, classes: int) -> npt.NDArray[np.int64]:
@@ -143,3 +146,18 @@ def selective(probabilities: npt.NDArray[Any], truth: Classes, answered: npt.NDA
     """Return coverage and the accuracy among the answered rows (NaN where none is answered), both 0..1."""
     right = probabilities.argmax(1) == truth
     return float(answered.mean()), float(right[answered].mean()) if answered.any() else float("nan")
+
+
+def wilson(hits: int, trials: int) -> tuple[float, float]:
+    """Return the 95 % interval of a rate; 0 to 1 without trials.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", J. American Statistical
+    Association 22, 1927.
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    share, z2 = hits / trials, Z95**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    # At 0 and at all of them the formula ends there exactly, but for rounding.
+    return (0.0 if hits == 0 else middle - half), (1.0 if hits == trials else middle + half)

@@ -19,15 +19,23 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from fleeting.errors import FleetingWarning, InputError, OutputError
 from fleeting.files import make_folder, output_error, write_text
 from fleeting.settings import AnalyseSettings, to_dict
 
 RUN_NAME = "run.json"
+
+CODING = "coding"
+"""Folder of the coders' logs; a coder may write into it while the video is analysed again."""
+
+LOCK_S = 30.0
+"""Seconds to wait for another program that writes there."""
 
 DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
 """Names that Windows keeps for its devices, with any suffix."""
@@ -197,13 +205,20 @@ def new_folder(folder: Path, run: dict[str, Any]) -> Iterator[Path]:
         yield partial
         files = {path.name: _sha256(path) for path in sorted(partial.iterdir())}
         write_text(partial / RUN_NAME, json.dumps({**run, "files": files}, indent=1, ensure_ascii=False) + "\n")
-        if folder.exists():
-            _keep_by_hand(folder, partial)
-            folder.rename(former)
-        try:
-            partial.rename(folder)
-        finally:
-            settle(folder)
+        with ExitStack() as stack:
+            is_coded = (folder / CODING).exists()
+            if is_coded:
+                stack.enter_context(folder_lock(folder))
+            if folder.exists():
+                _keep_by_hand(folder, partial)
+                folder.rename(former)
+            if not is_coded and (former / CODING).exists():  # the first edit of all, made just now
+                stack.enter_context(folder_lock(folder))
+                shutil.copytree(former / CODING, partial / CODING, dirs_exist_ok=True)
+            try:
+                partial.rename(folder)
+            finally:
+                settle(folder)
     except OutputError as error:
         raise OutputError(error.expected.replace(str(partial), str(folder)), error.got, error.hint) from error
     except OSError as error:
@@ -233,6 +248,41 @@ def changed_folder(folder: Path, *, add: Sequence[str] = ()) -> Iterator[Path]:
             if (folder / name).is_file() and _sha256(folder / name) == known:
                 shutil.copy2(folder / name, partial / name)
         yield partial
+
+
+@contextmanager
+def folder_lock(folder: Path, *, needed: bool = True) -> Iterator[None]:
+    """Keep a video's results from being replaced, and its coders' logs from being written, while the block lasts.
+
+    The lock lies beside the folder, which itself may be replaced. It ends with the program that holds it.
+
+    Parameters
+    ----------
+    folder
+        Of one video's results.
+    needed
+        False for a reader, who goes on without it where the disk can only be read.
+
+    Raises
+    ------
+    OutputError
+        Where another program holds it for longer than `LOCK_S`, or the disk refuses.
+    """
+    key = _hidden(folder)[0].name.removesuffix(".partial")
+    lock = FileLock(folder.absolute().with_name(f"{key}.lock"))
+    try:
+        lock.acquire(timeout=LOCK_S)
+    except Timeout as error:
+        raise OutputError(
+            f"{folder} to be free", "another program that is at work there", "Wait for its end, and try again."
+        ) from error
+    except OSError as error:
+        if needed:
+            raise output_error(lock.lock_file, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def settle(folder: Path) -> None:

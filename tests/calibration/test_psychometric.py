@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from fleeting.calibration.psychometric import fit_detection, wilson
+from fleeting.calibration.psychometric import fit_detection
 from fleeting.errors import SettingsError
+from fleeting.metrics import wilson
 
 HALF, SLOPE, LAPSE = 1.2, 5.0, 0.03
 

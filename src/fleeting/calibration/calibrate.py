@@ -23,10 +23,10 @@ import numpy.typing as npt
 
 from fleeting.analysis.first_look import Progress, one_opencv_thread
 from fleeting.calibration import plan, words
-from fleeting.calibration.psychometric import wilson
 from fleeting.calibration.quiet_moments import Quiet, find_quiet
 from fleeting.calibration.trials import Told, Trials, measured_once
 from fleeting.errors import FleetingWarning, InputError, NoFaceError, SettingsError, VideoError
+from fleeting.metrics import wilson
 from fleeting.records import Calibration, CalibrationTrial, Event, FaceTrack, Signals, Timeline
 from fleeting.settings import AnalyseSettings, from_dict
 from fleeting.spotting.spot import spot

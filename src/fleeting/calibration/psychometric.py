@@ -32,8 +32,6 @@ HALVES = 160
 BEYOND = 4.0
 """Factor by which the amplitude of the middle may lie outside what was tried."""
 
-Z95 = 1.959964
-
 
 @dataclass(frozen=True, slots=True)
 class DetectionFit:
@@ -143,18 +141,3 @@ def _likelihood(size: Array, hit: npt.NDArray[np.bool_], halves: Array, slopes: 
         missed = np.log(np.clip(1.0 - (1.0 - lapse) * misses, 1e-12, 1.0)).sum(axis=-1)
         total[..., k] = logs + hit.sum() * math.log1p(-lapse) + missed
     return total
-
-
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """Return the 95 % interval of a rate; 0 to 1 without trials.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", J. American Statistical
-    Association 22, 1927.
-    """
-    if trials == 0:
-        return 0.0, 1.0
-    share, z2 = hits / trials, Z95**2
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    # At 0 and at all of them the formula ends there exactly, but for rounding.
-    return (0.0 if hits == 0 else middle - half), (1.0 if hits == trials else middle + half)

@@ -21,6 +21,7 @@ import typer.core
 from fleeting.cli.analyse import analyse
 from fleeting.cli.benchmark import benchmark
 from fleeting.cli.calibrate import calibrate
+from fleeting.cli.coding import agree, export, import_file
 from fleeting.cli.compare import compare
 from fleeting.cli.data import data
 from fleeting.cli.demo import demo
@@ -53,6 +54,11 @@ GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
         "flow": (flow, "Measure the motion between two pictures, in pixels."),
         "report": (report, "Build a report again from its timeline."),
         "demo": (demo, "Film a portrait with known movements and analyse it."),
+    },
+    "For coders": {
+        "import": (import_file, "Read ELAN, BORIS or a table as a coder's events."),
+        "agree": (agree, "Compare two coders, or a coder and the machine."),
+        "export": (export, "Write a coder's events for other programs."),
     },
     "For data sets": {
         "data": (data, "Check labelled data sets and list what was repaired."),

@@ -26,6 +26,9 @@ def evaluate(
     method: Annotated[str, typer.Option(help=f"Method of flow: {', '.join(FLOW_METHODS)}.")] = "learned",
     pairs: Annotated[int, typer.Option(help="Pairs of pictures of each size and condition, for flow.")] = 4,
     fps: Annotated[float | None, typer.Option(help="Frames per second of image folders, for spotting.")] = None,
+    coder: Annotated[
+        str | None, typer.Option(help="Whose events are the truth, for spotting on coded results.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, for programs.")] = False,
 ) -> None:
     """Measure a shipped network on labelled data, and write metrics.json.
@@ -39,7 +42,7 @@ def evaluate(
         raise InputError(f"labelled data for '{model}'", "none", "Name a file or a folder after the model.")
     from fleeting import api
 
-    metrics = api.evaluate(model, data, out=out, fps=fps)
+    metrics = api.evaluate(model, data, out=out, fps=fps, coder=coder)
     if as_json:
         typer.echo(json.dumps(metrics))
         return

@@ -203,9 +203,9 @@ def _delimited(path: Path) -> list[Row]:
     except UnicodeDecodeError as error:
         raise DataError("a table in UTF-8", f"{path} ({error.reason})", "Save it as UTF-8 csv.") from error
     lines = text.splitlines()
-    # Notes may stand above the header.
-    top = "\n".join(lines[:HEADER_ROWS])
-    delimiter = max(",;\t", key=top.count)
+    # Notes may stand above the header, and what is in quotes may hold any of them.
+    top = re.sub(r'"[^"]*"', "", "\n".join(lines[:HEADER_ROWS]))
+    delimiter = max(",;\t", key=lambda d: (sum(d in line for line in top.splitlines()), top.count(d)))
     if delimiter not in top:
         return [line.split() for line in lines]
     return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))

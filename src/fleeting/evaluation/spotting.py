@@ -19,7 +19,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from typing import Any
 from fleeting.errors import DataError, FleetingError
 from fleeting.files import write_text
 from fleeting.labels import THREE_CLASSES, TO_THREE
-from fleeting.records import EVENT_KINDS, Event, Timeline
+from fleeting.records import EVENT_KINDS, Event, Timeline, is_hidden
 from fleeting.synthesis.truth import TruthRow, read_truth
 from fleeting.video.trouble import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
@@ -70,6 +70,28 @@ class Counts:
             "recall": self.hits / marked if marked else None,
             "f1": None if math.isnan(self.f1) else self.f1,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A video and what is marked in it.
+
+    Attributes
+    ----------
+    path
+        Of the video or the folder of images.
+    rows
+        Its events.
+    fps
+        Frames per second that the truth states, if any.
+    uncodable
+        Stretches that nobody could judge: what lies in them for more than half does not count.
+    """
+
+    path: Path
+    rows: tuple[TruthRow, ...]
+    fps: float | None = None
+    uncodable: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,32 +152,46 @@ def evaluate_spotting(
         Where the table or the videos are missing or do not fit each other.
     """
     truth = read_truth(folder / TRUTH_NAME) if folder.is_dir() else []
-    files = find_videos(folder, {row.file for row in truth})
+    marked = {name: [row for row in truth if row.file == name] for name in find_videos(folder, {r.file for r in truth})}
+    return measure_spotting(
+        {
+            name: Marked(folder / name, tuple(rows), next((r.fps for r in rows if math.isfinite(r.fps)), None))
+            for name, rows in marked.items()
+        },
+        analyse,
+        on_done=on_done,
+    )
+
+
+def measure_spotting(
+    videos: Mapping[str, Marked], analyse: Analyse, *, on_done: Callable[[str, int, int], None] | None = None
+) -> SpottingResult:
+    """Analyse videos and compare with what is marked in them; parameters as for `evaluate_spotting`, videos by name."""
     matches: list[Match] = []
     failed: dict[str, str] = {}
     seconds = 0.0
     quiet_seconds, quiet_alarms = 0.0, 0
-    for place, name in enumerate(files):
-        rows = [row for row in truth if row.file == name]
+    for place, (name, video) in enumerate(videos.items()):
+        rows = [r for r in video.rows if not is_hidden(r.face, r.interval, video.uncodable)]
         events: Sequence[Event] = ()
         try:
-            timeline = analyse(folder / name, next((r.fps for r in rows if math.isfinite(r.fps)), None))
+            timeline = analyse(video.path, video.fps)
         except FleetingError as error:
             # What cannot be analysed has found nothing: its marked events are misses.
             failed[name] = str(error)
         else:
-            events = timeline.events
+            events = [e for e in timeline.events if not is_hidden(e.face, e.interval, video.uncodable)]
             seconds += timeline.duration_s
             if not any(row.kind == "micro" for row in rows):
                 quiet_seconds += timeline.duration_s
-                quiet_alarms += len(timeline.of_kind("micro"))
+                quiet_alarms += sum(e.kind == "micro" for e in events)
         for kind in EVENT_KINDS:
             matches += match_events(name, [r for r in rows if r.kind == kind], [e for e in events if e.kind == kind])
         if on_done is not None:
-            on_done(name, place, len(files))
+            on_done(name, place, len(videos))
     metrics = summarise(matches, seconds=seconds)
     metrics |= {
-        "videos": len(files),
+        "videos": len(videos),
         "minutes": seconds / 60,
         "failed": failed,
         "videos_without_micro": {

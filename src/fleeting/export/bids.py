@@ -8,12 +8,13 @@ value; the sidecar describes every column. In a BIDS data set the files are to b
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fleeting.export.events_csv import cell, event_cells, table_text
+from fleeting.export.events_csv import cell, event_cells, table_text, with_coding
 from fleeting.files import write_text
-from fleeting.records import Event, Timeline
+from fleeting.records import UNCODABLE, Event, Timeline
 
 _TAIL = (
     "face",
@@ -67,6 +68,26 @@ SIDECAR: dict[str, dict[str, Any]] = {
 }
 
 
+CODED: dict[str, dict[str, Any]] = {
+    "action_units": {"Description": "Units of the Facial Action Coding System, with side and intensity (A to E)."},
+    "scheme": {"Description": "Scheme of the emotion."},
+    "certainty": {"Description": "How sure the coder was: certain, likely or doubtful."},
+    "note": {"Description": "What the coder noted."},
+    "origin": {
+        "Description": "Where the event is from.",
+        "Levels": {
+            "person": "The coder added it.",
+            "machine": "A proposal of Fleeting that the coder accepted as it was.",
+            "corrected": "A proposal of Fleeting that the coder changed.",
+        },
+    },
+    "coder": {"Description": "Who coded it."},
+    "changed": {"Description": "When it was changed last, in coordinated universal time."},
+    "id": {"Description": "Of the event, the same through all its corrections."},
+}
+"""What the sidecar says of the columns of a coder."""
+
+
 def write_bids(timeline: Timeline, folder: Path) -> list[Path]:
     """Write ``events.tsv`` and ``events.json``.
 
@@ -75,13 +96,18 @@ def write_bids(timeline: Timeline, folder: Path) -> list[Path]:
     OutputError
         Where the disk refuses.
     """
-    text = table_text(COLUMNS, (_row(event) for event in timeline.events), separator="\t")
+    columns = with_coding(COLUMNS, timeline)
+    text = table_text(columns, (_row(event, columns[3:]) for event in timeline.events), separator="\t")
+    sidecar = {name: (SIDECAR | CODED)[name] for name in columns}
+    if any(event.kind == UNCODABLE for event in timeline.events):
+        levels = SIDECAR["trial_type"]["Levels"] | {UNCODABLE: "A stretch in which the coder could see nothing."}
+        sidecar["trial_type"] = SIDECAR["trial_type"] | {"Levels": levels}
     return [
         write_text(folder / "events.tsv", text),
-        write_text(folder / "events.json", json.dumps(SIDECAR, indent=2) + "\n"),
+        write_text(folder / "events.json", json.dumps(sidecar, indent=2) + "\n"),
     ]
 
 
-def _row(event: Event) -> list[str]:
+def _row(event: Event, tail: Sequence[str]) -> list[str]:
     head = [cell(event.onset_s, "onset_s", missing="n/a"), cell(event.duration_s, "duration_s", missing="n/a")]
-    return [*head, event.kind, *event_cells(event, _TAIL, missing="n/a")]
+    return [*head, event.kind, *event_cells(event, tail, missing="n/a")]

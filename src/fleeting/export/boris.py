@@ -16,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from fleeting.export.events_csv import cell, table_text
-from fleeting.export.lanes import lanes
+from fleeting.export.lanes import kinds_of, lanes
 from fleeting.files import write_text
 from fleeting.labels import THREE_CLASSES, UNSURE
-from fleeting.records import EVENT_KINDS, LID_KINDS, Event, Timeline
+from fleeting.records import CODED_COLUMNS, EVENT_KINDS, LID_KINDS, UNCODABLE, CodedEvent, Event, Timeline
 
 NO_MODIFIER = "None"
 """BORIS' own word for a behaviour coded without its modifier."""
 
-COLORS = {"micro": "tab:purple", "macro": "tab:cyan", "blink": "tab:gray", "wink": "tab:olive"}
+WITHOUT_EMOTION = (*LID_KINDS, UNCODABLE)
+"""Behaviours that have no modifier."""
+
+COLORS = {"micro": "tab:purple", "macro": "tab:cyan", "blink": "tab:gray", "wink": "tab:olive", UNCODABLE: "tab:red"}
 
 COLUMNS: tuple[str, ...] = (
     "Observation id",
@@ -73,7 +76,7 @@ Mark = tuple[float, str, str, str, str, int, str]
 def _marks(timeline: Timeline) -> list[Mark]:
     marks: list[Mark] = []
     for face in sorted({e.face for e in timeline.events}):
-        for kind in EVENT_KINDS:
+        for kind in kinds_of(timeline):
             group = [e for e in timeline.events if e.face == face and e.kind == kind]
             for event, lane in lanes(group):
                 # BORIS pairs entries by counting them, so events at the same time need behaviours of their own.
@@ -89,13 +92,23 @@ def _mark(event: Event, status: str, code: str, modifier: str) -> Mark:
     time_s, frame = (event.onset_s, event.onset_frame) if start else (event.offset_s, event.offset_frame)
     if not start and event.offset_s <= event.onset_s:
         time_s += 0.001  # two entries at one time could not be told apart
-    comment = f"apex {cell(event.apex_s, 'apex_s')} s; {cell(event.regions)}" if start else ""
+    comment = _comment(event) if start else ""
     return (round(time_s, 6), f"face{event.face}", code, modifier, comment, frame, status)
+
+
+def _comment(event: Event) -> str:
+    """``apex 1.2 s; left_brow``, and what a coder said as ``name: value``, the note last: it may hold anything."""
+    if not isinstance(event, CodedEvent):
+        return f"apex {cell(event.apex_s, 'apex_s')} s; {cell(event.regions)}"
+    parts = [f"apex {cell(event.apex_s, 'apex_s')} s"] if event.apex_known else []
+    parts += [cell(event.regions)] if event.regions else []
+    names = sorted(CODED_COLUMNS, key="note".__eq__)
+    return "; ".join(parts + [f"{name}: {getattr(event, name)}" for name in names if getattr(event, name)])
 
 
 def _project(timeline: Timeline, marks: list[Mark], date: str) -> dict[str, Any]:
     media = str(Path(timeline.video.path).absolute())
-    codes = list(dict.fromkeys([*EVENT_KINDS, *(m[2] for m in marks)]))
+    codes = list(dict.fromkeys([*kinds_of(timeline), *(m[2] for m in marks)]))
     faces = sorted({t.id for t in timeline.tracks} | {e.face for e in timeline.events})
     emotions = list(dict.fromkeys([*THREE_CLASSES, UNSURE, *(m[3] for m in marks if m[3] != NO_MODIFIER)]))
     modifiers = {"0": {"name": "emotion", "description": "", "type": 0, "ask at stop": False, "values": emotions}}
@@ -116,7 +129,7 @@ def _project(timeline: Timeline, marks: list[Mark], date: str) -> dict[str, Any]
                 "description": "",
                 "color": COLORS[code.split()[0]],
                 "category": "",
-                "modifiers": modifiers if not code.startswith(LID_KINDS) else "",
+                "modifiers": modifiers if not code.startswith(WITHOUT_EMOTION) else "",
                 "excluded": "",
                 "coding map": "",
             }
@@ -133,7 +146,7 @@ def _project(timeline: Timeline, marks: list[Mark], date: str) -> dict[str, Any]
 
 
 def _observation(timeline: Timeline, marks: list[Mark], date: str, media: str) -> dict[str, Any]:
-    events = [[time, subject, code, "" if code.startswith(LID_KINDS) else modifier, comment, frame]
+    events = [[time, subject, code, "" if code.startswith(WITHOUT_EMOTION) else modifier, comment, frame]
               for time, subject, code, modifier, comment, frame, _ in marks]  # fmt: skip
     return {
         "file": {"1": [media], **{str(player): [] for player in range(2, 9)}},

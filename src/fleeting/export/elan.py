@@ -4,6 +4,9 @@ One tier per face and kind of event (``face0_micro``), whose annotations carry t
 emotion was recognised); below it one tier with the regions that moved, and beside it one with the apex. Where the
 whole face was read, ``face0_expression`` holds the stretches of one expression. ELAN counts in whole milliseconds.
 The video is linked both by its full path and relative to the file.
+
+A coder's events are in tiers of the same names, with the coder as their annotator. What else the coder said
+(`CODED_COLUMNS`) is in tiers below them: ``face0_micro_action_units``, ``face0_micro_note`` ...
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from fleeting.export.expression_spans import expression_spans
-from fleeting.export.lanes import lanes
+from fleeting.export.lanes import kinds_of, lanes
 from fleeting.files import atomic_path
-from fleeting.records import EVENT_KINDS, Event, Timeline, VideoInfo
+from fleeting.records import CODED_COLUMNS, CodedEvent, Event, Timeline, VideoInfo
 
 TIME_ALIGNED, DETAIL = "movement", "movement-detail"
 
@@ -40,7 +43,7 @@ def write_elan(timeline: Timeline, folder: Path) -> list[Path]:
     faces = sorted({t.id for t in timeline.tracks} | {e.face for e in timeline.events})
     frame_ms = 1000 / timeline.video.fps if timeline.video.fps > 0 else 1.0
     for face in faces:
-        for kind in EVENT_KINDS:
+        for kind in kinds_of(timeline):
             events = [e for e in timeline.events if e.face == face and e.kind == kind]
             _tiers(eaf, f"face{face}_{kind}", f"face{face}", events, frame_ms)
     for curve in timeline.expressions:
@@ -58,15 +61,23 @@ def _tiers(eaf: Any, name: str, person: str, events: list[Event], frame_ms: floa
     placed = lanes(events)
     for lane in range(max((lane for _, lane in placed), default=0) + 1):
         tier = name if lane == 0 else f"{name}_{lane + 1}"
-        eaf.add_tier(tier, ling=TIME_ALIGNED, part=person)
+        here = [e for e, where in placed if where == lane]
+        coder = next((e.coder for e in here if isinstance(e, CodedEvent)), None)
+        eaf.add_tier(tier, ling=TIME_ALIGNED, part=person, ann=coder)
         eaf.add_tier(f"{tier}_regions", ling=DETAIL, parent=tier, part=person)
-        eaf.add_tier(f"{tier}_apex", ling=TIME_ALIGNED, part=person)
-        for event in (e for e, where in placed if where == lane):
+        eaf.add_tier(f"{tier}_apex", ling=TIME_ALIGNED, part=person, ann=coder)
+        for column in CODED_COLUMNS if coder is not None else ():
+            eaf.add_tier(f"{tier}_{column}", ling=DETAIL, parent=tier, part=person, ann=coder)
+        for event in here:
             onset, offset = _span(event.onset_s, event.offset_s)
             eaf.add_annotation(tier, onset, offset, event.emotion or event.kind)
             eaf.add_ref_annotation(f"{tier}_regions", tier, onset, "+".join(event.regions))
-            apex, end = _span(event.apex_s, event.apex_s + frame_ms / 1000)
-            eaf.add_annotation(f"{tier}_apex", apex, end, "apex")
+            for column in CODED_COLUMNS if isinstance(event, CodedEvent) else ():
+                if said := getattr(event, column):
+                    eaf.add_ref_annotation(f"{tier}_{column}", tier, onset, said)
+            if not isinstance(event, CodedEvent) or event.apex_known:
+                apex, end = _span(event.apex_s, event.apex_s + frame_ms / 1000)
+                eaf.add_annotation(f"{tier}_apex", apex, end, "apex")
 
 
 def _span(start_s: float, end_s: float) -> tuple[int, int]:

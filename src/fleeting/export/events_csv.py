@@ -2,7 +2,7 @@ r"""``events.csv``: one row per event, with the columns of `records.EVENT_COLUMN
 
 Comma separated, UTF-8, a header without blanks, ``\n`` line ends, a point as decimal sign whatever the locale. Regions
 are joined by ``+``, the strongest first. A cell is empty where there is no value. Rounded: seconds to microseconds,
-probability and confidence to 4 digits, displacement to 3.
+probability and confidence to 4 digits, displacement to 3. A coder's events have `records.CODED_COLUMNS` too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fleeting.files import write_text
-from fleeting.records import EVENT_COLUMNS, Event, Timeline
+from fleeting.records import CODED_COLUMNS, EVENT_COLUMNS, CodedEvent, Event, Timeline
 
 DIGITS = {
     "onset_s": 6,
@@ -47,7 +47,20 @@ def cell(value: object, column: str = "", *, missing: str = "") -> str:
 
 def event_cells(event: Event, columns: Sequence[str], *, missing: str = "") -> list[str]:
     """Return an event's attributes of these names as cells."""
-    return [cell(getattr(event, column), column, missing=missing) for column in columns]
+    return [cell(_value(event, column), column, missing=missing) for column in columns]
+
+
+def with_coding(columns: Sequence[str], timeline: Timeline) -> tuple[str, ...]:
+    """Return the columns, and those of coders (`CODED_COLUMNS`) where the events are a coder's."""
+    is_coded = any(isinstance(event, CodedEvent) for event in timeline.events)
+    return tuple(dict.fromkeys((*columns, *(CODED_COLUMNS if is_coded else ()))))
+
+
+def _value(event: Event, column: str) -> object:
+    """Return an attribute; None for the apex where the coder set none."""
+    if column in ("apex_frame", "apex_s") and isinstance(event, CodedEvent) and not event.apex_known:
+        return None
+    return getattr(event, column)
 
 
 def table_text(header: Sequence[str], rows: Iterable[Sequence[str]], *, separator: str = ",") -> str:
@@ -67,5 +80,6 @@ def write_events_csv(timeline: Timeline, folder: Path) -> list[Path]:
     OutputError
         Where the disk refuses.
     """
-    rows = (event_cells(event, EVENT_COLUMNS) for event in timeline.events)
-    return [write_text(folder / "events.csv", table_text(EVENT_COLUMNS, rows))]
+    columns = with_coding(EVENT_COLUMNS, timeline)
+    rows = (event_cells(event, columns) for event in timeline.events)
+    return [write_text(folder / "events.csv", table_text(columns, rows))]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fleeting.records import Event
+from fleeting.records import EVENT_KINDS, UNCODABLE, Event, EventKind, Timeline
+
+
+def kinds_of(timeline: Timeline) -> tuple[EventKind, ...]:
+    """Return the kinds that have a tier or a behaviour of their own: all, and ``uncodable`` where a coder used it."""
+    return (*EVENT_KINDS, UNCODABLE) if any(e.kind == UNCODABLE for e in timeline.events) else EVENT_KINDS
 
 
 def lanes(events: Sequence[Event]) -> list[tuple[Event, int]]:

@@ -15,6 +15,7 @@ import json
 import math
 import zlib
 from dataclasses import MISSING, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -27,6 +28,7 @@ from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import (
     Calibration,
     CalibrationTrial,
+    CodedEvent,
     Cut,
     Event,
     ExpressionCurve,
@@ -43,6 +45,7 @@ SCHEMA = "fleeting-timeline/1"
 _DTYPES = {"float32": "<f4", "float64": "<f8", "int32": "<i4"}
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Event)
 
 
 def write_timeline(timeline: Timeline, path: str | Path) -> Path:
@@ -114,6 +117,35 @@ def calibration_json(calibration: Calibration) -> dict[str, Any]:
     return plain
 
 
+def event_json(event: Event) -> dict[str, Any]:
+    """Return an event, coded or not, as ``timeline.json`` has it."""
+    plain: dict[str, Any] = _plain(event)
+    return plain
+
+
+def found_event(values: dict[str, Any]) -> Event:
+    """Build an event of an analysis from what `event_json` gave.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        Where something is missing or of the wrong kind.
+    """
+    return _event(values, Event)
+
+
+def coded_event(values: dict[str, Any]) -> CodedEvent:
+    """Build a coded event, with the proposal in it, from what `event_json` gave.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        Where something is missing or of the wrong kind.
+    """
+    proposal = values.get("proposal")
+    return _event({**values, "proposal": None if proposal is None else found_event(proposal)}, CodedEvent)
+
+
 def from_json(values: dict[str, Any]) -> Timeline:
     """Build a timeline from what `to_json` gave.
 
@@ -127,7 +159,7 @@ def from_json(values: dict[str, Any]) -> Timeline:
         frame_count=int(values["frame_count"]),
         duration_s=float(values["duration_s"]),
         tracks=tuple(_track(v) for v in values["tracks"]),
-        events=tuple(_event(v) for v in values["events"]),
+        events=tuple(coded_event(v) if "origin" in v else found_event(v) for v in values["events"]),
         signals=tuple(_signals(v) for v in values["signals"]),
         quality=dict(values["quality"]),
         warnings=tuple(values["warnings"]),
@@ -172,9 +204,14 @@ def _unpack(packed: dict[str, Any]) -> npt.NDArray[Any]:
     return array.astype(packed["dtype"])  # native byte order, and writable
 
 
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _record(kind: type[T], values: dict[str, Any]) -> T:
     """Build a flat dataclass: unknown keys ignored, missing ones defaulted, null as NaN where a float is asked for."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     built = {}
     for f in fields(kind):  # type: ignore[arg-type]
         if f.name not in values:
@@ -188,9 +225,9 @@ def _record(kind: type[T], values: dict[str, Any]) -> T:
     return kind(**built)
 
 
-def _event(values: dict[str, Any]) -> Event:
+def _event(values: dict[str, Any], kind: type[E]) -> E:
     systems = tuple(_record(SystemAnswer, said) for said in values.get("systems", ()))
-    return _record(Event, {**values, "regions": tuple(values.get("regions", ())), "systems": systems})
+    return _record(kind, {**values, "regions": tuple(values.get("regions", ())), "systems": systems})
 
 
 def _track(values: dict[str, Any]) -> FaceTrack:

@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from fleeting.records.calibration import Calibration, CalibrationTrial
 from fleeting.records.clips import Clip
+from fleeting.records.coded import CODED_COLUMNS, CODED_KINDS, UNCODABLE, CodedEvent, is_hidden
 from fleeting.records.events import EVENT_KINDS, LID_KINDS, Event, EventKind, Interval, SystemAnswer
 from fleeting.records.faces import ABSENT_STEPS, REGIONS, ExpressionCurve, FaceBox, FaceSegment, FaceTrack, Signals
 from fleeting.records.timeline import EVENT_COLUMNS, Cut, EventMedia, Timeline, VideoInfo
 
 __all__ = [
     "ABSENT_STEPS",
+    "CODED_COLUMNS",
+    "CODED_KINDS",
     "Calibration",
     "CalibrationTrial",
     "Clip",
+    "CodedEvent",
     "Cut",
     "EVENT_COLUMNS",
     "EVENT_KINDS",
@@ -36,5 +40,7 @@ __all__ = [
     "Signals",
     "SystemAnswer",
     "Timeline",
+    "UNCODABLE",
     "VideoInfo",
+    "is_hidden",
 ]

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-EventKind = Literal["micro", "macro", "blink", "wink"]
-EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+EventKind = Literal["micro", "macro", "blink", "wink", "uncodable"]
+EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)[:4]
+"""What an analysis finds; ``uncodable`` is for people alone (`records.coded`)."""
 
 LID_KINDS: tuple[str, ...] = ("blink", "wink")
 """Kinds that are no expressions: eyes that close and open again."""

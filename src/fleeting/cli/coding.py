@@ -1,0 +1,86 @@
+"""``fleeting import``, ``agree`` and ``export``: what people say of films."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleeting.errors import InputError
+
+Results = Annotated[Path, typer.Argument(help="A film's folder of results, or a folder of such folders.")]
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="ELAN (.eaf), BORIS (.boris, csv, tsv), or a table (csv, tsv, xlsx).")],
+    results: Results,
+    coder: Annotated[str, typer.Option("--coder", help="Whose events they are.")],
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--kind", help="NAME=KIND for a tier or behaviour; NAME= leaves it out. Repeat for more."),
+    ] = None,
+    film: Annotated[str, typer.Option(help="The one film of the file that is meant, as the file names it.")] = "",
+    face: Annotated[int, typer.Option(min=0, help="The face, where the file does not say it.")] = 0,
+) -> None:
+    """Read a file of annotations into a coder's log; reading it twice changes nothing.
+
+    Example: fleeting import anna.eaf results/interview --coder anna --kind smiles=macro
+    """
+    from fleeting.coding.imports import import_file as read
+    from fleeting.labels import counted
+
+    mapping = {}
+    for pair in kinds or ():
+        name, equals, kind = pair.rpartition("=")
+        if not equals or not name:
+            raise InputError("NAME=KIND", f"'{pair}'", "Write such as --kind smiles=macro.")
+        mapping[name] = kind
+    for done in read(file, results, coder, kinds=mapping, film=film, face=face):
+        known = f", {done.known} were there already" if done.known else ""
+        typer.echo(f"{done.film}: {counted(done.added, 'event')} for {coder}{known}")
+
+
+def agree(
+    results: Results,
+    coders: Annotated[tuple[str, str], typer.Option("--coders", help="Two coders; 'machine' stands for the analysis.")],
+    iou: Annotated[float, typer.Option(help="Smallest IoU of two events that are the same.")] = 0.5,
+    precision: Annotated[
+        float, typer.Option(help="With the machine: the precision for which its confidence is looked up.")
+    ] = 0.9,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the files; RESULTS if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON, for programs.")] = False,
+) -> None:
+    """Compare two coders event by event and frame by frame; write agreement_A_B.csv, .json and .html.
+
+    Example: fleeting agree results --coders anna ben
+    """
+    from fleeting.coding import agreement_files
+    from fleeting.coding.machine import agree_with_machine
+
+    found = agree_with_machine(results, *coders, iou=iou, precision=precision)
+    written = agreement_files.write(found, results if out is None else out)
+    if as_json:
+        typer.echo(json.dumps(found.metrics))
+        return
+    typer.echo(agreement_files.text(found))
+    typer.echo(f"\nwritten: {', '.join(map(str, written))}")
+
+
+def export(
+    results: Results,
+    coder: Annotated[str, typer.Option("--coder", help="Whose events; 'machine' stands for the analysis.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Each film has a folder there.")] = Path("fleeting-coding"),
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", "-f", help="csv, json, elan, bids, boris, megc; repeat for more.")
+    ] = None,
+) -> None:
+    """Write a coder's events, with who coded them and where they are from.
+
+    Example: fleeting export results --coder anna --format elan --out coded
+    """
+    from fleeting.coding.exports import export as write
+
+    for path in write(results, coder, out=out, formats=formats or ("csv",)):
+        typer.echo(str(path))
