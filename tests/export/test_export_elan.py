@@ -40,7 +40,7 @@ def test_every_event_is_an_annotation_of_its_tier(tmp_path: Path) -> None:
 def test_tiers_without_events_exist_and_the_empty_default_does_not(tmp_path: Path) -> None:
     eaf = opened(replace(make_timeline(), events=(), expressions=()), tmp_path)
     assert sorted(t for t in eaf.get_tier_names() if "_" not in t.removeprefix("face0_")) == [
-        "face0_blink", "face0_macro", "face0_micro", "face0_wink",
+        "face0_blink", "face0_macro", "face0_micro", "face0_speaking", "face0_wink",
     ]  # fmt: skip
     assert eaf.get_annotation_data_for_tier("face0_micro") == []
 

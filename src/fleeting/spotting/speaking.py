@@ -1,9 +1,9 @@
 """When a face speaks: from the rhythm of its mouth, and from the voice in the film's sound where there is one.
 
 Syllables come two to eight times a second (Chandrasekaran et al., "The natural statistics of audiovisual speech", PLoS
-Computational Biology 5, 2009), so a mouth that speaks swings: it opens and closes, or widens and rounds, again and again
-without rest. One smile, one yawn or one micro-expression has two swings. What the upper face or the head does along
-with the mouth (a nod, a picture that trembles) does not count.
+Computational Biology 5, 2009). So a mouth that speaks swings without rest: it opens and closes, or widens and rounds.
+One smile, one yawn or one micro-expression has two swings. What the upper face or the head does along with the mouth (a
+nod, a picture that trembles) does not count.
 
 A voice alone does not say whose it is: with it fewer swings are enough, where sound is heard without a voice more of
 them are needed, and a mouth that is still never speaks.
@@ -120,7 +120,7 @@ def _upper_face(run: RunSignals) -> Array:
 
 
 def _swings(curve: Array, least: float) -> list[tuple[int, int]]:
-    """Samples from which to which a curve goes one way by at least `least` before it turns; without the rests."""
+    """Return the first and last sample of each way of a curve by at least `least`, without the rests at the turns."""
     turns: list[int] = []
     low = high = 0
     way = 0

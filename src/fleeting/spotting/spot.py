@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
+import numpy.typing as npt
 
 from fleeting.records import REGIONS, Event, EventKind, Signals
 from fleeting.settings import SpottingSettings
@@ -27,6 +28,8 @@ from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.movements import Movement
 from fleeting.spotting.rest import Array
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
+from fleeting.spotting.speaking import marked, of_frames, speaking_in, voice_in
+from fleeting.spotting.while_speaking import enough_evidence
 
 CLEAR = 10.0
 """A movement that stands out of the noise so far has borders that can be read from its course,"""
@@ -45,7 +48,9 @@ PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
 
 
-def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tuple[list[Event], Signals]:
+def spot(
+    measured: Measurements, settings: SpottingSettings | None = None, *, voice: Array | None = None
+) -> tuple[list[Event], Signals]:
     """Find all events of one face.
 
     Parameters
@@ -54,6 +59,8 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         The face over the whole video.
     settings
         See `settings.SpottingSettings`.
+    voice
+        (n,) of `voice.voice_share`: share of the time with a voice in the film's sound; None without sound.
 
     Returns
     -------
@@ -67,8 +74,11 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
     noise = noise_of(runs)
     events: list[Event] = []
     motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
+    talk = np.full(len(measured.time_s), np.nan, np.float32)
     for run in runs:
-        micro, blinks, longer = _judged(run, noise, settings)
+        speaking = speaking_in(run, noise, voice_in(run, voice))
+        talk[run.first : run.first + len(run.time_s)] = of_frames(speaking, run)
+        micro, blinks, longer = _judged(run, noise, speaking, settings)
         macro = find_macro(run, noise, blinks, settings)
         macro += find_lasting(run, longer, macro, blinks, settings)
         micro, macro = _told_apart(micro, macro)
@@ -81,7 +91,7 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
             kind: EventKind = "blink" if closing.side == "both" else "wink"
             events.append(event_of(measured, run, kind, movement, closing.confidence, settings))
     events = [
-        e
+        marked(e, talk)
         for e in map(partial(sized, motion=motion), events)
         if e.displacement_percent_iod >= least_displacement(e, settings)
     ]
@@ -94,6 +104,7 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         mouth_opening=measured.mouth_opening,
         pose=measured.pose,
         noise=of_regions(noise[None])[0].astype(np.float32),
+        speaking=talk,
     )
     return events, signals
 
@@ -104,7 +115,7 @@ def _judge() -> Judge:
 
 
 def _judged(
-    run: RunSignals, noise: Array, settings: SpottingSettings
+    run: RunSignals, noise: Array, speaking: npt.NDArray[np.bool_], settings: SpottingSettings
 ) -> tuple[list[Judged], list[Closing], list[Movement]]:
     """Return micro-expressions with their probability, blinks and winks, and what is longer.
 
@@ -130,6 +141,8 @@ def _judged(
             continue
         placed = _placed(run, movement, times[place], settings)
         if placed is None or _is_blink(placed, blinks):
+            continue
+        if not enough_evidence(placed, probability, speaking, settings):
             continue
         movement = placed
         if movement.offset - movement.onset > most:
