@@ -100,6 +100,19 @@ def test_fast_syllables_need_frames(fps: float, hertz: float) -> None:
     assert speaking(measured)[within(measured)].mean() > 0.8
 
 
+@pytest.mark.parametrize("fps", [25.0, 100.0])
+def test_slow_movements_around_it_and_pauses_are_no_part_of_speech(fps: float) -> None:
+    rest = face(fps)
+    time_s = rest.time_s
+    word = sum(5 * pulse(time_s, at, 0.22) for at in (1.5, 1.75, 2.0, 5.0, 5.25, 5.5))
+    # The mouth opens slowly and stays open before each, and closes slowly after it.
+    slow = sum(6 * pulse(time_s, at, 1.2, hold=0.9) for at in (0.8, 4.3))
+    told = speaking(moved(rest, word + slow, DOWN))
+    for begins in (1.5, 5.0):
+        assert told[(time_s > begins + 0.1) & (time_s < begins + 0.55)].all()
+    assert not told[(time_s > 3.0) & (time_s < 4.6)].any()
+
+
 def smile(time_s: np.ndarray) -> np.ndarray:
     return 8 * pulse(time_s, 3.0, 0.8, hold=0.9)
 
@@ -119,7 +132,9 @@ QUIET: dict[str, Any] = {
     "slow chewing": lambda m: moved(m, 4 * np.sin(2 * np.pi * 1.0 * m.time_s), DOWN),
     "a nod": lambda m: nod(m, 2.0),
     "a poor camera": lambda m: moved(face_like(m, noise=1.2), np.zeros(len(m.time_s)), {}),
-    "a picture that trembles": lambda m: moved(m, 3 * np.sin(2 * np.pi * 4 * m.time_s), dict.fromkeys(CELL_REGION, 1.0)),
+    "a picture that trembles": lambda m: moved(
+        m, 3 * np.sin(2 * np.pi * 4 * m.time_s), dict.fromkeys(CELL_REGION, 1.0)
+    ),
 }
 
 

@@ -25,7 +25,7 @@ SMOOTHING_S = 0.025
 LEAST_SWING = 1.0
 """Percent of the inter-ocular distance: lips that speak move several times as far."""
 
-SWING_OF_NOISE = 3.0
+SWING_OF_NOISE = 2.0
 """In units of the noise of the brows and the nose, which speech hardly moves."""
 
 EDGE = 0.1
@@ -56,8 +56,7 @@ VOICE, NO_VOICE = 0.5, 0.1
 PAUSE_S = 0.5
 """Between two stretches of speaking, a shorter pause belongs to them."""
 
-UPPER = ("left_brow", "right_brow", "between_brows", "nose")
-_UPPER_CELLS = [c for name in UPPER for c in cells_of(name)]
+_UPPER = [c for name in ("left_brow", "right_brow", "between_brows", "nose") for c in cells_of(name)]
 
 
 def speaking_in(run: RunSignals, noise: Array, voice: Array | None = None) -> npt.NDArray[np.bool_]:
@@ -72,7 +71,7 @@ def speaking_in(run: RunSignals, noise: Array, voice: Array | None = None) -> np
     voice
         (m,) share of the time around each sample with a voice in the film's sound, NaN where there is no sound.
     """
-    least = max(LEAST_SWING, SWING_OF_NOISE * float(np.median(noise[_UPPER_CELLS])))
+    least = max(LEAST_SWING, SWING_OF_NOISE * float(np.median(noise[_UPPER])))
     beside, head = _upper_face(run), run.head[:, 3:5]
     found = np.zeros(len(run), bool)
     for curve in _mouth(run).T:
