@@ -78,10 +78,12 @@ def spot(
     for run in runs:
         speaking = speaking_in(run, noise, voice_in(run, voice))
         talk[run.first : run.first + len(run.time_s)] = of_frames(speaking, run)
-        micro, blinks, longer = _judged(run, noise, speaking, settings)
+        micro, blinks, longer, syllables = _judged(run, noise, speaking, settings)
         macro = find_macro(run, noise, blinks, settings)
         macro += find_lasting(run, longer, macro, blinks, settings)
-        micro, macro = _told_apart(micro, macro)
+        # A long movement that is only a syllable on top of a wandering rest is none either.
+        short, macro = _told_apart([*micro, *syllables], macro)
+        micro = [judged for judged in short if judged in micro]
         lids = [_lid_movement(run, closing) for closing in blinks]
         curves = region_curves(run, [*(m for m, _ in (*micro, *macro)), *lids])
         motion[run.first : run.first + len(run.time_s)] = curves
@@ -116,12 +118,14 @@ def _judge() -> Judge:
 
 def _judged(
     run: RunSignals, noise: Array, speaking: npt.NDArray[np.bool_], settings: SpottingSettings
-) -> tuple[list[Judged], list[Closing], list[Movement]]:
-    """Return micro-expressions with their probability, blinks and winks, and what is longer.
+) -> tuple[list[Judged], list[Closing], list[Movement], list[Judged]]:
+    """Return micro-expressions with their probability, blinks and winks, what is longer, and syllables.
 
-    What is longer looks like a micro-expression to the judge, but lasts too long to be one.
+    What is longer looks like a micro-expression to the judge, but lasts too long to be one; syllables do in a face that
+    speaks.
     """
     longer: list[Movement] = []
+    syllables: list[Judged] = []
     candidates = find_candidates(run, noise, settings)
     probabilities, times = _judge()(candidates)
     spans = [(c.movement.onset, c.movement.apex, c.movement.offset) for c in candidates]
@@ -143,6 +147,7 @@ def _judged(
         if placed is None or _is_blink(placed, blinks):
             continue
         if not enough_evidence(placed, probability, speaking, settings):
+            syllables.append((placed, probability))
             continue
         movement = placed
         if movement.offset - movement.onset > most:
@@ -157,7 +162,7 @@ def _judged(
     micro = [(max(g, key=lambda judged: judged[0].score)[0], g[0][1]) for g in groups]
     micro = [(m, p) for m, p in micro if m.score >= LEAST_SCORE]
     longer = [m for m in longer if not any(_shared(m, g[0][0]) > SAME_MOVEMENT for g in groups)]
-    return micro, blinks, longer
+    return micro, blinks, longer, syllables
 
 
 def _placed(run: RunSignals, movement: Movement, times: Array, settings: SpottingSettings) -> Movement | None:
