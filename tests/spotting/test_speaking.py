@@ -237,8 +237,8 @@ def test_the_lower_face_needs_more_evidence_while_it_speaks(region: str) -> None
     assert enough_evidence(movement, settings.min_probability_speaking, busy, settings)
     assert not enough_evidence(movement, settings.min_probability - 0.01, silent, settings)
     # Whoever asks for more evidence everywhere gets it here too.
-    strict = SpottingSettings(min_probability=0.99)
-    assert not enough_evidence(movement, 0.985, busy, strict)
+    strict = SpottingSettings(min_probability=0.995)
+    assert not enough_evidence(movement, 0.992, busy, strict)
 
 
 def test_brows_are_found_while_the_mouth_speaks_and_say_so() -> None:

@@ -104,3 +104,29 @@ def spoil_sound(path: Path, rng: np.random.Generator) -> Path:
         data = data.replace(packet, rng.integers(0, 256, len(packet), np.uint8).tobytes())
     path.write_bytes(data)
     return path
+
+
+def test_a_voice_over_a_face_that_smiles_is_not_its_own(clip: Path, tmp_path: Path) -> None:
+    from clips import FPS, pictures
+
+    from fleeting.analysis.analyse import analyse_video
+
+    images = pictures(clip)
+    sound = np.clip(voice(len(images) / FPS), -1, 1)
+    told = analyse_video(write_film(tmp_path / "a.mkv", images, sound, rate=FPS), pictures=False).timeline
+    speaking = told.signals[0].speaking
+    assert speaking is not None
+    assert not speaking.any()
+    assert [(e.kind, e.speaking) for e in told.events if e.kind == "micro"] == [("micro", False)]
+
+
+@pytest.mark.shared_data
+def test_people_who_talk_speak_and_one_who_smiles_does_not(shared_data: Path) -> None:
+    from fleeting.analysis.analyse import analyse_video
+
+    for name, least, most in (("talkers/grid_swiz3n.mpg", 0.5, 1.0), ("single_face.mp4", 0.0, 0.0)):
+        told = analyse_video(shared_data / "videos" / name, pictures=False).timeline
+        speaking = told.signals[0].speaking
+        assert speaking is not None
+        assert least <= speaking.mean() <= most
+        assert not [e for e in told.of_kind("micro") if e.speaking]
