@@ -27,6 +27,7 @@ from fleeting.settings import AnalyseSettings, to_dict
 FPS = 200.0
 SECONDS = 15.0
 HEIGHT, WIDTH = 170, 140
+SPEAKS_S = (6.0, 8.0)
 
 # kind, onset s, apex s, offset s, regions, peak % of the inter-ocular distance, emotion, its probability, confidence
 PLAN: tuple[tuple[EventKind, float, float, float, tuple[str, ...], float, str | None, float | None, float], ...] = (
@@ -204,6 +205,7 @@ def _event(face: int, shift: float, *row: Any) -> Event:
         probabilities=rest,
         surroundings={} if kind == "blink" else _around(onset),
         contradicts=emotion == "negative",
+        speaking=SPEAKS_S[0] <= onset < SPEAKS_S[1],
     )
 
 
@@ -247,9 +249,10 @@ def _signals(face: int, time_s: npt.NDArray[np.float64], events: list[Event], rn
             eyes[span] -= 0.26 * shape[:, None]
     pose = np.stack([4 * np.sin(0.6 * time_s), 2 * np.sin(0.4 * time_s + 1), np.sin(0.3 * time_s)], axis=1)
     mouth = 0.02 + 0.003 * rng.normal(size=n)
+    speaking = ((time_s >= SPEAKS_S[0]) & (time_s < SPEAKS_S[1])).astype(np.float32)
     if face > 0:  # the second face leaves for half a second
         gap = slice(n // 2 + 1, n // 2 + 100)
-        for values in (motion, eyes, pose, mouth):
+        for values in (motion, eyes, pose, mouth, speaking):
             values[gap] = np.nan
     return Signals(
         face=face,
@@ -259,6 +262,7 @@ def _signals(face: int, time_s: npt.NDArray[np.float64], events: list[Event], rn
         mouth_opening=mouth.astype(np.float32),
         pose=pose.astype(np.float32),
         noise=noise,
+        speaking=speaking,
     )
 
 

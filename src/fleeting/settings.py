@@ -92,6 +92,9 @@ class SpottingSettings:
         Standard deviation of the smoothing over time before onset, apex and offset are read.
     min_probability
         Smallest probability of a micro-expression, as `spotting.judge` gives it.
+    min_probability_speaking
+        The same of the lower face while the face speaks (`spotting.while_speaking`), 0 to 1; the larger of the two
+        counts. The default asks for ten times the odds.
     threshold
         Smallest peak of a macro-expression in units of the recording's own noise.
     min_displacement_percent_iod
@@ -106,6 +109,7 @@ class SpottingSettings:
     max_macro_s: float = 4.0
     smoothing_s: float = 0.02
     min_probability: float = 0.9
+    min_probability_speaking: float = 0.99
     threshold: float = 6.0
     min_displacement_percent_iod: float = 0.25
     min_macro_percent_iod: float = 1.2

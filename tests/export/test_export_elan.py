@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pympi import Eaf
-from timelines import make_timeline
+from timelines import FPS, SPEAKS_S, make_timeline
 
 from fleeting.export.expression_spans import expression_spans
 from fleeting.export.formats import write
@@ -40,9 +40,19 @@ def test_every_event_is_an_annotation_of_its_tier(tmp_path: Path) -> None:
 def test_tiers_without_events_exist_and_the_empty_default_does_not(tmp_path: Path) -> None:
     eaf = opened(replace(make_timeline(), events=(), expressions=()), tmp_path)
     assert sorted(t for t in eaf.get_tier_names() if "_" not in t.removeprefix("face0_")) == [
-        "face0_blink", "face0_macro", "face0_micro", "face0_wink",
+        "face0_blink", "face0_macro", "face0_micro", "face0_speaking", "face0_wink",
     ]  # fmt: skip
     assert eaf.get_annotation_data_for_tier("face0_micro") == []
+
+
+def test_speaking_is_a_tier_where_somebody_speaks(tmp_path: Path) -> None:
+    timeline = make_timeline()
+    eaf = opened(timeline, tmp_path)
+    frame_ms = round(1000 / FPS)
+    first, last = (round(1000 * t) for t in SPEAKS_S)
+    assert eaf.get_annotation_data_for_tier("face0_speaking") == [(first, last - frame_ms, "speaking")]
+    silent = replace(timeline, signals=(replace(timeline.signals[0], speaking=None),))
+    assert "face0_speaking" not in opened(silent, tmp_path / "silent").get_tier_names()
 
 
 def test_the_video_is_linked_in_full_and_relative_to_the_file(tmp_path: Path) -> None:

@@ -140,6 +140,16 @@ def test_keys_may_be_added_and_missing_defaults_are_taken(timeline: Timeline) ->
     assert same(from_json(values).events[0], replace(timeline.events[0], probabilities={}))
 
 
+def test_a_timeline_from_before_speaking_was_told(timeline: Timeline) -> None:
+    values = to_json(timeline)
+    for entry in (*values["events"], *values["signals"]):
+        del entry["speaking"]
+    read = from_json(values)
+    assert all(s.speaking is None and s.speaking_spans == () for s in read.signals)
+    assert not any(e.speaking for e in read.events)
+    assert same(from_json(to_json(read)), read)
+
+
 def broken(tmp_path: Path, timeline: Timeline, change: Any) -> Path:
     values = to_json(timeline)
     change(values)

@@ -80,9 +80,9 @@ def test_events_csv_has_exactly_the_promised_header(timeline: Timeline, tmp_path
     text = write(timeline, tmp_path, ["csv"])[0].read_text()
     assert text.splitlines()[0] == (
         "face,kind,onset_frame,apex_frame,offset_frame,onset_s,apex_s,offset_s,emotion,probability,regions,"
-        "displacement_percent_iod,confidence"
+        "displacement_percent_iod,confidence,speaking"
     )
-    assert text.splitlines()[1] == "0,blink,180,196,224,0.9,0.98,1.12,,,left_lid+right_lid,6,0.99"
+    assert text.splitlines()[1] == "0,blink,180,196,224,0.9,0.98,1.12,,,left_lid+right_lid,6,0.99,False"
     assert "\r" not in text
     assert text.endswith("\n")
 
@@ -93,7 +93,8 @@ def test_events_csv_says_the_same_as_the_data_frame(timeline: Timeline, tmp_path
     expected = timeline.to_dataframe()
     assert len(read) == 2 * len(PLAN)
     assert list(read.columns) == list(expected.columns)
-    for column in ("face", "kind", "onset_frame", "apex_frame", "offset_frame", "regions"):
+    assert expected["speaking"].any()
+    for column in ("face", "kind", "onset_frame", "apex_frame", "offset_frame", "regions", "speaking"):
         assert read[column].tolist() == expected[column].tolist()
     for column in ("onset_s", "apex_s", "offset_s", "probability", "displacement_percent_iod", "confidence"):
         np.testing.assert_allclose(read[column], expected[column].astype(float), atol=1e-6)
@@ -105,8 +106,8 @@ def test_numbers_without_a_value_are_empty_cells(timeline: Timeline, tmp_path: P
     small = replace(bare, displacement_percent_iod=np.float32(0.12345), confidence=1e-9)  # type: ignore[arg-type]
     path = write(replace(timeline, events=(bare, small)), tmp_path, ["csv"])[0]
     rows = path.read_text().splitlines()
-    assert rows[1] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,,"
-    assert rows[2] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,0.123,0"
+    assert rows[1] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,,,False"
+    assert rows[2] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,0.123,0,False"
 
 
 def test_bids_tells_seconds_and_describes_every_column(timeline: Timeline, tmp_path: Path) -> None:
@@ -210,6 +211,9 @@ def test_boris_table_has_start_and_stop(timeline: Timeline, tmp_path: Path) -> N
     assert read["Time"].is_monotonic_increasing
     starts = read[(read["Behavior type"] == "START") & (read["Behavior"] == "micro")]
     assert starts["Image index"].tolist() == [e.onset_frame for e in timeline.of_kind("micro")]
+    said = starts["Comment"].str.endswith("; speaking")
+    assert said.tolist() == [e.speaking for e in timeline.of_kind("micro")]
+    assert said.any()
 
 
 @pytest.mark.parametrize("name", ["signals", "signals-csv", "signals-parquet"])
@@ -225,6 +229,7 @@ def test_signals_come_back(timeline: Timeline, tmp_path: Path, name: str) -> Non
         np.testing.assert_allclose(rows[list(REGIONS)].to_numpy(), signals.motion, rtol=1e-5, atol=half * 1e-3)
         np.testing.assert_allclose(rows["right_eye_opening"], signals.eye_opening[:, 1], rtol=1e-5, atol=half * 1e-4)
         np.testing.assert_allclose(rows["roll"], signals.pose[:, 2], rtol=1e-4, atol=half * 1e-2)
+        np.testing.assert_array_equal(rows["speaking"], signals.speaking)
     gone = read[(read["face"] == 1) & (read["frame"] == 1550)]
     assert gone[list(REGIONS)].isna().to_numpy().all()
 

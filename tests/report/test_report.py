@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from timelines import make_media, make_timeline
+from timelines import FPS, SPEAKS_S, make_media, make_timeline
 
 from fleeting.errors import OutputError
 from fleeting.records import REGIONS, EventMedia, Timeline
@@ -227,6 +227,23 @@ def test_without_scripts_the_timeline_is_a_picture(timeline: Timeline) -> None:
     assert min(y for line in ends[9:] for _, y in line) >= 0
 
 
+def test_speaking_has_a_lane_and_marks_its_events(timeline: Timeline) -> None:
+    (signals,) = timeline.signals
+    face = pack_face(signals, timeline)
+    assert face["speaking"] == [[SPEAKS_S[0], SPEAKS_S[1] - 1 / FPS]]
+    text = render(timeline, {})
+    page = Page(text)
+    (mark,) = [a for a in page.all("rect") if a.get("class") == "speaking"]
+    last = signals.time_s[-1]
+    assert float(mark["x"]) == pytest.approx(1000 * SPEAKS_S[0] / last, abs=0.1)
+    assert float(mark["width"]) == pytest.approx(1000 * (SPEAKS_S[1] - SPEAKS_S[0]) / last, abs=0.5)
+    shown = [e for e in timeline.events if e.kind in ("micro", "macro")]
+    assert text.count("while speaking</span>") == sum(e.speaking for e in shown) == 1
+    silent = replace(timeline, signals=(replace(signals, speaking=None),))
+    assert pack_face(silent.signals[0], silent)["speaking"] == []
+    assert not [a for a in Page(render(silent, {})).all("rect") if a.get("class") == "speaking"]
+
+
 @pytest.mark.parametrize(
     ("first", "last", "ticks"),
     [
@@ -383,6 +400,7 @@ def test_very_long_signals_keep_their_peaks() -> None:
         eye_opening=np.full((n, 2), 0.3, np.float32),
         mouth_opening=np.zeros(n, np.float32),
         pose=np.zeros((n, 3), np.float32),
+        speaking=None,
     )
     face = pack_face(signals, replace(timeline, signals=(signals,)))
     time, values = unpack(face)
@@ -394,13 +412,17 @@ def test_very_long_signals_keep_their_peaks() -> None:
     assert (np.diff(time) >= 0).all()
 
 
+VALUES = ("time_s", "motion", "eye_opening", "mouth_opening", "pose", "speaking")
+"""Of signals, what has a row for each frame."""
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.005])
 def test_signals_of_no_or_one_frame(seconds: float) -> None:
     base = make_timeline(seconds=0.5)
     n = round(seconds * 200)
     short = replace(
         base.signals[0],
-        **{k: getattr(base.signals[0], k)[:n] for k in ("time_s", "motion", "eye_opening", "mouth_opening", "pose")},
+        **{k: getattr(base.signals[0], k)[:n] for k in VALUES},
     )
     assert Page(render(replace(base, signals=(short,)), {})).data["faces"][0]["count"] == n
 

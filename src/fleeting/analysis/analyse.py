@@ -32,6 +32,7 @@ from fleeting.records.digits import rounded
 from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
+from fleeting.spotting.voice import voice_share
 from fleeting.threads import one_blas_thread
 from fleeting.video.stream import VideoReader
 
@@ -113,9 +114,10 @@ def analyse_video(
         events: list[Event] = []
         signals: list[Signals] = []
         measured: dict[int, Measurements] = {}
+        voice = voice_share(reader.sound(), time_s)
         for track in chosen:
             measured[track.id] = seen.logs.pop(track.id).collect(time_s)
-            found, curves = spot(measured[track.id], settings.spotting)
+            found, curves = spot(measured[track.id], settings.spotting, voice=voice)
             events += found
             signals.append(curves)
         events.sort(key=lambda e: (e.onset_frame, e.face, e.offset_frame))

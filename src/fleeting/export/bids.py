@@ -26,6 +26,7 @@ _TAIL = (
     "confidence",
     "surrounding",
     "contradicts",
+    "speaking",
 )
 COLUMNS: tuple[str, ...] = ("onset", "duration", "trial_type", *_TAIL)
 
@@ -64,6 +65,10 @@ SIDECAR: dict[str, dict[str, Any]] = {
     "contradicts": {
         "Description": "Whether a micro-expression is named the opposite of the expression around it.",
         "Levels": {"True": "It is.", "False": "It is not, or the whole face was not read."},
+    },
+    "speaking": {
+        "Description": "Whether the face speaks in most of the frames of the movement.",
+        "Levels": {"True": "It does.", "False": "It does not."},
     },
 }
 

@@ -2,7 +2,8 @@
 
 One tier per face and kind of event (``face0_micro``), whose annotations carry the emotion (or the kind, where no
 emotion was recognised); below it one tier with the regions that moved, and beside it one with the apex. Where the
-whole face was read, ``face0_expression`` holds the stretches of one expression. ELAN counts in whole milliseconds.
+whole face was read, ``face0_expression`` holds the stretches of one expression; ``face0_speaking`` holds those in which
+the face speaks, if it does. ELAN counts in whole milliseconds.
 The video is linked both by its full path and relative to the file.
 
 A coder's events are in tiers of the same names, with the coder as their annotator. What else the coder said
@@ -51,6 +52,12 @@ def write_elan(timeline: Timeline, folder: Path) -> list[Path]:
         eaf.add_tier(tier, ling=TIME_ALIGNED, part=f"face{curve.face}")
         for span in expression_spans(curve):
             eaf.add_annotation(tier, *_span(span.start_s, span.end_s), span.expression)
+    for signals in timeline.signals:
+        if signals.speaking_spans:
+            tier = f"face{signals.face}_speaking"
+            eaf.add_tier(tier, ling=TIME_ALIGNED, part=f"face{signals.face}")
+            for first_s, last_s in signals.speaking_spans:
+                eaf.add_annotation(tier, *_span(first_s, last_s), "speaking")
     path = folder / "events.eaf"
     with atomic_path(path) as temporary:
         eaf.to_file(str(temporary))

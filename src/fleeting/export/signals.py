@@ -2,8 +2,9 @@
 
 One row per face and frame: ``face, frame, time_s``, then the displacement of every region of `records.REGIONS` (percent
 of the inter-ocular distance), ``left_eye_opening, right_eye_opening`` (lid distance over eye width),
-``mouth_opening`` (inner lip distance over mouth width), ``yaw, pitch, roll`` (degrees), and the probability of every
-class of the whole face (``p_angry`` and so on) in the frames in which it was read. Where the face was not seen or not
+``mouth_opening`` (inner lip distance over mouth width), ``yaw, pitch, roll`` (degrees), ``speaking`` (1 where the face
+speaks, else 0), and the probability of every class of the whole face (``p_angry`` and so on) in the frames in which it
+was read. Where the face was not seen or not
 read, values are missing (null in parquet, empty in csv).
 """
 
@@ -31,6 +32,7 @@ COLUMNS: tuple[str, ...] = (
     "yaw",
     "pitch",
     "roll",
+    "speaking",
     *(f"p_{name}" for name in SEVEN_CLASSES),
 )
 UNITS = {
@@ -44,6 +46,7 @@ ROWS = 4096
 
 _FORMS = {
     **dict.fromkeys(("face", "frame"), "%d"),
+    "speaking": "%.0f",
     "time_s": "%.9g",
     **dict.fromkeys(REGIONS, "%.3f"),
     **dict.fromkeys(("yaw", "pitch", "roll"), "%.2f"),
@@ -156,6 +159,7 @@ def _columns(signals: Signals, read: ExpressionCurve | None) -> dict[str, Any]:
         "right_eye_opening": signals.eye_opening[:, 1],
         "mouth_opening": signals.mouth_opening,
         **{name: signals.pose[:, i] for i, name in enumerate(("yaw", "pitch", "roll"))},
+        "speaking": np.full(n, np.nan, np.float32) if signals.speaking is None else signals.speaking,
         **{f"p_{name}": shown[:, i] for i, name in enumerate(SEVEN_CLASSES)},
     }
 

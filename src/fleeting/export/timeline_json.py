@@ -258,5 +258,6 @@ def _expressions(values: dict[str, Any]) -> ExpressionCurve:
 
 
 def _arrays(kind: type[Any], values: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
-    """Unpack what a record of one face has beside the face's number."""
-    return {f.name: _unpack(values[f.name]) for f in fields(kind) if f.name != "face"}
+    """Unpack what a record of one face has beside the face's number; what may be missing is None."""
+    known = [f for f in fields(kind) if f.name != "face" and (f.default is MISSING or values.get(f.name) is not None)]
+    return {f.name: _unpack(values[f.name]) for f in known}

@@ -88,6 +88,8 @@ class Event:
         where the whole face was not read.
     contradicts
         Whether a micro-expression says the opposite of the face around it (`naming.whole_face.contradiction`).
+    speaking
+        Whether the face speaks in most of its frames (`spotting.speaking`).
     """
 
     face: int
@@ -107,6 +109,7 @@ class Event:
     systems: tuple[SystemAnswer, ...] = ()
     surroundings: dict[str, float] = field(default_factory=dict)
     contradicts: bool = False
+    speaking: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in EVENT_KINDS:

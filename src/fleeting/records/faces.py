@@ -92,6 +92,8 @@ class Signals:
         (n, 3) yaw, pitch, roll of the head in degrees.
     noise
         (r,) this recording's own noise of each region's motion, same unit as `motion` (robust standard deviation).
+    speaking
+        (n,) 1 where the face speaks, else 0 (`spotting.speaking`); None where nobody looked.
     """
 
     face: int
@@ -101,6 +103,7 @@ class Signals:
     mouth_opening: npt.NDArray[np.float32]
     pose: npt.NDArray[np.float32]
     noise: npt.NDArray[np.float32]
+    speaking: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.time_s)
@@ -110,10 +113,19 @@ class Signals:
             "mouth_opening": (n,),
             "pose": (n, 3),
             "noise": (len(REGIONS),),
+            **({} if self.speaking is None else {"speaking": (n,)}),
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"Expected {name} of shape {shape}; got {getattr(self, name).shape}.")
+
+    @property
+    def speaking_spans(self) -> tuple[tuple[float, float], ...]:
+        """Stretches of speaking: seconds of the first and the last frame of each."""
+        speaks = np.zeros(0, bool) if self.speaking is None else self.speaking > 0
+        edges = np.diff(np.concatenate([[False], speaks, [False]]).astype(np.int8))
+        first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+        return tuple(zip(self.time_s[first].tolist(), self.time_s[last].tolist(), strict=True))
 
 
 ABSENT_STEPS = 2.5

@@ -148,12 +148,14 @@ EVENT_COLUMNS: tuple[str, ...] = (
     "regions",
     "displacement_percent_iod",
     "confidence",
+    "speaking",
 )
 
 
 def _tail(event: Event) -> list[Any]:
     regions = "+".join(event.regions)
-    return [event.emotion, event.probability, regions, event.displacement_percent_iod, event.confidence]
+    said = [event.emotion, event.probability, regions, event.displacement_percent_iod, event.confidence]
+    return [*said, event.speaking]
 
 
 @dataclass(frozen=True, slots=True)

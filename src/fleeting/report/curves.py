@@ -47,7 +47,8 @@ def pack_face(signals: Signals, timeline: Timeline) -> dict[str, Any]:
 
     ``time`` and ``curves`` are base64 of zlib-compressed bytes: (n,) int32 differences of ticks, and (curves, n) int16
     differences of steps, low bytes before high bytes; ``rows`` names the curves of each row, ``steps`` their unit,
-    ``floor`` the displacement that a movement of each row had to exceed; ``expression`` is that of `pack_expressions`.
+    ``floor`` the displacement that a movement of each row had to exceed; ``speaking`` are the seconds of the first and
+    last frame of each stretch of speaking; ``expression`` is that of `pack_expressions`.
     """
     values = np.concatenate([signals.motion.T, signals.eye_opening.T]).astype(np.float64)
     names = (*REGIONS, *SIDES)
@@ -67,6 +68,7 @@ def pack_face(signals: Signals, timeline: Timeline) -> dict[str, Any]:
         "time": _squeeze(np.diff(ticks, prepend=0).astype("<i4").tobytes()),
         "curves": _squeeze(_bytes_apart(codes)),
         "ticksPerSecond": TICKS_PER_S,
+        "speaking": [[round(t, 3) for t in span] for span in signals.speaking_spans],
         "expression": next((pack_expressions(e) for e in timeline.expressions if e.face == signals.face), None),
     }
 

@@ -56,7 +56,8 @@
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const DASHES = { "left cheek": "dot", "right cheek": "dot", "lower lip": "dash", chin: "dot" };
   const ofLids = (kind) => kind === "blink" || kind === "wink";
-  const LANES = ["wink", "blink", "macro", "micro"].filter((k) => k !== "wink" || data.events.some((e) => e.kind === k));
+  const speaks = data.faces.some((f) => f.speaking.length);
+  const LANES = [...(speaks ? ["speaking"] : []), ...["wink", "blink", "macro", "micro"].filter((k) => k !== "wink" || data.events.some((e) => e.kind === k))];
   const tints = () => ({ micro: css("--micro"), macro: css("--macro"), blink: css("--blink"), wink: css("--blink") });
 
   function traces(chart, range) {
@@ -84,6 +85,10 @@
   function eventTraces(chart) {
     const colours = tints();
     return LANES.map((kind) => {
+      if (kind === "speaking") return {
+        type: "scatter", mode: "lines", x: chart.face.speaking.flatMap(([from, to]) => [from, to, null]), y: chart.face.speaking.flatMap(() => [kind, kind, null]),
+        name: kind, hoverinfo: "x+name", yaxis: "y", showlegend: false, connectgaps: false, line: { width: 8, color: css("--dim") },
+      };
       const found = chart.events.filter((e) => e.kind === kind);
       return {
         type: "scatter", mode: "markers", x: found.map((e) => e.apex), y: found.map(() => kind), name: kind,

@@ -43,7 +43,7 @@ def still(signals: Signals, timeline: Timeline, titles: Mapping[int, str]) -> di
     dict
         ``rows`` with ``title``, ``most`` (the value at the upper edge), ``floor`` (height of the grey floor, or None)
         and ``lines`` of ``side`` and SVG path; ``lanes`` of a kind and its ``marks``, of winks only where there are
-        any; ``cuts``, places from the left; ``ticks`` of ``percent`` from the left and ``text``.
+        any; marks of ``speaking``; ``cuts``, places from the left; ``ticks`` of ``percent`` from the left and ``text``.
     """
     time_s = np.asarray(signals.time_s, np.float64)
     if len(time_s) < 2 or not time_s[-1] > time_s[0]:
@@ -80,10 +80,12 @@ def still(signals: Signals, timeline: Timeline, titles: Mapping[int, str]) -> di
         if event.face == signals.face and np.isfinite([start, end]).all():
             mark = {"index": index, "title": titles.get(index, event.kind.capitalize()), "x": round(start, 1)}
             lanes[event.kind].append(mark | {"width": round(max(end - start, LEAST_WIDTH), 1)})
+    spoken = [tuple(WIDTH * (t - first) / lasts for t in span) for span in signals.speaking_spans]
+    speaking = [{"x": round(a, 1), "width": round(max(b - a, LEAST_WIDTH), 1)} for a, b in spoken]
     cuts = [round(WIDTH * (c.time_s - first) / lasts, 1) for c in timeline.cuts if 0 <= c.time_s - first <= lasts]
     times = _ticks(first, first + lasts)
     ticks = [{"percent": round(100 * (t - first) / lasts, 2), "text": number(t, 8)} for t in times]
-    return {"rows": rows, "lanes": lanes, "cuts": cuts, "ticks": ticks}
+    return {"rows": rows, "lanes": lanes, "speaking": speaking, "cuts": cuts, "ticks": ticks}
 
 
 def _ticks(first: float, last: float) -> list[float]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
+import numpy.typing as npt
 
 from fleeting.records import REGIONS, Event, EventKind, Signals
 from fleeting.settings import SpottingSettings
@@ -27,6 +28,8 @@ from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.movements import Movement
 from fleeting.spotting.rest import Array
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
+from fleeting.spotting.speaking import marked, of_frames, speaking_in, voice_in
+from fleeting.spotting.while_speaking import enough_evidence
 
 CLEAR = 10.0
 """A movement that stands out of the noise so far has borders that can be read from its course,"""
@@ -46,7 +49,11 @@ PART = 0.75
 
 
 def spot(
-    measured: Measurements, settings: SpottingSettings | None = None, *, judge: Judge | None = None
+    measured: Measurements,
+    settings: SpottingSettings | None = None,
+    *,
+    voice: Array | None = None,
+    judge: Judge | None = None,
 ) -> tuple[list[Event], Signals]:
     """Find all events of one face.
 
@@ -56,6 +63,8 @@ def spot(
         The face over the whole video.
     settings
         See `settings.SpottingSettings`.
+    voice
+        (n,) of `voice.voice_share`: share of the time with a voice in the film's sound; None without sound.
     judge
         Of candidates; None for the shipped one.
 
@@ -71,11 +80,16 @@ def spot(
     noise = noise_of(runs)
     events: list[Event] = []
     motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
+    talk = np.full(len(measured.time_s), np.nan, np.float32)
     for run in runs:
-        micro, blinks, longer = _judged(run, noise, settings, judge or _judge())
+        speaking = speaking_in(run, noise, voice_in(run, voice))
+        talk[run.first : run.first + len(run.time_s)] = of_frames(speaking, run)
+        micro, blinks, longer, syllables = _judged(run, noise, speaking, settings, judge or _judge())
         macro = find_macro(run, noise, blinks, settings)
         macro += find_lasting(run, longer, macro, blinks, settings)
-        micro, macro = _told_apart(micro, macro)
+        # A long movement that is only a syllable on top of a wandering rest is none either.
+        short, macro = _told_apart([*micro, *syllables], macro)
+        micro = [judged for judged in short if judged in micro]
         lids = [_lid_movement(run, closing) for closing in blinks]
         curves = region_curves(run, [*(m for m, _ in (*micro, *macro)), *lids])
         motion[run.first : run.first + len(run.time_s)] = curves
@@ -85,7 +99,7 @@ def spot(
             kind: EventKind = "blink" if closing.side == "both" else "wink"
             events.append(event_of(measured, run, kind, movement, closing.confidence, settings))
     events = [
-        e
+        marked(e, talk)
         for e in map(partial(sized, motion=motion), events)
         if e.displacement_percent_iod >= least_displacement(e, settings)
     ]
@@ -98,6 +112,7 @@ def spot(
         mouth_opening=measured.mouth_opening,
         pose=measured.pose,
         noise=of_regions(noise[None])[0].astype(np.float32),
+        speaking=talk,
     )
     return events, signals
 
@@ -108,13 +123,15 @@ def _judge() -> Judge:
 
 
 def _judged(
-    run: RunSignals, noise: Array, settings: SpottingSettings, judge: Judge
-) -> tuple[list[Judged], list[Closing], list[Movement]]:
-    """Return micro-expressions with their probability, blinks and winks, and what is longer.
+    run: RunSignals, noise: Array, speaking: npt.NDArray[np.bool_], settings: SpottingSettings, judge: Judge
+) -> tuple[list[Judged], list[Closing], list[Movement], list[Judged]]:
+    """Return micro-expressions with their probability, blinks and winks, what is longer, and syllables.
 
-    What is longer looks like a micro-expression to the judge, but lasts too long to be one.
+    What is longer looks like a micro-expression to the judge, but lasts too long to be one; syllables do in a face that
+    speaks.
     """
     longer: list[Movement] = []
+    syllables: list[Judged] = []
     candidates = find_candidates(run, noise, settings)
     probabilities, times = judge(candidates)
     spans = [(c.movement.onset, c.movement.apex, c.movement.offset) for c in candidates]
@@ -135,6 +152,9 @@ def _judged(
         placed = _placed(run, movement, times[place], settings)
         if placed is None or _is_blink(placed, blinks):
             continue
+        if not enough_evidence(placed, probability, speaking, settings):
+            syllables.append((placed, probability))
+            continue
         movement = placed
         if movement.offset - movement.onset > most:
             longer.append(movement)
@@ -148,7 +168,7 @@ def _judged(
     micro = [(max(g, key=lambda judged: judged[0].score)[0], g[0][1]) for g in groups]
     micro = [(m, p) for m, p in micro if m.score >= LEAST_SCORE]
     longer = [m for m in longer if not any(_shared(m, g[0][0]) > SAME_MOVEMENT for g in groups)]
-    return micro, blinks, longer
+    return micro, blinks, longer, syllables
 
 
 def _placed(run: RunSignals, movement: Movement, times: Array, settings: SpottingSettings) -> Movement | None:

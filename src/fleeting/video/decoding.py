@@ -311,7 +311,9 @@ def announced_seconds(container: Any, stream: Any) -> float | None:
     parts = stated.split(":")
     if len(parts) == 3:
         try:
-            return float(int(parts[0]) * 3600 + int(parts[1]) * 60) + float(parts[2])
+            # Matroska counts it from the beginning of the clock, where sound may be alone for a while.
+            alone_s = float((stream.start_time or 0) * stream.time_base)
+            return float(int(parts[0]) * 3600 + int(parts[1]) * 60) + float(parts[2]) - alone_s
         except ValueError:
             return None
     if container.duration and len(container.streams) == 1:

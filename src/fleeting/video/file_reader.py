@@ -29,11 +29,18 @@ from fleeting.video.decoding import (
 from fleeting.video.frame import Frame
 from fleeting.video.orientation import Orientation
 from fleeting.video.pixels import DecodedPicture, Display
+from fleeting.video.sound import Sound, SoundDecoder
 from fleeting.video.stream import VideoReader
 from fleeting.video.timestamps import Clock, estimate_rate
 
 NO_TICK = -(2**63)
 """In place of a timestamp that is missing: FFmpeg's own number for it."""
+
+MOST_APART_S = 0.1
+"""Sound further than this from the pictures would be taken for that of another moment."""
+
+DAMAGED_SOUND = 0.1
+"""Share of the sound's packets that may be damaged before the user is told."""
 
 DEFAULT_FPS = 25.0
 """Where neither the header nor the timestamps tell the rate."""
@@ -96,6 +103,26 @@ class FileReader(VideoReader):
 
     def _opened(self) -> AbstractContextManager[tuple[Any, Any]]:
         return open_stream(self.path, index=self._index)
+
+    def sound(self) -> Iterator[Sound]:
+        """Yield the sound piece by piece, on the clock of the frames, which must have been read.
+
+        Nothing where there is no sound, where the times of the frames were given by the user, or where they are not
+        those of the file: then nobody knows when it is heard.
+        """
+        if self._fps_given is not None or not self._ticks or NO_TICK in (self._ticks[0], self._ticks[-1]):
+            return
+        decoder = SoundDecoder()
+        with self._opened() as (container, stream):
+            lasts = float((self._ticks[-1] - self._ticks[0]) * stream.time_base)
+            if abs(lasts - self._times[-1]) > MOST_APART_S:
+                return
+            yield from decoder.pieces(container, origin_s=float(self._ticks[0] * stream.time_base))
+        if decoder.damaged > DAMAGED_SOUND * decoder.packets:
+            self._warn(
+                f"{self.path.name}: its sound is damaged. Where none can be heard, the mouth alone says when a face "
+                "speaks."
+            )
 
     def _describe(self, container: Any, stream: Any, picture: Any, timing: _Timing) -> VideoInfo:
         width, height = self._display.orientation.size(self._display.width, self._display.height)

@@ -19,6 +19,7 @@ from fleeting.errors import FleetingWarning
 from fleeting.records import VideoInfo
 from fleeting.video.frame import Frame
 from fleeting.video.orientation import Orientation
+from fleeting.video.sound import Sound
 
 
 class VideoReader(ABC):
@@ -69,6 +70,10 @@ class VideoReader(ABC):
         self.info = replace(self.info, width=width, height=height, rotation=self._orientation.rotation, turn=turned)
         if why:
             self._warn(why)
+
+    def sound(self) -> Iterator[Sound]:
+        """Yield the sound piece by piece, on the clock of the frames, which must have been read; nothing without it."""
+        return iter(())
 
     def close(self) -> None:
         """Stop all iterations that are under way and free what they hold."""
