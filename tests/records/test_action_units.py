@@ -84,6 +84,11 @@ def test_what_the_letters_mean() -> None:
     assert not other.at_rest
 
 
+def test_what_was_dropped_is_said() -> None:
+    assert parse("4(B/C)+7B+A/L12").dropped == ("(B/C)", "A/L")
+    assert parse("4(k)+L12 or L14").dropped == ()
+
+
 def test_what_moved_for_certain_and_what_may_have() -> None:
     units = parse("L12 or L14").units + parse("R12+ref(24)+4(B/C)+17?").units
     assert moved(units) == {"AU04", "AU12"}

@@ -8,7 +8,7 @@ What is repaired, and how:
 - apex missing, on the onset, or outside of the clip: unknown (`datasets.prepare` says what is then done);
 - a fractional frame: rounded to the nearest;
 - one emotion in several spellings ("Others" beside "others"): the more frequent one;
-- words among the action units: remarks.
+- words among the action units: remarks; a side or strength in doubt: the unit goes without.
 
 An emotion that is no known word is never guessed: it is an error in a table of one's own, which can be mended, and an
 unknown emotion in a published one. So is a unit that is none, which a published table goes without.
@@ -111,9 +111,10 @@ class Rows:
             return
         onset, apex, offset = frames
         units = self._units(raw)
-        if units.remarks:
-            read = action_units.as_text(units.units)
-            self.correct(where, "action units", raw.units, read, f"No unit: {', '.join(units.remarks)}.")
+        for said, why in ((units.remarks, "No unit"), (units.dropped, "Side or strength in doubt")):
+            if said:
+                read = action_units.as_text(units.units)
+                self.correct(where, "action units", raw.units, read, f"{why}: {', '.join(said)}.")
         row = ManifestRow(
             dataset=self.dataset,
             subject=raw.subject,

@@ -92,10 +92,13 @@ class ActionUnits:
         In the order of the text, each once.
     remarks
         What is no unit ("soft focus"), as written.
+    dropped
+        Sides and intensities in doubt, as written.
     """
 
     units: tuple[ActionUnit, ...] = ()
     remarks: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 def parse(text: str) -> ActionUnits:
@@ -112,11 +115,14 @@ def parse(text: str) -> ActionUnits:
         return ActionUnits()
     units: list[ActionUnit] = []
     remarks: list[str] = []
+    dropped: list[str] = []
     for part in _parts(cleaned, "+,;&"):
-        found, left = _part(part)
+        inner = _DOUBTFUL.sub("", part).replace("(?)", "?")
+        dropped += (found[0].strip() for found in _IN_DOUBT.finditer(inner))
+        found, left = _part(_IN_DOUBT.sub("", inner), doubtful=bool(_DOUBTFUL.search(part)))
         units += found
         remarks += left
-    return ActionUnits(tuple(dict.fromkeys(units)), tuple(dict.fromkeys(remarks)))
+    return ActionUnits(tuple(dict.fromkeys(units)), tuple(dict.fromkeys(remarks)), tuple(dict.fromkeys(dropped)))
 
 
 def _parts(text: str, separators: str) -> list[str]:
@@ -131,13 +137,10 @@ def _parts(text: str, separators: str) -> list[str]:
     return [p.strip() for p in parts if p.strip()]
 
 
-def _part(text: str) -> tuple[list[ActionUnit], list[str]]:
+def _part(text: str, *, doubtful: bool) -> tuple[list[ActionUnit], list[str]]:
     """One part between plus signs: a unit, alternatives, a group in parentheses, or words."""
     at_rest = bool(_REFERENCE.match(text))
-    doubtful = bool(_DOUBTFUL.search(text))
-    inner = _DOUBTFUL.sub("", text).replace("(?)", "?")
-    inner = _REFERENCE.sub("(", inner) if at_rest else inner
-    inner = _IN_DOUBT.sub("", inner)
+    inner = _REFERENCE.sub("(", text) if at_rest else text
     doubtful = doubtful or bool(_OR.search(inner))
     inner = re.sub(r"[()]", " ", inner)
     units: list[ActionUnit] = []
