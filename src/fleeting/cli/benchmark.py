@@ -1,16 +1,19 @@
-"""``fleeting benchmark``: models on labelled data, by a protocol that cannot leak."""
+"""``fleeting benchmark``: models on labelled data, by a protocol that cannot leak; each task has a row in `_task`."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fleeting.cli.frame_progress import CLEAR
-from fleeting.errors import FleetingError
+from fleeting.errors import FleetingError, SettingsError
 
 if TYPE_CHECKING:
     from fleeting.scale.executor import Outcome
@@ -18,12 +21,15 @@ if TYPE_CHECKING:
 PROTOCOLS = ("loso", "cde", "hde", "kfold", "leaky-best-epoch")
 """`fleeting.evaluation.benchmark.protocols.PROTOCOLS`, here so that the help needs no import."""
 
+TASKS = ("recognition", "action-units")
+
 
 def benchmark(
     model: Annotated[
         list[str], typer.Option("--model", "-m", help="A model, or MODULE:CLASS; several give OUT/MODEL/ each.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results; a stopped run goes on there.")],
+    task: Annotated[str, typer.Option(help="One of " + ", ".join(TASKS) + ".")] = "recognition",
     data: Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a data set; may be repeated.")] = None,
     train: Annotated[list[str] | None, typer.Option("--train", help="NAME=PATH to train on, for a hold-out.")] = None,
     test: Annotated[list[str] | None, typer.Option("--test", help="NAME=PATH to test on, for a hold-out.")] = None,
@@ -32,6 +38,9 @@ def benchmark(
     folds: Annotated[int, typer.Option(help="Of the protocol kfold.")] = 5,
     validation: Annotated[float, typer.Option(help="Share of training subjects held out to validate on.")] = 0.0,
     classes: Annotated[int, typer.Option(help="Number of classes: 3, or 5 and others where the data has them.")] = 3,
+    units: Annotated[
+        Path | None, typer.Option(help="Csv of dataset, subject, clip, action_units, where flow images have none.")
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Of fleeting prepare, for data sets of frames.")] = None,
     engine: Annotated[str | None, typer.Option(help="Where the jobs run: in-process, processes or ray.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Most jobs at the same time.")] = None,
@@ -43,16 +52,17 @@ def benchmark(
     A stopped benchmark goes on where it was when the same command is given again.
 
     Example: fleeting benchmark --data composite=flow.npz -m linear-svm -o runs/svm
+
+    Example: fleeting benchmark --task action-units --data composite=flow.npz -m logistic-regression -o runs/units
     """
-    from fleeting.evaluation.benchmark.benchmark import benchmark as measure
-    from fleeting.evaluation.benchmark.benchmark import settings_for
     from fleeting.scale.engines import make_engine
 
+    work = _task(task, units)
     if any(":" in name for name in model):
         # A module of one's own lies where one works; the processes of the engines get the same path.
         sys.path.append(str(Path.cwd()))
     where = make_engine(engine, workers=jobs, address=address)
-    plans = settings_for(
+    plans = work.settings_for(
         model,
         data=data or (),
         train=train or (),
@@ -68,7 +78,7 @@ def benchmark(
         display = _Display(plan.model, quiet=as_json)
         display.begin(folder)
         try:
-            found[plan.model] = measure(plan, out=folder, cache=cache, engine=where, on_done=display)
+            found[plan.model] = work.benchmark(plan, out=folder, cache=cache, engine=where, on_done=display)
         except FleetingError as error:
             if len(plans) == 1:
                 raise
@@ -79,11 +89,37 @@ def benchmark(
         finally:
             display.end()
         if not as_json:
-            typer.echo(summary(found[plan.model], folder))
+            typer.echo(work.summary(found[plan.model], folder))
     if as_json:
         typer.echo(json.dumps(next(iter(found.values())) if len(plans) == 1 else found))
     if failed:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the command calls for a task."""
+
+    settings_for: Callable[..., list[Any]]
+    benchmark: Callable[..., dict[str, Any]]
+    summary: Callable[[dict[str, Any], Path], str]
+
+
+def _task(name: str, units: Path | None) -> _Task:
+    from fleeting.settings import nearest
+
+    if units is not None and name != "action-units":
+        raise SettingsError("--units with --task action-units", f"--task {name}", "Leave it out, or change the task.")
+    if name == "recognition":
+        from fleeting.evaluation.benchmark import benchmark as recognition
+
+        return _Task(recognition.settings_for, recognition.benchmark, summary)
+    if name == "action-units":
+        from fleeting.evaluation.benchmark import action_units
+
+        asked = partial(action_units.settings_for, table=units or "")
+        return _Task(asked, action_units.benchmark, action_units.summary)
+    raise SettingsError("a known task", repr(name), nearest(name, TASKS))
 
 
 class _Display:

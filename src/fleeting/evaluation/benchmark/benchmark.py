@@ -61,6 +61,7 @@ def settings_for(
     protocol: str = "loso",
     numbers: Mapping[str, int] | None = None,
     validation: float = 0.0,
+    known: Callable[[str], object] = named_model,
 ) -> list[BenchmarkSettings]:
     """Return the settings of a benchmark per model, all of which are checked before any is run.
 
@@ -78,6 +79,8 @@ def settings_for(
         ``seeds``, ``folds`` and ``classes``, where not the defaults.
     validation
         Share of the training subjects to validate on.
+    known
+        Raises for the name of a model that the task does not know.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def settings_for(
     if not models or len(set(models)) != len(models):
         raise SettingsError("one or several models, each once", ", ".join(models) or "none", "Change --model.")
     for name in models:
-        named_model(name)
+        known(name)
     if protocol not in PROTOCOLS:
         raise SettingsError("a known protocol", repr(protocol), nearest(protocol, PROTOCOLS))
     if bool(train) != bool(test) or bool(data) == bool(train):

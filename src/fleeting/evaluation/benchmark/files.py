@@ -10,13 +10,12 @@ import tomllib
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fleeting import settings as toml
 from fleeting.errors import DataError, SettingsError
 from fleeting.evaluation.benchmark.settings import BenchmarkSettings
 from fleeting.files import atomic_path, make_folder, write_text
-from fleeting.recognisers.contract import Recogniser
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +66,15 @@ class Run:
             ) from error
 
 
-def start(out: Path, settings: BenchmarkSettings, model: Recogniser) -> None:
+class HasSettings(Protocol):
+    """A model, whatever its task."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the resolved settings, as plain values for JSON and TOML."""
+        ...
+
+
+def start(out: Path, settings: BenchmarkSettings, model: HasSettings) -> None:
     """Write ``settings.toml`` and ``environment.json``; in a folder of the same benchmark nothing changes.
 
     Raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -11,12 +12,25 @@ from fleeting.evaluation.benchmark.data import BenchmarkData
 from fleeting.evaluation.benchmark.duplicates import near_duplicates
 from fleeting.evaluation.benchmark.leakage import require_disjoint, require_no_pair_across, require_unseen
 from fleeting.evaluation.benchmark.splits import Fold
-from fleeting.recognisers.contract import Recogniser
 
 SIDES: tuple[str, ...] = ("train", "validation", "test")
 
 
-def require_honest(data: BenchmarkData, folds: Sequence[Fold], model: Recogniser) -> None:
+class Checked(Protocol):
+    """What is asked of a model, whatever its task."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        ...
+
+    @property
+    def needs(self) -> Literal["flow", "sequence"]:
+        """The array of `Samples` that is compared in search of copies."""
+        ...
+
+
+def require_honest(data: BenchmarkData, folds: Sequence[Fold], model: Checked) -> None:
     """Raise where a fold leaks or cannot be trained.
 
     Parameters
@@ -26,8 +40,8 @@ def require_honest(data: BenchmarkData, folds: Sequence[Fold], model: Recogniser
     folds
         Folds over its rows.
     model
-        The recogniser. Where it has an attribute ``subjects_seen`` (of a checkpoint or a card), none of these may be
-        in a test.
+        The recogniser, or spotter. Where it has an attribute ``subjects_seen`` (of a checkpoint or a card), none of
+        these may be in a test.
 
     Raises
     ------
