@@ -305,6 +305,7 @@ def test_truth_columns_are_documented() -> None:
 def test_metrics_are_documented() -> None:
     from fleeting.evaluation import expression, landmarks, spotting
     from fleeting.evaluation.benchmark.predictions import Predictions, scores
+    from fleeting.evaluation.unit_scores import UnitPredictions, unit_scores
 
     table = Predictions(
         np.array(["a", "b"]), np.array(["a/1", "b/1"]), np.array(["a", "b"]), np.array([0, 1]),
@@ -313,11 +314,14 @@ def test_metrics_are_documented() -> None:
     faces = expression.summarise(np.eye(7, dtype=np.float32), np.arange(7))
     computed = {*landmarks.summarise([], seconds=1.0), *scores(table, draws=10), *spotting.summarise([], seconds=1.0)}
     computed |= set(faces)
+    two = np.array([[1], [0]], np.int8)
+    units = unit_scores([UnitPredictions(("AU01",), two, two * 0.8, two > 0, np.array(["a", "b"]))], draws=10)
+    computed |= {*units, *units["units"]["AU01"], *units["cd6me"]}
     documented = names_in("docs/evaluate.md", "in metrics.json")
     assert computed <= documented, f"not documented: {sorted(computed - documented)}"
     source = "".join(
         (ROOT / "src" / "fleeting" / "evaluation" / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("expression", "landmarks", "megc_tables", "recogniser", "spotting")
+        for name in ("action_units", "expression", "landmarks", "megc_tables", "recogniser", "spotting")
     )
     made_up = {name for name in documented - computed if f'"{name}"' not in source}
     assert not made_up
@@ -325,11 +329,11 @@ def test_metrics_are_documented() -> None:
 
 def test_evaluations_and_their_arrays_are_documented() -> None:
     from fleeting.api import EVALUATIONS
-    from fleeting.datasets.composite import FIELDS
+    from fleeting.datasets.composite import FIELDS, UNITS
 
     assert names_in("docs/evaluate.md", "model") == set(EVALUATIONS)
     faces = {"webp", "emotion", "usage"}
-    assert names_in("docs/evaluate.md", "array") == {*FIELDS, *faces, "jpeg", "offsets", "landmarks", "person"}
+    assert names_in("docs/evaluate.md", "array") == {*FIELDS, UNITS, *faces, "jpeg", "offsets", "landmarks", "person"}
 
 
 def test_recipes_tasks_and_benchmarks_are_documented() -> None:

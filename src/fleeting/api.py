@@ -332,8 +332,8 @@ def evaluate(
     ----------
     model
         ``deep-emotion`` or ``expression`` (FER-2013, or a folder of faces by class), ``landmarks`` (an npz laid out as
-        docs/evaluate.md says), ``recogniser`` (an npz of flow images) or ``spotting`` (a folder of videos with a
-        ``truth.csv``).
+        docs/evaluate.md says), ``recogniser`` (an npz of flow images), ``action-units`` (the same with units) or
+        ``spotting`` (a folder of videos with a ``truth.csv``).
     data
         The labelled data.
     out
@@ -368,6 +368,12 @@ def _evaluate_landmarks(data: Path, out: Path, fps: float | None) -> dict[str, A
     from fleeting.evaluation.landmarks import evaluate_landmarks
 
     return evaluate_landmarks(data, out=out)
+
+
+def _evaluate_action_units(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
+    from fleeting.evaluation.action_units import evaluate_action_units
+
+    return evaluate_action_units(data, out=out)
 
 
 def _evaluate_recogniser(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
@@ -405,6 +411,7 @@ def _evaluate_megc(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
 
 
 EVALUATIONS: dict[str, Callable[[Path, Path, float | None], dict[str, Any]]] = {
+    "action-units": _evaluate_action_units,
     "deep-emotion": _evaluate_expression("deep-emotion"),
     "expression": _evaluate_expression("expression"),
     "landmarks": _evaluate_landmarks,
