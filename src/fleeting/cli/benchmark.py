@@ -52,8 +52,6 @@ def benchmark(
     A stopped benchmark goes on where it was when the same command is given again.
 
     Example: fleeting benchmark --data composite=flow.npz -m linear-svm -o runs/svm
-
-    Example: fleeting benchmark --task action-units --data composite=flow.npz -m logistic-regression -o runs/units
     """
     from fleeting.scale.engines import make_engine
 
