@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from fleeting.datasets.samples import Samples
+from fleeting.datasets.coded_clips import CODED
+from fleeting.datasets.samples import Samples, truth_of
+from fleeting.evaluation.benchmark.action_units import UNITS
 from fleeting.evaluation.benchmark.data import BenchmarkData, benchmark_data
+from fleeting.records.action_units import parse
 
 
 def made_up(*, subjects: int = 6, each: int = 6, name: str = "made", seed: int = 0, noise: float = 1.0) -> Samples:
@@ -34,10 +37,26 @@ def made_up(*, subjects: int = 6, each: int = 6, name: str = "made", seed: int =
     )
 
 
-def stored(samples: Samples, path: Path) -> Path:
-    """Write clips in the layout of the composite set."""
+def coded(
+    *, subjects: int = 6, each: int = 6, name: str = "made", seed: int = 0, units: Sequence[str] = UNITS
+) -> Samples:
+    """The clips of `made_up` as clips of three action units; of every seventh the coders were not sure."""
+    samples = made_up(subjects=subjects, each=each, name=name, seed=seed)
+    texts = [("1", "L4B+7", "12 or 1" if i % 7 == 6 else "12+25")[k] for i, k in enumerate(samples.label)]
+    return replace(
+        samples,
+        label=np.zeros(len(samples), np.int64),
+        classes=CODED.classes,
+        units=tuple(units),
+        action_units=truth_of([parse(text).units for text in texts], units),
+    )
+
+
+def stored(samples: Samples, path: Path, **more: np.ndarray) -> Path:
+    """Write clips in the layout of the composite set, with further arrays."""
     np.savez(
         path,
+        **more,
         flow=samples.flow,
         label=samples.label,
         subject=[s.split("/", 1)[1] for s in samples.subject],

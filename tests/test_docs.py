@@ -169,7 +169,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for block in (b for page in PAGES for b in blocks(page) if b.language == "python"):
         if named := re.match(r"# (\w+\.py)\n", block.text):  # a module that its page tells to write
             (folder / named[1]).write_text(block.text, encoding="utf-8")
-    stored(made_up(subjects=4, each=3), folder / "flow_images.npz")
+    units = np.tile(["1+2", "L4B+7", "12"], 4)
+    stored(made_up(subjects=4, each=3), folder / "flow_images.npz", action_units=units)
     stored(made_up(subjects=2, each=3, name="samm", seed=1), folder / "other_people.npz")
     assert run("fleeting", "analyse", "interview.mp4", "--out", "results", cwd=folder) == 0
     return folder
@@ -308,6 +309,7 @@ def test_truth_columns_are_documented() -> None:
 def test_metrics_are_documented() -> None:
     from fleeting.evaluation import expression, landmarks, spotting
     from fleeting.evaluation.benchmark.predictions import Predictions, scores
+    from fleeting.evaluation.unit_scores import UnitPredictions, unit_scores
 
     table = Predictions(
         np.array(["a", "b"]), np.array(["a/1", "b/1"]), np.array(["a", "b"]), np.array([0, 1]),
@@ -316,11 +318,14 @@ def test_metrics_are_documented() -> None:
     faces = expression.summarise(np.eye(7, dtype=np.float32), np.arange(7))
     computed = {*landmarks.summarise([], seconds=1.0), *scores(table, draws=10), *spotting.summarise([], seconds=1.0)}
     computed |= set(faces)
+    two = np.array([[1], [0]], np.int8)
+    units = unit_scores([UnitPredictions(("AU01",), two, two * 0.8, two > 0, np.array(["a", "b"]))], draws=10)
+    computed |= {*units, *units["units"]["AU01"], *units["cd6me"]}
     documented = names_in("docs/evaluate.md", "in metrics.json")
     assert computed <= documented, f"not documented: {sorted(computed - documented)}"
     source = "".join(
         (ROOT / "src" / "fleeting" / "evaluation" / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("expression", "landmarks", "megc_tables", "recogniser", "spotting")
+        for name in ("action_units", "expression", "landmarks", "megc_tables", "recogniser", "spotting")
     )
     made_up = {name for name in documented - computed if f'"{name}"' not in source}
     assert not made_up
@@ -328,11 +333,11 @@ def test_metrics_are_documented() -> None:
 
 def test_evaluations_and_their_arrays_are_documented() -> None:
     from fleeting.api import EVALUATIONS
-    from fleeting.datasets.composite import FIELDS
+    from fleeting.datasets.composite import FIELDS, UNITS
 
     assert names_in("docs/evaluate.md", "model") == set(EVALUATIONS)
     faces = {"webp", "emotion", "usage"}
-    assert names_in("docs/evaluate.md", "array") == {*FIELDS, *faces, "jpeg", "offsets", "landmarks", "person"}
+    assert names_in("docs/evaluate.md", "array") == {*FIELDS, UNITS, *faces, "jpeg", "offsets", "landmarks", "person"}
 
 
 def test_recipes_tasks_and_benchmarks_are_documented() -> None:

@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 from documentation import ROOT, table_rows
-from flow_clips import Learning, data_of, made_up
+from flow_clips import Learning, coded, data_of, made_up
 from long_films import casme_sq, measure
 
 from fleeting.errors import FleetingWarning
+from fleeting.evaluation.benchmark.action_units import UNITS, UnitBenchmarkSettings, run_units
 from fleeting.evaluation.benchmark.protocols import LEAKY, PROTOCOLS
 from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
 from fleeting.evaluation.benchmark.spotting import benchmark as spotting
 from fleeting.evaluation.benchmark.spotting.spotters import SPOTTERS
 from fleeting.recognisers.registry import RECOGNISERS
+from fleeting.recognisers.unit_models import UNIT_MODELS, AllPositive
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+INTERVALS = ("mean_f1", "mean_macro_f1", "mean_auc")
 MARKS = ("<!-- table: python benchmarks/studies/recognisers.py -->", "<!-- end of table -->")
 
 
@@ -31,6 +34,17 @@ def test_protocols_and_models_are_documented() -> None:
 
     assert names("protocol") == set(PROTOCOLS) == set(benchmark.PROTOCOLS)
     assert names("model") == set(RECOGNISERS)
+
+
+def test_action_units_are_documented(tmp_path: Path) -> None:
+    assert names("model of action units") == set(UNIT_MODELS)
+    plan = UnitBenchmarkSettings("all-positive", draws=10)
+    found = run_units(data_of(coded()), AllPositive(), plan, out=tmp_path / "run")
+    assert set(found) == names("in metrics.json of action units") | {f"{name}_interval" for name in INTERVALS}
+    text = PAGE.read_text(encoding="utf-8")
+    assert all(f"`{name}_interval`" in text for name in INTERVALS)
+    for unit in UNITS:
+        assert unit in text or f" {unit[2:]}" in text, unit
 
 
 def test_files_and_metrics_are_documented(tmp_path: Path) -> None:

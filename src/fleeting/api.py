@@ -338,8 +338,8 @@ def evaluate(
     ----------
     model
         ``deep-emotion`` or ``expression`` (FER-2013, or a folder of faces by class), ``landmarks`` (an npz laid out as
-        docs/evaluate.md says), ``recogniser`` (an npz of flow images) or ``spotting`` (a folder of videos with a
-        ``truth.csv``, or results that somebody has coded).
+        docs/evaluate.md says), ``recogniser`` (an npz of flow images), ``action-units`` (the same with units) or
+        ``spotting`` (a folder of videos with a ``truth.csv``, or results that somebody has coded).
     data
         The labelled data.
     out
@@ -380,6 +380,12 @@ def _evaluate_landmarks(data: Path, out: Path, fps: float | None) -> dict[str, A
     return evaluate_landmarks(data, out=out)
 
 
+def _evaluate_action_units(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
+    from fleeting.evaluation.action_units import evaluate_action_units
+
+    return evaluate_action_units(data, out=out)
+
+
 def _evaluate_recogniser(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
     from fleeting.evaluation.recogniser import evaluate_recogniser
 
@@ -418,6 +424,7 @@ def _evaluate_megc(data: Path, out: Path, fps: float | None) -> dict[str, Any]:
 
 
 EVALUATIONS: dict[str, Callable[[Path, Path, float | None], dict[str, Any]]] = {
+    "action-units": _evaluate_action_units,
     "deep-emotion": _evaluate_expression("deep-emotion"),
     "expression": _evaluate_expression("expression"),
     "landmarks": _evaluate_landmarks,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PROTOCOLS = ("loso", "cde", "hde", "kfold", "leaky-best-epoch")
 """`fleeting.evaluation.benchmark.protocols.PROTOCOLS`, here so that the help needs no import."""
 
-TASKS = ("recognition", "spotting")
+TASKS = ("recognition", "action-units", "spotting")
 
 
 def benchmark(
@@ -38,6 +38,9 @@ def benchmark(
     folds: Annotated[int, typer.Option(help="Of the protocol kfold.")] = 5,
     validation: Annotated[float, typer.Option(help="Share of training subjects held out to validate on.")] = 0.0,
     classes: Annotated[int, typer.Option(help="Number of classes: 3, or 5 and others where the data has them.")] = 3,
+    units: Annotated[
+        Path | None, typer.Option(help="Csv of dataset, subject, clip, action_units, where flow images have none.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Of fleeting prepare; for spotting, of the measured films.")
     ] = None,
@@ -56,7 +59,7 @@ def benchmark(
     """
     from fleeting.scale.engines import make_engine
 
-    work = _task(task, out)
+    work = _task(task, out, units)
     if any(":" in name for name in model):
         # A module of one's own lies where one works; the processes of the engines get the same path.
         sys.path.append(str(Path.cwd()))
@@ -107,9 +110,11 @@ class _Task:
     cache: Path | None = None
 
 
-def _task(name: str, out: Path) -> _Task:
+def _task(name: str, out: Path, units: Path | None) -> _Task:
     from fleeting.settings import nearest
 
+    if units is not None and name != "action-units":
+        raise SettingsError("--units with --task action-units", f"--task {name}", "Leave it out, or change the task.")
     if name == "recognition":
         from fleeting.evaluation.benchmark import benchmark as recognition
 
@@ -120,6 +125,11 @@ def _task(name: str, out: Path) -> _Task:
 
         measured = partial(spotting.benchmark, measure=measure_video)
         return _Task(spotting.settings_for, measured, spotting_summary, out / spotting.FILMS)
+    if name == "action-units":
+        from fleeting.evaluation.benchmark import action_units
+
+        asked = partial(action_units.settings_for, table=units or "")
+        return _Task(asked, action_units.benchmark, action_units.summary)
     raise SettingsError("a known task", repr(name), nearest(name, TASKS))
 
 

@@ -11,7 +11,7 @@ import typer
 from fleeting.errors import InputError
 from fleeting.settings import FLOW_METHODS
 
-MODELS = ("deep-emotion", "expression", "landmarks", "megc", "recogniser", "spotting")
+MODELS = ("action-units", "deep-emotion", "expression", "landmarks", "megc", "recogniser", "spotting")
 """The names of `fleeting.api.EVALUATIONS`, here so that the help needs no import."""
 
 

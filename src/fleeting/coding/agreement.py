@@ -34,10 +34,10 @@ from fleeting.coding.coders import MACHINE, coder_key, coders_of, films_in, unkn
 from fleeting.coding.films import Film
 from fleeting.coding.log import CodingLog
 from fleeting.coding.matching import IOU, match
-from fleeting.datasets.action_unit_text import parse
 from fleeting.errors import InputError, SettingsError
 from fleeting.labels import OTHERS, TO_THREE, UNSURE
 from fleeting.records import EVENT_KINDS, Event, is_hidden
+from fleeting.records.action_units import parse
 
 EXPRESSIONS = ("micro", "macro")
 MARKS = ("onset", "apex", "offset")

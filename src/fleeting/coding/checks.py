@@ -7,10 +7,10 @@ import re
 import unicodedata
 from dataclasses import replace
 
-from fleeting.datasets.action_unit_text import as_text, parse
 from fleeting.errors import InputError
 from fleeting.labels import SCHEMES, SEVEN_CLASSES, THREE_CLASSES, UNSURE, Scheme
 from fleeting.records import CODED_KINDS, LID_KINDS, UNCODABLE, CodedEvent, Event
+from fleeting.records.action_units import as_text, parse
 from fleeting.records.coded import Origin
 from fleeting.settings import nearest
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.datasets import fer2013, prepare
+from fleeting.datasets.coded_clips import coded_rows, coded_samples, with_table
 from fleeting.datasets.manifest import Manifest, ManifestRow
 from fleeting.datasets.readers import composite_folders, prepared
 from fleeting.datasets.registry import NamedData, named_data, people_of
-from fleeting.datasets.samples import Samples, from_flow_images
+from fleeting.datasets.samples import Samples, from_flow_images, truth_of
 from fleeting.errors import DataError
 from fleeting.labels import SEVEN_CLASSES, THREE_CLASSES, Scheme, scheme
 from fleeting.records import LID_KINDS
@@ -23,8 +24,32 @@ from fleeting.records import LID_KINDS
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The labels that are asked for.
+
+    Attributes
+    ----------
+    classes
+        Number of classes of emotions.
+    units
+        Names of action units, such as ``AU04``; these instead of classes where there are any.
+    table
+        Action units of flow images, where these have none or to be compared with theirs (`coded_clips.with_table`).
+    """
+
+    classes: int = 3
+    units: tuple[str, ...] = ()
+    table: Path | None = None
+
+
 def load_samples(
-    text: str, *, classes: int = 3, cache: str | Path | None = None, settings: prepare.PrepareSettings | None = None
+    text: str,
+    *,
+    classes: int = 3,
+    cache: str | Path | None = None,
+    settings: prepare.PrepareSettings | None = None,
+    wanted: Wanted | None = None,
 ) -> Samples:
     """Return a data set as labelled arrays.
 
@@ -42,6 +67,8 @@ def load_samples(
         That of ``fleeting prepare``; `prepare.default_cache` where None.
     settings
         With which the set was prepared; those of the last ``fleeting prepare`` where None.
+    wanted
+        Other labels than so many classes.
 
     Returns
     -------
@@ -56,7 +83,7 @@ def load_samples(
         Where the set cannot be read, is not prepared, has no such classes, or no clip of them.
     """
     data = named_data(text)
-    found = _READERS.get(data.about.arrays, _of_frames)(data, classes, cache, settings)
+    found = _READERS.get(data.about.arrays, _of_frames)(data, wanted or Wanted(classes), cache, settings)
     if not len(found):
         raise DataError(
             f"clips of the classes {', '.join(found.classes)}", f"none in {text}", "Choose other --classes."
@@ -69,22 +96,27 @@ def cache_of(data: NamedData, cache: str | Path | None) -> Path:
     return Path(cache if cache is not None else prepare.default_cache()) / data.label
 
 
-Loader = Callable[[NamedData, int, str | Path | None, prepare.PrepareSettings | None], Samples]
+Loader = Callable[[NamedData, Wanted, str | Path | None, prepare.PrepareSettings | None], Samples]
 
 
 def _of_flow(
-    data: NamedData, classes: int, cache: str | Path | None, settings: prepare.PrepareSettings | None
+    data: NamedData, wanted: Wanted, cache: str | Path | None, settings: prepare.PrepareSettings | None
 ) -> Samples:
-    if classes != len(THREE_CLASSES):
-        raise DataError("3 classes of the composite set", str(classes), "It was published with these alone.")
-    return _as_people(from_flow_images(composite_folders.read_images(data.path)))
+    images = composite_folders.read_images(data.path)
+    if wanted.units:
+        coded = images if wanted.table is None else with_table(images, wanted.table)
+        return _as_people(coded_samples(coded, wanted.units, what=str(data.path)))
+    if wanted.classes != len(THREE_CLASSES):
+        raise DataError("3 classes of the composite set", str(wanted.classes), "It was published with these alone.")
+    return _as_people(from_flow_images(images))
 
 
 def _of_pictures(
-    data: NamedData, classes: int, cache: str | Path | None, settings: prepare.PrepareSettings | None
+    data: NamedData, wanted: Wanted, cache: str | Path | None, settings: prepare.PrepareSettings | None
 ) -> Samples:
-    if classes != len(SEVEN_CLASSES):
-        raise DataError("7 classes of FER-2013", str(classes), "Choose --classes 7.")
+    if wanted.units or wanted.classes != len(SEVEN_CLASSES):
+        got = "action units" if wanted.units else str(wanted.classes)
+        raise DataError("7 classes of FER-2013", got, "Choose --classes 7.")
     faces = fer2013.read(data.path)
     # Two folders by class may hold pictures of the same name: without a part, the folder's own name tells them apart.
     parts = [str(part) or data.path.stem for part in faces.part]
@@ -94,40 +126,49 @@ def _of_pictures(
 
 
 def _of_prepared(
-    data: NamedData, classes: int, cache: str | Path | None, settings: prepare.PrepareSettings | None
+    data: NamedData, wanted: Wanted, cache: str | Path | None, settings: prepare.PrepareSettings | None
 ) -> Samples:
     stored = prepared.load(data.path)
-    rows, labels, used = labelled(stored.manifest, classes)
+    rows, labels, used = _chosen(stored.manifest, wanted)
     return samples_of(
         [stored.manifest.rows[i] for i in rows],
         labels,
         used,
         flow=stored.flow[rows],
         sequence=None if stored.sequence is None else stored.sequence[rows],
+        units=wanted.units,
     )
 
 
 def _of_frames(
-    data: NamedData, classes: int, cache: str | Path | None, settings: prepare.PrepareSettings | None
+    data: NamedData, wanted: Wanted, cache: str | Path | None, settings: prepare.PrepareSettings | None
 ) -> Samples:
     manifest = data.read()
-    rows, labels, used = labelled(manifest, classes)
-    wanted = replace(manifest, rows=tuple(manifest.rows[i] for i in rows))
-    found = prepare.read_prepared(wanted, cache=cache_of(data, cache), settings=settings)
+    rows, labels, used = _chosen(manifest, wanted)
+    clips = replace(manifest, rows=tuple(manifest.rows[i] for i in rows))
+    found = prepare.read_prepared(clips, cache=cache_of(data, cache), settings=settings)
     if found.failed:
         name, why = found.failed[0]
         raise DataError(
-            f"{len(wanted)} prepared clips of '{data.label}'",
+            f"{len(clips)} prepared clips of '{data.label}'",
             f"{len(found.failed)} that are not, such as {name}: {why.rstrip('.')}",
             f"Run: fleeting prepare {data.name}={data.path}; --out writes those that succeed, for prepared=FILE.",
         )
     if not found.rows:
         return samples_of([], [], used, flow=np.zeros((0, 28, 28, 3), np.uint8))
     arrays = prepare.arrays_of(found)
-    return samples_of(found.rows, labels, used, flow=arrays["flow"], sequence=arrays.get("sequence"))
+    return samples_of(
+        found.rows, labels, used, flow=arrays["flow"], sequence=arrays.get("sequence"), units=wanted.units
+    )
 
 
 _READERS: dict[str, Loader] = {"flow": _of_flow, "pictures": _of_pictures, "prepared": _of_prepared}
+
+
+def _chosen(manifest: Manifest, wanted: Wanted) -> tuple[list[int], list[int], Scheme]:
+    if wanted.table is not None:
+        raise DataError("flow images for a table of action units", f"'{manifest.source[0]}'", "Leave the table out.")
+    return coded_rows(manifest) if wanted.units else labelled(manifest, wanted.classes)
 
 
 def labelled(manifest: Manifest, classes: int) -> tuple[list[int], list[int], Scheme]:
@@ -171,8 +212,9 @@ def samples_of(
     *,
     flow: npt.NDArray[np.uint8],
     sequence: npt.NDArray[np.uint8] | None = None,
+    units: tuple[str, ...] = (),
 ) -> Samples:
-    """Return rows of a manifest with their arrays as samples."""
+    """Return rows of a manifest with their arrays as samples, and with the action units of these names."""
     return Samples(
         clip=np.array([row.id for row in rows], np.str_),
         subject=np.array([f"{people_of(row.dataset)}/{row.subject}" for row in rows], np.str_),
@@ -182,6 +224,8 @@ def samples_of(
         classes=used.classes,
         flow=flow,
         sequence=sequence,
+        units=units,
+        action_units=truth_of([row.action_units for row in rows], units) if units else None,
     )
 
 

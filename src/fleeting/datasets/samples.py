@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,12 @@ import numpy.typing as npt
 from fleeting.datasets.composite import FlowImages
 from fleeting.errors import DataError
 from fleeting.labels import THREE_CLASSES
+from fleeting.records.action_units import ActionUnit, hedged, moved
 
 Text = npt.NDArray[np.str_]
+
+HEDGED = -1
+"""Of an action unit: neither a yes nor a no; it is neither learned from nor scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,10 @@ class Samples:
     sequence
         (n, frames, height, width) uint8 grey canonical crops from onset to offset at one number of frames (temporal
         interpolation), or None.
+    action_units
+        (n, units) int8: 1 the unit moved, 0 it did not, `HEDGED` where the coders were not sure; or None.
+    units
+        Names of its columns, such as ``AU04``.
     """
 
     clip: Text
@@ -48,10 +57,12 @@ class Samples:
     classes: tuple[str, ...] = THREE_CLASSES
     flow: npt.NDArray[np.uint8] | None = None
     sequence: npt.NDArray[np.uint8] | None = None
+    action_units: npt.NDArray[np.int8] | None = None
+    units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.label)
-        for name in ("clip", "subject", "dataset", "source_video", "flow", "sequence"):
+        for name in ("clip", "subject", "dataset", "source_video", "flow", "sequence", "action_units"):
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 raise DataError(f"{n} rows in every array", f"{len(value)} in {name}", "Give one row per clip.")
@@ -80,6 +91,18 @@ class Samples:
             raise DataError("clips with flow images", "clips without", "Make them with `fleeting prepare`.")
         return self.flow
 
+    def coded_units(self) -> npt.NDArray[np.int8]:
+        """Return the action units (n, units).
+
+        Raises
+        ------
+        DataError
+            Where there are none.
+        """
+        if self.action_units is None:
+            raise DataError("clips with action units", "clips without", "Use them with --task action-units.")
+        return self.action_units
+
     def select(self, rows: npt.NDArray[Any]) -> Samples:
         """Return the given rows (indices or a bool mask)."""
         return Samples(
@@ -91,7 +114,18 @@ class Samples:
             classes=self.classes,
             flow=None if self.flow is None else self.flow[rows],
             sequence=None if self.sequence is None else self.sequence[rows],
+            action_units=None if self.action_units is None else self.action_units[rows],
+            units=self.units,
         )
+
+
+def truth_of(cells: Sequence[Iterable[ActionUnit]], units: Sequence[str]) -> npt.NDArray[np.int8]:
+    """Return which units moved in each clip, (n, units) as `Samples.action_units`."""
+    truth = np.zeros((len(cells), len(units)), np.int8)
+    for row, cell in zip(truth, map(tuple, cells), strict=True):
+        certain, unsure = moved(cell), hedged(cell)
+        row[:] = [1 if name in certain else HEDGED if name in unsure else 0 for name in units]
+    return truth
 
 
 def from_flow_images(images: FlowImages) -> Samples:

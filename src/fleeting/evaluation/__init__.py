@@ -2,5 +2,5 @@
 
 `benchmark` trains and tests with people held out, `comparison` sets runs side by side. The other modules measure the
 shipped networks on labelled data (`fleeting evaluate`): `spotting` and `megc` (intervals), `recogniser`,
-`expression`, `landmarks`, `flow_error`.
+`action_units` (with `unit_scores`), `expression`, `landmarks`, `flow_error`.
 """

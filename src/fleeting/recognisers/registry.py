@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 
 from fleeting.errors import MissingExtraError, SettingsError
 from fleeting.recognisers.contract import Recogniser
@@ -34,8 +35,8 @@ RECOGNISERS: dict[str, tuple[str, str]] = {
 is asked for, since most need torch or scikit-learn."""
 
 
-def recogniser(name: str) -> Recogniser:
-    """Return the recogniser of a name, with its default settings.
+def recogniser(name: str, *, known: Mapping[str, tuple[str, str]] = RECOGNISERS) -> Recogniser:
+    """Return the recogniser of a name, with its default settings; `known` has those of another task.
 
     Raises
     ------
@@ -44,9 +45,9 @@ def recogniser(name: str) -> Recogniser:
     MissingExtraError
         Where the research extra is not installed.
     """
-    if name not in RECOGNISERS:
-        raise SettingsError("a known model", repr(name), nearest(name, RECOGNISERS))
-    module, factory = RECOGNISERS[name]
+    if name not in known:
+        raise SettingsError("a known model", repr(name), nearest(name, known))
+    module, factory = known[name]
     try:
         made: Recogniser = getattr(importlib.import_module(module), factory)()
     except ImportError as error:

@@ -4,7 +4,7 @@ The frame convention, stated here and only here: frames are counted from 0 in pr
 are frames; an interval includes both its onset and its offset frame, so it covers ``offset - onset + 1`` frames. Times
 are seconds from the first presented frame, taken from the true presentation timestamps. Displacements are percent of
 the inter-ocular distance (outer eye corners, iBUG points 36 and 45) of the same face. A data set's own numbering is
-converted at the door. Start with `timeline` and `events`.
+converted at the door. Start with `timeline` and `events`; `action_units` is the one parser of coders' cells.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.datasets import composite
-from fleeting.datasets.load import load_samples
+from fleeting.datasets.load import Wanted, load_samples
+from fleeting.datasets.people import spelled_alike
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, SettingsError
 from fleeting.evaluation.benchmark.leakage import require_disjoint
@@ -51,6 +52,8 @@ class BenchmarkData:
         for name in ("clip", "subject", "dataset", "source_video", "label", "flow", "sequence"):
             found.update(name.encode() + _bytes(getattr(self.samples, name)))
         found.update(_bytes(self.source) + _bytes(self.held_out))
+        if self.samples.action_units is not None:
+            found.update(repr(self.samples.units).encode() + _bytes(self.samples.action_units))
         return found.hexdigest()
 
 
@@ -63,7 +66,7 @@ def _bytes(array: npt.NDArray[Any] | None) -> bytes:
 
 
 def benchmark_data(parts: Sequence[tuple[str, Samples]], *, held_out: Sequence[str] = ()) -> BenchmarkData:
-    """Join data sets and sort their clips by id.
+    """Join data sets and sort their clips by id; a person in several spellings is one (`datasets.people`).
 
     Parameters
     ----------
@@ -77,6 +80,11 @@ def benchmark_data(parts: Sequence[tuple[str, Samples]], *, held_out: Sequence[s
     DataError
         For nothing at all, a set without clips, sets with other classes or other arrays than the first, and a clip id
         that occurs twice.
+
+    Warns
+    -----
+    FleetingWarning
+        Where a person or a data set is spelled in several ways.
     """
     if not parts:
         raise DataError("at least one data set", "none", "Name one with --data NAME=PATH.")
@@ -96,12 +104,21 @@ def benchmark_data(parts: Sequence[tuple[str, Samples]], *, held_out: Sequence[s
                 raise DataError(
                     f"the same kind of '{array}' in all data sets", f"another in '{name}'", "Prepare all sets alike."
                 )
+    clip, subject, dataset = (np.concatenate([getattr(s, n) for _, s in parts]) for n in ("clip", "subject", "dataset"))
+    named = subject != clip  # of single pictures each stands for itself
+    subject = subject.astype(object)
+    subject[named] = spelled_alike(subject[named])
     joined = Samples(
-        **{n: np.concatenate([getattr(s, n) for _, s in parts]) for n in ("clip", "subject", "dataset", "label")},
+        clip=clip,
+        subject=subject.astype(np.str_),
+        dataset=spelled_alike(dataset, what="data set"),
+        label=np.concatenate([s.label for _, s in parts]),
         source_video=np.concatenate([s.source_video for _, s in parts]),
         classes=first.classes,
         flow=None if first.flow is None else np.concatenate([_array(s.flow) for _, s in parts]),
         sequence=None if first.sequence is None else np.concatenate([_array(s.sequence) for _, s in parts]),
+        units=first.units,
+        action_units=None if not first.units else np.concatenate([s.coded_units() for _, s in parts]),
     )
     source = np.concatenate([np.full(len(s), name) for name, s in parts])
     order = np.argsort(joined.clip, kind="stable")
@@ -114,7 +131,12 @@ def _array(array: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
 
 
 def read_data(
-    texts: Sequence[str], *, test: Sequence[str] = (), classes: int = 3, cache: str | Path | None = None
+    texts: Sequence[str],
+    *,
+    test: Sequence[str] = (),
+    classes: int = 3,
+    cache: str | Path | None = None,
+    wanted: Wanted | None = None,
 ) -> BenchmarkData:
     """Read data sets that are given as ``NAME=PATH``.
 
@@ -131,6 +153,8 @@ def read_data(
         Number of classes.
     cache
         Of ``fleeting prepare``.
+    wanted
+        Other labels than so many classes.
 
     Raises
     ------
@@ -147,7 +171,7 @@ def read_data(
         name, path = _named_path(text)
         counts[name] += 1
         label = name if counts[name] == 1 else f"{name} {counts[name]}"
-        parts.append((label, _read(text, path, classes=classes, cache=cache)))
+        parts.append((label, _read(text, path, wanted or Wanted(classes), cache=cache)))
     train, held_out = parts[: len(texts)], parts[len(texts) :]
     sides = [[str(clip) for _, s in side for clip in s.clip] for side in (train, held_out)]
     require_disjoint(*sides, what="clip", sides=("the training data", "the test data"))
@@ -161,10 +185,10 @@ def _named_path(text: str) -> tuple[str, Path]:
     return name, Path(path).expanduser()
 
 
-def _read(text: str, path: Path, *, classes: int, cache: str | Path | None) -> Samples:
+def _read(text: str, path: Path, wanted: Wanted, *, cache: str | Path | None) -> Samples:
     if not path.exists():
         raise DataError("a data set", f"no {path}", "Check the path.")
-    return load_samples(f"composite={path}" if _holds_flow_images(path) else text, classes=classes, cache=cache)
+    return load_samples(f"composite={path}" if _holds_flow_images(path) else text, wanted=wanted, cache=cache)
 
 
 def _holds_flow_images(path: Path) -> bool:

@@ -82,8 +82,13 @@ def run_job(job: Job, work: FoldWork) -> Result:
 
 
 def blind(samples: Samples) -> Samples:
-    """Return clips without their labels (all 0), as a recogniser gets them to predict."""
-    return replace(samples, label=np.zeros(len(samples), np.int64))
+    """Return clips without their labels and action units (all 0), as a recogniser gets them to predict."""
+    units = samples.action_units
+    return replace(
+        samples,
+        label=np.zeros(len(samples), np.int64),
+        action_units=None if units is None else np.zeros_like(units),
+    )
 
 
 def _parts(data: Samples, fold: Fold) -> tuple[Samples, Samples | None]:

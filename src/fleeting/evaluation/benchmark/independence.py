@@ -28,13 +28,17 @@ and what a graphics card adds by its order of sums is measured where it is more.
 def altered(data: Samples, fold: Fold, *, seed: int = 0) -> Samples:
     """Return the data with other pixels and other labels in the test rows of a fold; ids stay.
 
-    Pixels become noise, labels move to the next class, so that no model could be the same by chance.
+    Pixels become noise, labels move to the next class, units that moved did not and the other way round, so that no
+    model could be the same by chance.
     """
     rng = np.random.default_rng(seed)
     label = data.label.copy()
     label[fold.test] = (label[fold.test] + 1) % len(data.classes)
     flow, sequence = (_noisy(array, fold, rng) for array in (data.flow, data.sequence))
-    return replace(data, label=label, flow=flow, sequence=sequence)
+    units = None if data.action_units is None else data.action_units.copy()
+    if units is not None:
+        units[fold.test] = units[fold.test] == 0
+    return replace(data, label=label, flow=flow, sequence=sequence, action_units=units)
 
 
 def _noisy(array: npt.NDArray[np.uint8] | None, fold: Fold, rng: np.random.Generator) -> npt.NDArray[np.uint8] | None:

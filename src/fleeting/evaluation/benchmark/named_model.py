@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleeting.errors import SettingsError
-from fleeting.recognisers.contract import Recogniser
-from fleeting.recognisers.registry import recogniser
+from fleeting.recognisers.registry import RECOGNISERS, recogniser
 from fleeting.scale.job import plain_json
 from fleeting.settings import nearest
 
@@ -22,14 +21,16 @@ FITS: tuple[str, ...] = ("fit", "fit_many", "fit_epochs", "fit_many_epochs")
 _HINT = "See 'A model of your own' in docs/benchmarks.md."
 
 
-def named_model(name: str) -> Recogniser:
-    """Return a recogniser with its default settings.
+def named_model(name: str, *, known: Mapping[str, tuple[str, str]] = RECOGNISERS) -> Any:
+    """Return a recogniser, or the model of another task, with its default settings.
 
     Parameters
     ----------
     name
-        One of `recogniser_registry.RECOGNISERS`, or ``MODULE:CLASS`` (or a function) that gives one when it is called
+        One of `known`, or ``MODULE:CLASS`` (or a function) that gives one when it is called
         without arguments. The module has to be where Python finds it, for other processes and machines too.
+    known
+        Module and class by name, as `registry.RECOGNISERS`.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def named_model(name: str) -> Recogniser:
         Where one of ours needs the research extra and it is not installed.
     """
     if ":" not in name:
-        return recogniser(name)
+        return recogniser(name, known=known)
     factory = _factory(name)
     try:
         model = factory()
@@ -50,8 +51,7 @@ def named_model(name: str) -> Recogniser:
             "Give every argument a default.",
         ) from error
     _check(model, name)
-    found: Recogniser = model
-    return found
+    return model
 
 
 def _factory(name: str) -> Any:

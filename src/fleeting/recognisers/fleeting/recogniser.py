@@ -268,4 +268,5 @@ def _joined(first: Samples, second: Samples) -> Samples:
         return np.concatenate([getattr(first, name), getattr(second, name)])
 
     text = {name: both(name) for name in ("clip", "subject", "dataset", "source_video", "label")}
-    return Samples(**text, classes=first.classes, flow=np.concatenate([first.flow_images(), second.flow_images()]))
+    flow = np.concatenate([first.flow_images(), second.flow_images()])
+    return Samples(**text, classes=first.classes, flow=flow, units=())

@@ -100,7 +100,7 @@ def joined(texts: Sequence[str], *, classes: int) -> Samples:
         name: np.concatenate([getattr(p, name) for p in parts])
         for name in ("clip", "subject", "dataset", "source_video", "label", "sequence")
     }
-    return Samples(**stacked, classes=parts[0].classes)
+    return Samples(**stacked, classes=parts[0].classes, units=())
 
 
 def read_micro(source: ClipSource, *, data: Path, out: Path) -> tuple[Samples, dict[SetName, Path]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from fleeting.datasets.manifest import Manifest, ManifestRow
 from fleeting.datasets.registry import named_data, people_of
 from fleeting.datasets.samples import Samples
-from fleeting.errors import DataError, LeakageError
+from fleeting.errors import DataError
 from fleeting.evaluation.benchmark.data import BenchmarkData, benchmark_data
 from fleeting.evaluation.benchmark.leakage import require_disjoint
 from fleeting.evaluation.megc import KINDS, Marked
@@ -104,7 +104,7 @@ def read_films(texts: Sequence[str], *, test: Sequence[str] = ()) -> tuple[tuple
     DataError
         Where a data set cannot be read, holds no long films, or lacks some.
     LeakageError
-        For a film on both sides, or a person who goes by two names.
+        For a film on both sides.
     """
     counts: Counter[str] = Counter()
     parts: list[tuple[str, list[LongFilm]]] = []
@@ -116,7 +116,6 @@ def read_films(texts: Sequence[str], *, test: Sequence[str] = ()) -> tuple[tuple
     sides = [[film.id for _, some in side for film in some] for side in (parts[: len(texts)], parts[len(texts) :])]
     require_disjoint(*sides, what="film", sides=("the training data", "the test data"))
     films = sorted((film for _, some in parts for film in some), key=lambda film: film.id)
-    require_one_name(film.person for film in films)
     held_out = [source for source, _ in parts[len(texts) :]]
     return tuple(films), benchmark_data([(source, _samples(some)) for source, some in parts], held_out=held_out)
 
@@ -168,27 +167,6 @@ def _film(rows: list[ManifestRow], source: str) -> LongFilm:
         first, step = numbers[0] - one.first_number, numbers[1] - numbers[0]
     ordered = tuple(sorted(rows, key=lambda row: (row.onset or 0, row.offset or 0, row.clip)))
     return LongFilm(name, one.dataset, source, people[0], path, one.fps / step, first, step, ordered)
-
-
-def require_one_name(people: Iterable[str]) -> None:
-    """Raise where two names differ only in case, signs or leading zeros: folds would take one person for two.
-
-    Raises
-    ------
-    LeakageError
-        Naming both.
-    """
-    known: dict[str, str] = {}
-    for person in sorted(set(people)):
-        dataset, _, name = person.partition("/")
-        key = f"{dataset}/{re.sub(r'(?<![0-9])0+(?=[0-9])|[^a-z0-9]', '', name.casefold())}"
-        other = known.setdefault(key, person)
-        if other != person:
-            raise LeakageError(
-                "one name for each person",
-                f"'{other}' and '{person}', which look like the same one",
-                "Spell the name alike in every row of the table, or folds would hold out half a person.",
-            )
 
 
 def _samples(films: Sequence[LongFilm]) -> Samples:

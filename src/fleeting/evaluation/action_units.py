@@ -1,0 +1,107 @@
+"""Measure the shipped network of action units on flow images that people coded."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fleeting import weights
+from fleeting.datasets import composite
+from fleeting.datasets.coded_clips import coded_images
+from fleeting.datasets.composite import FlowImages
+from fleeting.datasets.samples import truth_of
+from fleeting.errors import DataError, FleetingWarning
+from fleeting.evaluation.benchmark.leakage import overlap
+from fleeting.evaluation.unit_scores import UnitPredictions, unit_scores
+from fleeting.files import write_text
+from fleeting.records.action_units import as_text
+
+NAME = "action_units"
+_BATCH = 256
+
+
+def evaluate_action_units(
+    data: str | Path, *, out: str | Path | None = None, folder: Path | None = None, draws: int = 2000
+) -> dict[str, Any]:
+    """Run the network of action units on a file of flow images and score every unit.
+
+    Parameters
+    ----------
+    data
+        File in the layout of `datasets.composite` with ``action_units``. Clips that nobody coded are left out.
+    out
+        Folder for ``metrics.json`` and ``predictions.csv`` (one row per clip); nothing is written where None.
+    folder
+        Where the network and its card are; among the shipped ones where None.
+    draws
+        Bootstrap samples of subjects for the intervals.
+
+    Returns
+    -------
+    dict
+        Those of `unit_scores.unit_scores`; ``clips``, ``subjects``, ``left_out``; ``thresholds`` from which a unit is
+        named; ``model``, ``model_sha256``, ``trained_on_these_subjects`` and ``subjects_trained_on``.
+
+    Raises
+    ------
+    DataError
+        Where the file cannot be used, or has no clip with units.
+    WeightsError
+        Where the network is missing or damaged.
+    OutputError
+        Where the results cannot be written.
+
+    Warns
+    -----
+    FleetingWarning
+        Where clips are left out, and where the network was trained on subjects of the data.
+    """
+    images, left_out = coded_images(composite.read(data), what=str(data))
+    card = weights.card(NAME, folder=folder)
+    units = tuple(map(str, card["labels"]))
+    network = weights.session(NAME, folder=folder)
+    parts = [network.run(None, {"flow": images.flow[i : i + _BATCH]})[0] for i in range(0, len(images), _BATCH)]
+    answers = np.concatenate(parts)
+    if answers.ndim != 3 or answers.shape[1] != len(units):
+        raise DataError(f"answers for {len(units)} units", f"shape {answers.shape}", "Train the network anew.")
+    # Of each unit: that it moved, and, if it did, on which sides.
+    probabilities = answers[:, :, 0]
+    least = np.array([card["reported_from"][name] for name in units])
+    truth = truth_of(images.action_units or (), units)
+    table = UnitPredictions(units, truth, probabilities, probabilities >= least, images.subject)
+    shared = overlap(card["subjects"], images.subject, people=True)
+    if shared:
+        warnings.warn(
+            f"The network was trained on {len(shared)} of these {len(np.unique(images.subject))} subjects "
+            f"({', '.join(shared[:3])}, ...): these scores say nothing about new people. The card states honest ones.",
+            FleetingWarning,
+            stacklevel=2,
+        )
+    found = unit_scores([table], draws=draws) | {
+        "clips": len(images),
+        "subjects": len(np.unique(images.subject)),
+        "left_out": left_out,
+        "thresholds": {name: float(value) for name, value in zip(units, least, strict=True)},
+        "model": NAME,
+        "model_sha256": card["sha256"],
+        "trained_on_these_subjects": bool(shared),
+        "subjects_trained_on": len(shared),
+    }
+    if out is not None:
+        write_text(Path(out) / "predictions.csv", _table_text(images, table))
+        write_text(Path(out) / "metrics.json", json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def _table_text(images: FlowImages, table: UnitPredictions) -> str:
+    import pandas as pd
+
+    rows = pd.DataFrame({"clip": images.clip, "subject": images.subject})
+    rows["coded"] = [as_text(cell) for cell in images.action_units or ()]
+    rows["named"] = ["+".join(np.array(table.units)[said]) for said in table.predicted]
+    rows[[f"p_{unit}" for unit in table.units]] = table.probabilities
+    return str(rows.to_csv(index=False))
