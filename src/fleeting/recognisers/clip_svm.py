@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.datasets.samples import Samples
+from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError
 from fleeting.recognisers.kernel_svm import FittedKernelSvm, Rows, SvmSettings, fit_svm
 
@@ -44,20 +44,29 @@ class FittedClipSvm:
         return self.machine.probabilities(self.feature(samples))
 
 
-def fit_clip_svm(
-    train: Samples, validation: Samples | None, *, feature: Feature, settings: SvmSettings, seed: int
-) -> FittedClipSvm:
-    """Fit on all rows of `train` and `validation`; what is chosen is chosen on inner folds over their subjects."""
-    parts = [train] if validation is None else [train, validation]
-    machine = fit_svm(
-        np.concatenate([feature(p) for p in parts]),
-        np.concatenate([p.label for p in parts]),
-        np.concatenate([p.subject for p in parts]),
-        classes=len(train.classes),
-        settings=settings,
-        seed=seed,
-    )
-    return FittedClipSvm(feature, machine)
+@dataclass(frozen=True, slots=True)
+class ClipSvm:
+    """A feature of single clips and a machine, before its training; a system says what its `features` are."""
+
+    svm: SvmSettings = field(default_factory=SvmSettings)
+    name: str = ""
+    needs: Literal["flow", "sequence"] = "sequence"
+
+    def features(self, samples: Samples) -> Rows:
+        """Return the feature of every clip, (n, values)."""
+        raise NotImplementedError
+
+    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedClipSvm:
+        """Fit on all rows given; what is chosen is chosen on inner folds over their subjects."""
+        rows = train if validation is None else joined([train, validation])
+        machine = fit_svm(
+            self.features(rows), rows.label, rows.subject, classes=len(rows.classes), settings=self.svm, seed=seed
+        )
+        return FittedClipSvm(self.features, machine)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return asdict(self)
 
 
 def sequences(samples: Samples) -> npt.NDArray[np.uint8]:

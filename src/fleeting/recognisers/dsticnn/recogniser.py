@@ -38,11 +38,9 @@ class DsticnnSettings:
         Frames and pixels of the clips; 112 in the paper.
     js, mse
         Weights alpha and beta of the interaction.
-    warm_epochs
-        Epochs over which both weights grow from 0.
     detach
         Whether each stream sees the other as a fixed teacher: no gradient flows into the other one.
-    batch_norm, dropout
+    dropout
         See `recognisers.dsticnn.network.Dsticnn`.
     fit
         How it is trained.
@@ -53,9 +51,7 @@ class DsticnnSettings:
     side: int = 112
     js: float = 1.0
     mse: float = 1.0
-    warm_epochs: int = 0
     detach: bool = False
-    batch_norm: bool = False
     dropout: float = 0.5
     fit: FitSettings = field(default_factory=FitSettings)
 
@@ -95,14 +91,8 @@ class DsticnnTask:
             length=settings.length,
             side=settings.side,
             kind=settings.kind,
-            batch_norm=settings.batch_norm,
             dropout=settings.dropout,
         )
-        self._warm = 1.0
-
-    def start_epoch(self, epoch: int) -> None:
-        """Set the weight of the interaction."""
-        self._warm = min(epoch / self.settings.warm_epochs, 1.0) if self.settings.warm_epochs else 1.0
 
     def loss(self, clips: Tensor, label: Tensor, weight: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
         """Return cross-entropy of both streams, and the interaction of each with the other."""
@@ -113,9 +103,9 @@ class DsticnnTask:
         }
         # Each stream's loss has both terms, and both losses are added up.
         if self.settings.js:
-            terms["js"] = self._warm * self.settings.js * self._both(jensen_shannon, answer.logits)
+            terms["js"] = self.settings.js * self._both(jensen_shannon, answer.logits)
         if self.settings.mse:
-            terms["mse"] = self._warm * self.settings.mse * self._both(functional.mse_loss, answer.features)
+            terms["mse"] = self.settings.mse * self._both(functional.mse_loss, answer.features)
         return terms
 
     def _both(self, distance: Any, pair: tuple[Tensor, Tensor]) -> Tensor:
@@ -166,31 +156,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dsticnn-grey-flow": {"kind": "grey+flow"},
 }
 """What differs from `DsticnnSettings`, by the name of the model: the ablations of interaction and input."""
-
-
-def without_interaction() -> DsticnnRecogniser:
-    """Return both streams, each trained by itself."""
-    return dsticnn("dsticnn-none")
-
-
-def with_js() -> DsticnnRecogniser:
-    """Return both streams with the Jensen-Shannon term alone."""
-    return dsticnn("dsticnn-js")
-
-
-def with_mse() -> DsticnnRecogniser:
-    """Return both streams with the term of the features alone."""
-    return dsticnn("dsticnn-mse")
-
-
-def of_flow() -> DsticnnRecogniser:
-    """Return the whole system on flow instead of grey pictures."""
-    return dsticnn("dsticnn-flow")
-
-
-def of_grey_and_flow() -> DsticnnRecogniser:
-    """Return the whole system on grey pictures and flow."""
-    return dsticnn("dsticnn-grey-flow")
 
 
 def dsticnn(name: str = "dsticnn", *, plan: DsticnnSettings | None = None) -> DsticnnRecogniser:

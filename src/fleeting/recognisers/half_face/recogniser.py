@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.datasets.composite import FlowImages
-from fleeting.datasets.samples import Samples
+from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError
 from fleeting.labels import THREE_CLASSES
 from fleeting.recognisers.half_face.train import FittedRecogniser, RecogniserRecipe, fit_recogniser
@@ -57,13 +57,8 @@ class HalfFace:
         """
         if train.classes != THREE_CLASSES:
             raise DataError(f"the classes {', '.join(THREE_CLASSES)}", ", ".join(train.classes), "Use --classes 3.")
-        parts = [train] if validation is None else [train, validation]
-        rows = FlowImages(
-            np.concatenate([p.flow_images() for p in parts]),
-            np.concatenate([p.label for p in parts]),
-            np.concatenate([p.subject for p in parts]),
-            np.concatenate([p.clip for p in parts]),
-        )
+        given = train if validation is None else joined([train, validation])
+        rows = FlowImages(given.flow_images(), given.label, given.subject, given.clip)
         folds = min(self.recipe.inner_folds, len(np.unique(rows.subject)))
         return FittedHalfFace(fit_recogniser(rows, replace(self.recipe, seed=seed, inner_folds=folds)))
 

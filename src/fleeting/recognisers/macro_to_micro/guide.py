@@ -106,9 +106,6 @@ class StillTask:
         self.network: nn.Module = network
         self._streams, self._side = network, side
 
-    def start_epoch(self, epoch: int) -> None:
-        """Nothing changes with the epoch."""
-
     def logits(self, clips: Tensor) -> Tensor:
         """Return (n, classes) of faces (n, 1, 1, h, w)."""
         spatial = self._streams.maps(enlarged(clips[:, :, 0], self._side)).mean((2, 3))
@@ -136,9 +133,6 @@ class MovingTask:
     def __init__(self, network: TwoStream) -> None:
         self.network: nn.Module = network
         self._streams = network
-
-    def start_epoch(self, epoch: int) -> None:
-        """Nothing changes with the epoch."""
 
     def loss(self, clips: Tensor, label: Tensor, weight: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
         """Return the cross-entropy of the clips as a whole, and at a drawn stride around their middle."""

@@ -166,9 +166,6 @@ class MiNetTask:
         """MiNet and what is trained beside it."""
         return self.parts
 
-    def start_epoch(self, epoch: int) -> None:
-        """Nothing changes with the epoch."""
-
     def loss(self, clips: Tensor, label: Tensor, weight: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
         """Return the cross-entropy, and the guiding losses that have a weight."""
         seen: Seen = self.minet(clips)
@@ -275,8 +272,3 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def macro_to_micro(name: str = "macro-to-micro", *, plan: MiNetSettings | None = None) -> MacroToMicro:
     """Return the system of a name of `VARIANTS`, on top of a plan."""
     return MacroToMicro(name, replace(plan or MiNetSettings(), **VARIANTS[name]))
-
-
-def minet() -> MacroToMicro:
-    """Return MiNet without a guide."""
-    return macro_to_micro("minet")

@@ -20,10 +20,10 @@ from fleeting.recognisers.sequences.recipe import (
     ClipSource,
     Shipment,
     absolute,
-    joined,
     learn,
     protocol_of,
     read_micro,
+    read_sequences,
     scores,
     ship,
     split_people,
@@ -114,7 +114,7 @@ def macro_clips(source: ClipSource, drawn: Path | None, *, data: Path) -> Sample
     if source.macro:
         texts = [absolute(text, data) for text in source.macro]
         log.info("macro-expressions of %s", ", ".join(named_data(text).label for text in texts))
-        return joined(texts, classes=source.classes)
+        return read_sequences(texts, classes=source.classes)
     if drawn is None:
         raise DataError(
             "macro-expressions", "none", "Name a set in macro = [...], such as CK+; or leave sets empty to draw both."

@@ -20,8 +20,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from fleeting.recognisers.sequences.clip_rows import ClipRows, changed, class_weights
-from fleeting.training.devices import Device, choose_device
-from fleeting.training.loop import Loop, Plan
+from fleeting.training.loop import Device, Loop, Plan, choose_device
 from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, check
 
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -89,10 +88,6 @@ class Task(Protocol):
         """Return logits or logarithms of probabilities (n, classes) by name; the first one is the network's answer."""
         ...
 
-    def start_epoch(self, epoch: int) -> None:
-        """Hear of a new epoch, counted from 0."""
-        ...
-
 
 class SequenceTrainer(Loop):
     """State of one training; the best epoch by the validation clips is kept where there are any, else the last one.
@@ -156,7 +151,6 @@ class SequenceTrainer(Loop):
         seed = self.seed * 1_000_003 + self.epoch
         torch.manual_seed(seed)  # dropout
         draw = torch.Generator().manual_seed(seed)
-        self.task.start_epoch(self.epoch)
         steps = list(_batches(len(self.rows), self.settings.batch, draw))
         for place, chosen in enumerate(steps):
             self._way = self.epoch + place / len(steps)

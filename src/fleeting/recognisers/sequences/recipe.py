@@ -15,7 +15,7 @@ from torch import nn
 
 from fleeting import metrics, weights
 from fleeting.datasets.load import load_samples
-from fleeting.datasets.samples import Samples
+from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError, SettingsError
 from fleeting.files import write_text
 from fleeting.labels import UNSURE
@@ -80,7 +80,7 @@ def absolute(text: str, data: Path) -> str:
     return f"{name}={data / path}"
 
 
-def joined(texts: Sequence[str], *, classes: int) -> Samples:
+def read_sequences(texts: Sequence[str], *, classes: int) -> Samples:
     """Return several data sets with sequences as one.
 
     Raises
@@ -96,17 +96,13 @@ def joined(texts: Sequence[str], *, classes: int) -> Samples:
             f"shapes {', '.join(map(str, shapes))}",
             "Prepare all sets with the same --frames and --width.",
         )
-    stacked = {
-        name: np.concatenate([getattr(p, name) for p in parts])
-        for name in ("clip", "subject", "dataset", "source_video", "label", "sequence")
-    }
-    return Samples(**stacked, classes=parts[0].classes)
+    return joined(parts)
 
 
 def read_micro(source: ClipSource, *, data: Path, out: Path) -> tuple[Samples, dict[SetName, Path]]:
     """Return the micro-expressions, and the files of the sets that were drawn (none where data sets are named)."""
     if source.sets:
-        return joined([absolute(text, data) for text in source.sets], classes=source.classes), {}
+        return read_sequences([absolute(text, data) for text in source.sets], classes=source.classes), {}
     paths = make_sets(data, out / "sequences", source.drawn, flow=source.flow)
     return load_samples(f"prepared={paths['transferred']}", classes=source.classes), paths
 

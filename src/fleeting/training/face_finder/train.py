@@ -24,7 +24,7 @@ from fleeting.training.face_finder.network import FaceFinderNet
 from fleeting.training.face_finder.recipe import FinderRecipe
 from fleeting.training.face_finder.scenes import Scene, SceneMaker
 from fleeting.training.face_finder.targets import BOX_WEIGHT, finder_loss, targets_of
-from fleeting.training.face_pictures import labelled_faces, of_part, portraits
+from fleeting.training.landmarks.labels import labelled_faces, of_part, portraits
 from fleeting.training.loop import Loop, Plan
 
 SHAPES = ((160, 160), (128, 192), (192, 128), (224, 224))

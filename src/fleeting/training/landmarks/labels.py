@@ -14,7 +14,7 @@ is turned clockwise in the picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -239,3 +239,19 @@ def load_teacher_set(
     """Those of `taught_faces` who are trained on; FER-2013 names nobody, so all of them."""
     faces = taught_faces(source, data, teacher, mapped)
     return [face for face in faces if source == "fer2013" or part_of(face.person) == "train"]
+
+
+def labelled_faces(data: Path) -> list[FaceSample]:
+    """Return all pictures of ``landmarks68.npz`` with their own points."""
+    return load_landmarks68(data, parts=("train", "validation", "test"))
+
+
+def portraits(data: Path, teacher: Path) -> list[FaceSample]:
+    """Return the portraits of both archives in which the teacher found a face, with its mapped points."""
+    mapped, _ = fit_point_map(data, teacher)
+    return [face for source in ("congress", "interfaces") for face in taught_faces(source, data, teacher, mapped)]
+
+
+def of_part(faces: Sequence[FaceSample], part: Part) -> list[FaceSample]:
+    """Return the faces of the people of one part of the split."""
+    return [face for face in faces if part_of(face.person) == part]
