@@ -1,14 +1,24 @@
-"""Networks of PyTorch as ONNX files."""
+"""Networks as ONNX files with their cards: how every training ends."""
 
 from __future__ import annotations
 
+import json
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+
+from fleeting.files import write_text
+from fleeting.weights import checksum
+from fleeting.weights.runtime import open_network
+
+log = logging.getLogger(__name__)
 
 Axes = dict[int, str]
 
@@ -77,3 +87,40 @@ def store_in_half(path: Path, *, least: int) -> None:
         model.graph.node.insert(0, node)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+
+
+def compare(
+    path: Path, inputs: Mapping[str, npt.NDArray[Any]], expected: Sequence[Any], *, most: float, of: str = "torch"
+) -> float:
+    """Return by how much the first answers of an ONNX file differ from those expected, at most.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    inputs
+        Arrays by name.
+    expected
+        What `of` answers to them, in the order of the file's answers; the others are not compared.
+    most
+        Largest difference that is right.
+    of
+        What the file was made from.
+
+    Raises
+    ------
+    RuntimeError
+        Where they differ by more.
+    """
+    given = open_network(path).run(None, dict(inputs))
+    difference = max(float(np.abs(a - np.asarray(b)).max()) for a, b in zip(given, expected, strict=False))
+    if not difference <= most:
+        raise RuntimeError(f"The exported network differs from {of}'s by {difference:.3g}; {most:g} is expected.")
+    return difference
+
+
+def write_card(path: Path, card: Mapping[str, Any]) -> None:
+    """Write the card of an ONNX file beside it, the file's SHA-256 at its end."""
+    whole = {**card, "sha256": checksum(path)}
+    write_text(path.with_suffix(".json"), json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    log.info("wrote %s (%d kB)", path, path.stat().st_size // 1000)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,13 +10,14 @@ import numpy as np
 
 from fleeting.datasets import composite
 from fleeting.datasets.samples import from_flow_images
-from fleeting.files import make_folder, write_bytes, write_text
+from fleeting.files import make_folder, write_bytes
 from fleeting.recognisers.fleeting import export as fleeting_export
 from fleeting.recognisers.fleeting.recogniser import Fleeting, FleetingSettings
 from fleeting.recognisers.half_face import export as recogniser_export
 from fleeting.recognisers.half_face.train import benchmark_scores
 from fleeting.settings import to_dict
 from fleeting.training import recipe as recipes
+from fleeting.training.export import write_card
 
 log = logging.getLogger(__name__)
 
@@ -49,18 +49,7 @@ class FleetingRecipe:
 
 
 def train(recipe: Path, *, data: Path, out: Path, plan: FleetingSettings | None = None) -> None:
-    """Train on all subjects of the recipe's data and write ``NAME.onnx`` and its card ``NAME.json``.
-
-    Parameters
-    ----------
-    recipe
-        TOML file of `FleetingRecipe`.
-    data
-        Folder in which the recipe's data file lies.
-    out
-        Folder to write to; made if it is missing.
-    plan
-        Settings of the recogniser; the defaults where None.
+    """Train on all subjects of the recipe's data and write ``NAME.onnx`` and its card; `plan` replaces the defaults.
 
     Raises
     ------
@@ -96,4 +85,4 @@ def train(recipe: Path, *, data: Path, out: Path, plan: FleetingSettings | None 
         "recipe": to_dict(wanted) | {"settings": asdict(kind.plan)},
         "command": f"fleeting train recipes/{recipe.name} --data DATA --out OUT",
     }
-    write_text(out / f"{wanted.name}.json", json.dumps(card, indent=2) + "\n")
+    write_card(network, card)

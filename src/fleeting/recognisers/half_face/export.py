@@ -9,8 +9,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from fleeting import weights
-from fleeting.files import write_bytes
 from fleeting.labels import THREE_CLASSES, UNSURE
 from fleeting.motion.flow_image import CHANNELS, SIZE
 from fleeting.recognisers.half_face.linear import LinearRecogniser
@@ -27,11 +25,6 @@ def graph(model: LinearRecogniser) -> onnx.ModelProto:
     g.add("Softmax", [g.add("Gemm", [features, *given], "logits")], "probabilities", axis=1)
     flow = ("flow", TensorProto.UINT8, ["n", SIZE, SIZE, len(CHANNELS)])
     return g.model("recogniser", flow, ("probabilities", ["n", len(THREE_CLASSES)]))
-
-
-def write(model: LinearRecogniser, path: Path) -> None:
-    """Write the model as an ONNX file."""
-    write_bytes(path, graph(model).SerializeToString())
 
 
 def card(
@@ -71,5 +64,4 @@ def card(
             "A micro-expression is not a lie, and about every fifth answer is wrong even on data like its own.",
         ],
         "licence": "MIT for the weights; the training data stays under its own research terms",
-        "sha256": weights.checksum(network),
     }

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
 from fleeting.errors import FleetingWarning
-from fleeting.files import make_folder, write_text
+from fleeting.files import make_folder, write_bytes
 from fleeting.recognisers.folds.inner_folds import subject_folds
 from fleeting.recognisers.half_face import export as recogniser_export
 from fleeting.recognisers.half_face.linear import (
@@ -30,6 +30,7 @@ from fleeting.recognisers.half_face.linear import (
 from fleeting.settings import to_dict
 from fleeting.training import recipe as recipes
 from fleeting.training.calibration import fit_temperature, fit_threshold, log_loss
+from fleeting.training.export import write_card
 from fleeting.training.recipe import Count, Range, Share
 
 log = logging.getLogger(__name__)
@@ -159,15 +160,6 @@ def fit_recogniser(train: FlowImages, recipe: RecogniserRecipe) -> FittedRecogni
 def train(recipe: Path, *, data: Path, out: Path) -> None:
     """Train on all subjects of the recipe's data and write ``NAME.onnx`` and its card ``NAME.json``.
 
-    Parameters
-    ----------
-    recipe
-        TOML file of `RecogniserRecipe`.
-    data
-        Folder in which the recipe's data file lies.
-    out
-        Folder to write to; made if it is missing.
-
     Raises
     ------
     SettingsError, DataError
@@ -181,7 +173,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     log.info("chosen %s, temperature %.3f, threshold %.2f", fitted.chosen, fitted.model.temperature, fitted.threshold)
     make_folder(out)
     network = out / f"{plan.name}.onnx"
-    recogniser_export.write(fitted.model, network)
+    write_bytes(network, recogniser_export.graph(fitted.model).SerializeToString())
     card = recogniser_export.card(
         network,
         threshold=fitted.threshold,
@@ -192,7 +184,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     )
     card["recipe"] = to_dict(plan)
     card["command"] = f"fleeting train recipes/{recipe.name} --data DATA --out OUT"
-    write_text(out / f"{plan.name}.json", json.dumps(card, indent=2) + "\n")
+    write_card(network, card)
 
 
 def benchmark_scores(path: Path | None, entry: str) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -13,20 +11,17 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from fleeting import metrics, weights
+from fleeting import metrics
 from fleeting.datasets.load import load_samples
 from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError, SettingsError
-from fleeting.files import write_text
 from fleeting.labels import UNSURE
 from fleeting.recognisers.sequences.clip_rows import crop_width
 from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer, log_probabilities
 from fleeting.recognisers.sequences.fitted import FittedSequence
 from fleeting.recognisers.sequences.sets import SequenceSettings, SetName, make_sets
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.export import store_in_half, write_onnx
-
-log = logging.getLogger(__name__)
+from fleeting.training.export import store_in_half, write_card, write_onnx
 
 Parts = dict[str, Samples]
 """``train``, ``validation`` and ``test``, of different people."""
@@ -274,10 +269,8 @@ def ship(
         "scores": dict(what.scores),
         "limits": list(TRANSFERRED_LIMITS if drawn else TRANSFERRED_LIMITS[1:]),
         "licence": "MIT for the weights; the training data stays under its own research terms",
-        "sha256": weights.checksum(path),
     }
-    write_text(out / f"{recipe.name}.json", json.dumps(card, indent=2) + "\n")
-    log.info("%s: %.1f MB", path, path.stat().st_size / 1e6)
+    write_card(path, card)
     return path
 
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from fleeting.training.export import store_in_half, write_onnx
+from fleeting.training.export import compare, store_in_half, write_card, write_onnx
 from fleeting.training.face_finder.network import ALIGNMENT, FaceFinderNet
 from fleeting.training.face_finder.recipe import FinderRecipe
 from fleeting.training.loop import CHECKPOINT
-from fleeting.weights import checksum
-from fleeting.weights.runtime import open_network
-
-log = logging.getLogger(__name__)
 
 LARGEST_DIFFERENCE = 0.05
 """Logits of the ONNX file may differ by this from torch's: its weights are stored in half precision."""
@@ -68,10 +62,8 @@ def ship(recipe: FinderRecipe, *, out: Path, faces: dict[str, int], people: dict
         "limits": "Faces under 12 px, turned by more than 45 degrees or seen from the side beyond a three-quarter view "
         "are missed more often. Trained mostly on adults in public life.",
         "licence": "MIT",
-        "sha256": checksum(path),
     }
-    (out / "face_finder.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    log.info("wrote %s (%d kB)", path, path.stat().st_size // 1000)
+    write_card(path, card)
 
 
 def export(net: FaceFinderNet, path: Path) -> None:
@@ -88,8 +80,4 @@ def export(net: FaceFinderNet, path: Path) -> None:
     store_in_half(path, least=64)
     sample = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 64, 160)).astype(np.float32))
     with torch.no_grad():
-        expected = net(sample)[0].numpy()
-    session = open_network(path)
-    difference = float(np.abs(session.run(None, {"grey": sample.numpy()})[0] - expected).max())
-    if difference > LARGEST_DIFFERENCE:
-        raise RuntimeError(f"The exported network differs from torch's by {difference:.3g} in its logits.")
+        compare(path, {"grey": sample.numpy()}, [net(sample)[0]], most=LARGEST_DIFFERENCE)

@@ -38,15 +38,6 @@ SAME_FACE = 0.5
 def train(recipe: Path, *, data: Path, out: Path) -> None:
     """Train by a recipe; a stopped training goes on from its last check.
 
-    Parameters
-    ----------
-    recipe
-        TOML file with the fields of `FinderRecipe`.
-    data
-        Folder with ``landmarks68.npz`` and the portrait archives.
-    out
-        Receives ``checkpoint.pt``, ``history.jsonl``, ``face_finder.onnx`` and its card ``face_finder.json``.
-
     Raises
     ------
     SettingsError
