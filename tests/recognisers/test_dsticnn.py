@@ -26,8 +26,13 @@ from fleeting.recognisers.dsticnn.recogniser import (  # noqa: E402
     jensen_shannon,
 )
 from fleeting.recognisers.sequences import fit as sequence_fit  # noqa: E402
-from fleeting.recognisers.sequences.clip_channels import standardise  # noqa: E402
-from fleeting.recognisers.sequences.clip_rows import ClipRows, changed, class_weights, clip_rows  # noqa: E402
+from fleeting.recognisers.sequences.clip_rows import (  # noqa: E402
+    ClipRows,
+    changed,
+    class_weights,
+    clip_rows,
+    standardise,  # noqa: E402
+)
 from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer  # noqa: E402
 from fleeting.training.loop import choose_device  # noqa: E402
 

@@ -32,10 +32,9 @@ from fleeting.datasets import fer2013  # noqa: E402
 from fleeting.errors import SettingsError  # noqa: E402
 from fleeting.recognisers.deep_emotion.network import DeepEmotion, standardise  # noqa: E402
 from fleeting.training.expression import train as expression  # noqa: E402
-from fleeting.training.expression.augment import affine_maps, erase, mixing, warp  # noqa: E402
 from fleeting.training.expression.export import export as write_onnx  # noqa: E402
 from fleeting.training.expression.network import ExpressionNetwork  # noqa: E402
-from fleeting.training.expression.pictures import batches, labelled, settle, steps_in  # noqa: E402
+from fleeting.training.expression.pictures import affine_maps, batches, erase, labelled, mixing, settle, steps_in, warp  # noqa: E402  # noqa: E402
 from fleeting.training.expression.recipe import (  # noqa: E402
     AugmentSettings,
     ExpressionRecipe,

@@ -36,10 +36,9 @@ from fleeting.training.landmarks.labels import (  # noqa: E402
     mesh_openings,
     pose_degrees,
 )
-from fleeting.training.landmarks.losses import task_losses  # noqa: E402
+from fleeting.training.landmarks.losses import TaskStopping, task_losses  # noqa: E402
 from fleeting.training.landmarks.network import LandmarkNetwork  # noqa: E402
 from fleeting.training.landmarks.recipe import LandmarkRecipe  # noqa: E402
-from fleeting.training.landmarks.task_stopping import TaskStopping  # noqa: E402
 from fleeting.training.not_faces import erase_face, not_face_crop, pattern  # noqa: E402
 from fleeting.training.people import part_of  # noqa: E402
 from fleeting.training.run import TASKS, task_of, train  # noqa: E402

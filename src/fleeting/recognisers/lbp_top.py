@@ -7,8 +7,7 @@ from functools import partial
 
 from fleeting.datasets.samples import Samples
 from fleeting.motion.lbp_top import LbpTopSettings, lbp_top
-from fleeting.recognisers.clip_svm import ClipSvm, of_each, sequences
-from fleeting.recognisers.kernel_svm import Rows, SvmSettings
+from fleeting.recognisers.clip_svm import ClipSvm, Rows, SvmSettings, of_each, sequences
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from sklearn.svm import LinearSVC
 
 from fleeting.datasets.samples import Samples
 from fleeting.motion.flow_image import standardised
-from fleeting.recognisers.clip_svm import FittedClipSvm
-from fleeting.recognisers.kernel_svm import FittedKernelSvm
+from fleeting.recognisers.clip_svm import FittedClipSvm, FittedKernelSvm
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from typing import Literal
 
 from fleeting.datasets.samples import Samples
 from fleeting.motion.mdmo import Encoding, flow_image_directions, mdmo
-from fleeting.recognisers.clip_svm import ClipSvm, of_each, sequences
-from fleeting.recognisers.kernel_svm import Rows, SvmSettings
+from fleeting.recognisers.clip_svm import ClipSvm, Rows, SvmSettings, of_each, sequences
 
 _POLYNOMIAL = SvmSettings(kernel="poly", degrees=(1, 2, 3), strengths=(1e-2, 1e-1, 1.0, 10.0))
 

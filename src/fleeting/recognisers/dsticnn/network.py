@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from fleeting.motion.interpolation import weights as temporal_weights
-from fleeting.recognisers.sequences.clip_channels import CHANNELS, InputKind, standardise
+from fleeting.recognisers.sequences.clip_rows import CHANNELS, InputKind, standardise
 
 SCALES: tuple[int, int] = (32, 64)
 """Frames that the two streams see."""
@@ -98,7 +98,7 @@ class Dsticnn(nn.Module):
     side
         Height and width of the pictures: 112 in the paper.
     kind
-        What the clips hold, see `recognisers.sequences.clip_channels`.
+        What the clips hold, see `recognisers.sequences.clip_rows`.
     dropout
         Share of the values before the decision layer that is left out while training.
     """

@@ -18,9 +18,8 @@ from torch import Tensor
 
 from fleeting.datasets.samples import Samples
 from fleeting.recognisers.dsticnn.network import SCALES, Answer, Dsticnn
-from fleeting.recognisers.sequences.clip_channels import InputKind
-from fleeting.recognisers.sequences.fit import FitSettings
-from fleeting.recognisers.sequences.fitted import FittedSequence, fit_sequence, plain_settings
+from fleeting.recognisers.sequences.clip_rows import InputKind
+from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, fit_sequence, plain_settings
 
 FUSED = "fused"
 STREAMS: tuple[str, str] = (f"{SCALES[0]} frames", f"{SCALES[1]} frames")
@@ -33,7 +32,7 @@ class DsticnnSettings:
     Attributes
     ----------
     kind
-        What the clips hold, see `recognisers.sequences.clip_channels`.
+        What the clips hold, see `recognisers.sequences.clip_rows`.
     length, side
         Frames and pixels of the clips; 112 in the paper.
     js, mse

@@ -8,7 +8,7 @@ from pathlib import Path
 from fleeting.files import make_folder
 from fleeting.recognisers.dsticnn.network import Dsticnn, DsticnnProbabilities
 from fleeting.recognisers.dsticnn.recogniser import FUSED, DsticnnSettings, DsticnnTask
-from fleeting.recognisers.sequences.fitted import FittedSequence
+from fleeting.recognisers.sequences.fit import FittedSequence
 from fleeting.recognisers.sequences.recipe import (
     ClipSource,
     Shipment,

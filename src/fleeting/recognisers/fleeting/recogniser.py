@@ -39,8 +39,7 @@ from fleeting.recognisers.fleeting.fourier_ridge import (
     fit_ridge,
     fourier_features,
 )
-from fleeting.recognisers.fleeting.inputs import Variation, flow_inputs, mirrored_inputs
-from fleeting.recognisers.fleeting.network import flow_net
+from fleeting.recognisers.fleeting.network import Variation, flow_inputs, flow_net, mirrored_inputs
 from fleeting.recognisers.fleeting.synthetic_flow import SyntheticSettings, synthetic_flow_images
 from fleeting.recognisers.folds.inner_folds import subject_folds
 from fleeting.recognisers.folds.many_folds import EpochSettings, LabelledRows, logits_of, same_start, train_all

@@ -27,7 +27,7 @@ from sklearn.svm import SVC
 from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError
 from fleeting.motion.revised_flow import FRAMES, Layout
-from fleeting.recognisers.clip_svm import of_each, sequences
+from fleeting.recognisers.clip_svm import Rows, choose, of_each, placed, sequences, teaching_folds
 from fleeting.recognisers.flow_svm.transformers import (
     ApexFlow,
     ClipFlow,
@@ -39,7 +39,6 @@ from fleeting.recognisers.flow_svm.transformers import (
 )
 from fleeting.recognisers.folds.inner_folds import InnerFold
 from fleeting.recognisers.half_face.linear import softmax
-from fleeting.recognisers.kernel_svm import Rows, choose, placed, teaching_folds
 from fleeting.settings import FlowMethod
 
 

@@ -22,8 +22,7 @@ from fleeting.files import make_folder, write_bytes
 from fleeting.labels import THREE_CLASSES, UNSURE
 from fleeting.recognisers.flow_svm.recogniser import FittedFlowSvm, FlowSvmSettings, flow_svm_of_images
 from fleeting.training import recipe as recipes
-from fleeting.training.export import compare, write_card
-from fleeting.training.onnx_graph import Graph
+from fleeting.training.export import Graph, compare, write_card
 
 log = logging.getLogger(__name__)
 

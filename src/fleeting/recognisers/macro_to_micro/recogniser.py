@@ -38,8 +38,7 @@ from fleeting.recognisers.macro_to_micro.network import (
     reverse_gradient,
     sampled,
 )
-from fleeting.recognisers.sequences.fit import FitSettings
-from fleeting.recognisers.sequences.fitted import FittedSequence, fit_sequence, plain_settings
+from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, fit_sequence, plain_settings
 
 KIND = "grey"
 

@@ -15,7 +15,7 @@ from fleeting.labels import THREE
 from fleeting.recognisers.macro_to_micro.guide import GUIDE, MacroSettings, still_faces, train_manet, write_guide
 from fleeting.recognisers.macro_to_micro.network import MiNetProbabilities
 from fleeting.recognisers.macro_to_micro.recogniser import KIND, MiNetSettings, MiNetTask
-from fleeting.recognisers.sequences.fitted import FittedSequence
+from fleeting.recognisers.sequences.fit import FittedSequence
 from fleeting.recognisers.sequences.recipe import (
     ClipSource,
     Shipment,

@@ -17,8 +17,7 @@ from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError, SettingsError
 from fleeting.labels import UNSURE
 from fleeting.recognisers.sequences.clip_rows import crop_width
-from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer, log_probabilities
-from fleeting.recognisers.sequences.fitted import FittedSequence
+from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, SequenceTrainer, log_probabilities
 from fleeting.recognisers.sequences.sets import SequenceSettings, SetName, make_sets
 from fleeting.training.calibration import fit_temperature
 from fleeting.training.export import store_in_half, write_card, write_onnx

@@ -24,18 +24,21 @@ from fleeting.errors import SettingsError
 from fleeting.recognisers.deep_emotion.network import DeepEmotion, standardise
 from fleeting.training import recipe as recipes
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.expression.augment import affine_maps, erase, mixing, warp
 from fleeting.training.expression.export import Measured, ship
 from fleeting.training.expression.network import ExpressionNetwork
 from fleeting.training.expression.pictures import (
     Labelled,
+    affine_maps,
     batches,
     cross_entropy,
     cross_entropy_of,
+    erase,
     labelled,
     logits_of,
+    mixing,
     settle,
     steps_in,
+    warp,
 )
 from fleeting.training.expression.recipe import ExpressionRecipe, Phase, check
 from fleeting.training.expression.shipped import ExpressionAnswer, Views, shipped_network

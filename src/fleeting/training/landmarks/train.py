@@ -31,9 +31,8 @@ from fleeting.training.landmarks.labels import (
     load_landmarks68,
     load_teacher_set,
 )
-from fleeting.training.landmarks.losses import AUXILIARY, TASKS, task_losses
+from fleeting.training.landmarks.losses import AUXILIARY, TASKS, TaskStopping, task_losses
 from fleeting.training.landmarks.recipe import LandmarkRecipe
-from fleeting.training.landmarks.task_stopping import TaskStopping
 from fleeting.training.loop import Loop, Plan, cosine
 from fleeting.training.not_faces import face_free_pictures
 from fleeting.training.people import part_of
