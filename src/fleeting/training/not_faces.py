@@ -182,17 +182,7 @@ def _shuffled(sample: FaceSample, rng: np.random.Generator) -> Grey:
 
 
 def not_face_crop(samples: Sequence[FaceSample], pictures: Sequence[Grey], rng: np.random.Generator) -> Grey:
-    """Make one (80, 80) uint8 crop without a face (well placed) in it.
-
-    Parameters
-    ----------
-    samples
-        Labelled faces, to be cropped wrongly or shuffled.
-    pictures
-        Face-free pictures.
-    rng
-        Source of chance.
-    """
+    """Make one (80, 80) uint8 crop without a face (well placed) in it, from face-free pictures or wrongly cut faces."""
     kind = rng.random()
     if kind < 0.45:
         crop = _random_square(pictures[int(rng.integers(len(pictures)))], rng)

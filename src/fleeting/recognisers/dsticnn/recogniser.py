@@ -70,17 +70,7 @@ def jensen_shannon(one: Tensor, other: Tensor) -> Tensor:
 
 
 class DsticnnTask:
-    """Teaches `recognisers.dsticnn.network.Dsticnn`.
-
-    Parameters
-    ----------
-    settings
-        Losses and network.
-    classes
-        Number of classes.
-    seed
-        Of the first weights.
-    """
+    """Teaches `recognisers.dsticnn.network.Dsticnn`."""
 
     def __init__(self, settings: DsticnnSettings, *, classes: int, seed: int) -> None:
         torch.manual_seed(seed)

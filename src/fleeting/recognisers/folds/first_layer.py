@@ -64,15 +64,7 @@ class RowMask:
 
 
 class FoldedFirstLayer(nn.Module):
-    """Convolution, ReLU, batch norm and maximum pooling of every fold, on an input that all folds share.
-
-    Parameters
-    ----------
-    layers
-        The four layers of each fold.
-    mask
-        Which rows are a fold's own.
-    """
+    """Convolution, ReLU, batch norm and maximum pooling of every fold, on an input that all folds share."""
 
     conv_weight: nn.Parameter
     conv_bias: nn.Parameter

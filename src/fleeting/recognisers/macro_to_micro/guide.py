@@ -92,15 +92,7 @@ class MacroGuide:
 
 
 class StillTask:
-    """Teaches the spatial stream still faces: "clips" of one frame.
-
-    Parameters
-    ----------
-    network
-        MaNet.
-    side
-        Pixels to which faces are enlarged.
-    """
+    """Teaches the spatial stream still faces, enlarged to a side in pixels: "clips" of one frame."""
 
     def __init__(self, network: TwoStream, *, side: int) -> None:
         self.network: nn.Module = network
@@ -122,13 +114,7 @@ class StillTask:
 
 
 class MovingTask:
-    """Teaches the temporal stream clips, each at a stride that is drawn anew.
-
-    Parameters
-    ----------
-    network
-        MaNet.
-    """
+    """Teaches the temporal stream clips, each at a stride that is drawn anew."""
 
     def __init__(self, network: TwoStream) -> None:
         self.network: nn.Module = network

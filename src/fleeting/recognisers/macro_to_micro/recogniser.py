@@ -124,15 +124,6 @@ def supervised_contrastive(features: Tensor, label: Tensor, *, temperature: floa
 class MiNetTask:
     """Teaches MiNet.
 
-    Parameters
-    ----------
-    settings
-        Network and losses.
-    classes
-        Number of classes.
-    seed
-        Of the first weights.
-
     Raises
     ------
     SettingsError

@@ -47,14 +47,7 @@ class ClipRows:
 
 
 def clip_rows(samples: Samples, *, kind: str, length: int, side: int) -> ClipRows:
-    """Return the clips of samples.
-
-    Parameters
-    ----------
-    samples
-        With sequences.
-    kind, length, side
-        As `motion.clip_input.clip_input`.
+    """Return the clips of samples, each made by `motion.clip_input.clip_input`.
 
     Raises
     ------
@@ -83,21 +76,7 @@ def class_weights(label: Tensor, classes: int) -> Tensor:
 
 
 def changed(rows: ClipRows, chosen: Tensor, *, flip: bool, shift: float, draw: torch.Generator) -> Tensor:
-    """Return clips of the chosen rows, mirrored and shifted at random; what a shift uncovers shows the border.
-
-    Parameters
-    ----------
-    rows
-        All clips.
-    chosen
-        Rows of them.
-    flip
-        Mirror every second one.
-    shift
-        Largest shift along each axis, as a share of the side.
-    draw
-        Source of chance, on the CPU.
-    """
+    """Return clips of the chosen rows, every second one mirrored, shifted by up to a share of the side."""
     clips = rows.clips[chosen.to(rows.clips.device)]
     side, most = clips.shape[-1], int(shift * clips.shape[-1])
     turned = torch.rand(len(chosen), generator=draw) < (0.5 if flip else 0.0)

@@ -91,18 +91,9 @@ class Task(Protocol):
 
 
 class SequenceTrainer(Loop):
-    """State of one training; the best epoch by the validation clips is kept where there are any, else the last one.
+    """State of one training of a task, whose network has its first weights already.
 
-    Parameters
-    ----------
-    task
-        What is taught; its network is trained in place.
-    settings
-        How.
-    classes
-        Number of classes.
-    seed
-        Of all that is drawn while training (the network's first weights are the caller's).
+    The best epoch by the validation clips is kept where there are any, else the last one.
     """
 
     def __init__(self, task: Task, settings: FitSettings, *, classes: int, seed: int) -> None:
@@ -240,34 +231,14 @@ class FittedSequence:
 def fit_sequence(
     fitted: FittedSequence, how: FitSettings, train: Samples, validation: Samples | None, *, seed: int
 ) -> FittedSequence:
-    """Train; the best epoch by the validation clips is kept where there are any, else the last one.
-
-    Parameters
-    ----------
-    fitted
-        Around the task that is to be trained.
-    how
-        How it is trained.
-    train, validation
-        Clips.
-    seed
-        Of what is drawn while training.
-    """
+    """Train around a task; the best epoch by the validation clips is kept where there are any, else the last one."""
     trainer = SequenceTrainer(fitted.task, how, classes=len(train.classes), seed=seed)
     trainer.fit(fitted.rows(train), None if validation is None else fitted.rows(validation))
     return fitted
 
 
 def plain_settings(name: str, plan: Any) -> dict[str, Any]:
-    """Return a recogniser's settings as plain values; device and threads, which change no result, are left out.
-
-    Parameters
-    ----------
-    name
-        Of the recogniser.
-    plan
-        Its settings, a dataclass with ``fit``.
-    """
+    """Return a recogniser's settings as plain values; device and threads, which change no result, are left out."""
     found: dict[str, Any] = {"name": name, **asdict(plan)}
     found["fit"] = {k: v for k, v in found["fit"].items() if k not in ("device", "threads")}
     return found

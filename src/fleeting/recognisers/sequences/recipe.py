@@ -137,21 +137,7 @@ class Chosen:
 
 
 def learn(fitted: FittedSequence, how: FitSettings, parts: Parts, *, recipe: Any, out: Path) -> Chosen:
-    """Train on the people of ``train``, going on where a stopped training ended; choose on those of ``validation``.
-
-    Parameters
-    ----------
-    fitted
-        Around the task that is to be trained.
-    how
-        How it is trained.
-    parts
-        Of `split_people`.
-    recipe
-        Its ``seed`` is that of what is drawn; a checkpoint of another recipe is refused.
-    out
-        Folder of the checkpoint and the curves.
-    """
+    """Train on the people of ``train``, going on where a stopped training ended; choose on those of ``validation``."""
     trainer = SequenceTrainer(fitted.task, how, classes=len(parts["train"].classes), seed=recipe.seed)
     validation = fitted.rows(parts["validation"])
     trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=recipe)
@@ -162,17 +148,7 @@ def learn(fitted: FittedSequence, how: FitSettings, parts: Parts, *, recipe: Any
 def scores(
     probabilities: npt.NDArray[np.float32], samples: Samples, *, draws: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
-    """Return UF1 and UAR of pooled answers with their 95 % intervals over bootstrap samples of people.
-
-    Parameters
-    ----------
-    probabilities
-        (n, classes).
-    samples
-        With the truth.
-    draws, seed
-        Of the bootstrap.
-    """
+    """Return UF1 and UAR of probabilities (n, classes), pooled, and 95 % intervals over bootstraps of people."""
     classes = len(samples.classes)
     people, place = np.unique(samples.subject, return_inverse=True)
     counts = np.zeros((len(people), classes, classes), np.int64)

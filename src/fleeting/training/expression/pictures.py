@@ -166,17 +166,6 @@ def settle(network: DeepEmotion | ExpressionNetwork, data: Labelled, *, size: in
     Those of training come from pictures that were turned, erased and mixed, and what is asked later was not: a network
     sees other statistics of the same faces than it was trained with (Touvron et al., "Fixing the train-test resolution
     discrepancy", NeurIPS 2019, section 3). Each becomes the mean over all batches.
-
-    Parameters
-    ----------
-    network
-        Changed in place; in evaluation mode when done.
-    data
-        Its training pictures.
-    size
-        Pictures in a batch.
-    seed
-        Of the order, so that no batch is of one class.
     """
     network.eval()
     norms = [module for module in network.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]

@@ -50,19 +50,7 @@ Network = DeepEmotion | ExpressionNetwork
 
 
 class Trainer(Loop):
-    """Teaches an expression network; what is kept is the average of its weights after the last epoch.
-
-    Parameters
-    ----------
-    recipe
-        Of the training.
-    device
-        To train on.
-    steps_per_epoch
-        Of the pictures that `fit` is given.
-    teacher
-        A network that is asked for its answers, None for the labels alone.
-    """
+    """Teaches an expression network; what is kept is the average of its weights after the last epoch."""
 
     # Networks settle and see tilted and zoomed copies when all has been learned.
     free = ("threads", "device", "settled", "tilt_deg", "zoom")

@@ -18,17 +18,7 @@ LARGEST_DIFFERENCE = 0.05
 
 
 def ship(recipe: FinderRecipe, *, out: Path, faces: dict[str, int], people: dict[str, int]) -> None:
-    """Write ``face_finder.onnx`` and ``face_finder.json`` of the best check of a training.
-
-    Parameters
-    ----------
-    recipe
-        The recipe of the training.
-    out
-        The training's folder, with its ``checkpoint.pt``.
-    faces, people
-        Number of pictures and people by part of the split.
-    """
+    """Write ``face_finder.onnx`` and its card of a training's best check; counts of faces and people are by part."""
     best: dict[str, Any] = torch.load(out / CHECKPOINT, weights_only=True)["best"]
     net = FaceFinderNet(width=recipe.width).eval()
     net.load_state_dict(best["weights"])

@@ -78,19 +78,7 @@ class CropDataset(Dataset[Item]):
 def epoch_keys(
     source: CropSource, *, counts: dict[str, int], not_face_share: float, rng: np.random.Generator
 ) -> list[tuple[int, str, int]]:
-    """Keys of one epoch in random order.
-
-    Parameters
-    ----------
-    source
-        What crops are made from.
-    counts
-        Faces of every taught picture set in an epoch.
-    not_face_share
-        Share of crops without a face.
-    rng
-        Source of chance; the order, the choice and each crop's seed come from it.
-    """
+    """Keys of one epoch in random order; `counts` says how many faces of each taught picture set."""
     chosen: list[tuple[str, int]] = [("labelled", i) for i in range(len(source.labelled))]
     for name, samples in source.taught.items():
         chosen += [(name, int(i)) for i in rng.permutation(len(samples))[: counts.get(name, len(samples))]]

@@ -82,17 +82,7 @@ def _check_people(recipe: LandmarkRecipe, data: Path) -> None:
 
 
 class Trainer(Loop):
-    """Teaches the landmark network; the average of the epoch with the smallest validation error is kept.
-
-    Parameters
-    ----------
-    recipe
-        Of the training.
-    dataset
-        Makes its crops.
-    checks
-        Of the validation people.
-    """
+    """Teaches the landmark network; the average of the epoch with the smallest validation error is kept."""
 
     free = ("workers", "threads")
 

@@ -25,21 +25,7 @@ def ship(
     scores: dict[str, dict[str, float]],
     out: Path,
 ) -> None:
-    """Write ``micro_flow.onnx`` and ``micro_flow.json``.
-
-    Parameters
-    ----------
-    network
-        In evaluation mode.
-    recipe
-        As plain values.
-    people
-        Ids of those trained on.
-    scores
-        On validation people, by condition and size.
-    out
-        Folder.
-    """
+    """Write ``micro_flow.onnx`` and ``micro_flow.json``; the scores are those on validation people."""
     path = out / f"{NAME}.onnx"
     example = (torch.zeros(1, 1, 96, 128), torch.zeros(1, 1, 96, 128))
     write_onnx(network, example, path, inputs=["first", "second"], outputs=["flow"], axes={2: "height", 3: "width"})
