@@ -20,6 +20,7 @@ from fleeting.training.face_finder.network import STRIDE, FaceFinderNet  # noqa:
 from fleeting.training.face_finder.scenes import Scene, SceneMaker, SceneSettings  # noqa: E402
 from fleeting.training.face_finder.targets import finder_loss, targets_of  # noqa: E402
 from fleeting.training.face_finder.train import FinderRecipe, HardScenes, check, fit, match, train  # noqa: E402
+from fleeting.training.landmarks.augment import mirror  # noqa: E402
 from fleeting.training.landmarks.labels import FaceSample, of_part  # noqa: E402
 from fleeting.weights.runtime import open_network  # noqa: E402
 
@@ -89,7 +90,7 @@ class TestScenes:
         assert sum(len(p) for p in parts) == len(set.union(*parts)) == 60
 
     def test_mirroring_moves_the_points_along(self) -> None:
-        mirrored = FACES[0].mirrored()
+        mirrored = mirror(FACES[0], shift=0.0)
         assert mirrored.points[:, 0].min() == pytest.approx(95 - FACES[0].points[:, 0].max())
 
 
