@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -128,23 +128,6 @@ def split_people(samples: Samples, source: ClipSource) -> Parts:
     return parts
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What was chosen on the validation people."""
-
-    epoch: int
-    temperature: float
-
-
-def learn(fitted: FittedSequence, how: FitSettings, parts: Parts, *, recipe: Any, out: Path) -> Chosen:
-    """Train on the people of ``train``, going on where a stopped training ended; choose on those of ``validation``."""
-    trainer = SequenceTrainer(fitted.task, how, classes=len(parts["train"].classes), seed=recipe.seed)
-    validation = fitted.rows(parts["validation"])
-    trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=recipe)
-    said = next(iter(log_probabilities(fitted.task, validation).values())).numpy()
-    return Chosen(trainer.best_epoch, fit_temperature(np.asarray(said, np.float32), parts["validation"].label))
-
-
 def scores(
     probabilities: npt.NDArray[np.float32], samples: Samples, *, draws: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
@@ -162,55 +145,60 @@ def scores(
     return found
 
 
-def protocol_of(subjects: npt.NDArray[np.str_]) -> str:
-    """Say how the scores of clips of these people came about."""
-    people = len(np.unique(subjects))
-    return f"hold-out of {people} people who were neither trained nor chosen on; {len(subjects)} clips"
-
-
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What becomes a network file and its card.
+    """What a system says of its file.
 
     Attributes
     ----------
     architecture, guided
         Texts of the card; what a network was guided by is added to its data.
     network
-        From clips to one or several (n, classes).
+        Makes the network that is shipped, from clips to one or several (n, classes), of a temperature.
     outputs
         Names of these.
-    scores
-        On the test people.
     """
 
     architecture: str
-    network: nn.Module
+    network: Callable[[float], nn.Module]
     outputs: tuple[str, ...]
-    scores: Mapping[str, Any]
     guided: str = ""
 
 
-def ship(
-    what: Shipment, fitted: FittedSequence, parts: Parts, chosen: Chosen, *, recipe: Any, file: Path, out: Path
-) -> Path:
-    """Write ``NAME.onnx`` with its weights in half precision and its card ``NAME.json`` into a folder.
+def train_and_ship(
+    what: Shipment, fitted: FittedSequence, how: FitSettings, parts: Parts, *, recipe: Any, file: Path, out: Path
+) -> None:
+    """Train, and write ``NAME.onnx`` with its weights in half precision and its card ``NAME.json``.
+
+    Training goes on where a stopped one of the same recipe ended. Epoch and temperature are chosen on the validation
+    people; the test people are measured once, after training.
 
     Parameters
     ----------
     what
         Network and texts.
-    fitted, parts, chosen
-        How it reads clips, those of the people, and what was chosen on them.
+    fitted, how
+        Around the task that is to be trained, and how.
+    parts
+        Of `split_people`.
     recipe, file
-        The recipe, with ``name`` and ``source``, and where it was read from.
+        The recipe, with ``name``, ``seed`` and ``source``, and where it was read from.
     out
-        The folder.
+        Folder of the checkpoint, the curves and the files.
     """
+    trainer = SequenceTrainer(fitted.task, how, classes=len(parts["train"].classes), seed=recipe.seed)
+    validation = fitted.rows(parts["validation"])
+    trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=recipe)
+    said = next(iter(log_probabilities(fitted.task, validation).values())).numpy()
+    temperature = fit_temperature(np.asarray(said, np.float32), parts["validation"].label)
     test, drawn = parts["test"], not recipe.source.sets
+    own, *others = ((name, scores(rows, test)) for name, rows in fitted.by_answer(test).items())
+    people = len(np.unique(test.subject))
+    protocol = f"hold-out of {people} people who were neither trained nor chosen on; {len(test)} clips"
     example = fitted.rows(test.select(np.arange(1))).clips
     path = out / f"{recipe.name}.onnx"
-    write_onnx(what.network.eval(), (example,), path, inputs=("clips",), outputs=what.outputs)
+    network = what.network(temperature).eval()
+    write_onnx(network, (example,), path, inputs=("clips",), outputs=what.outputs)
     store_in_half(path, least=256)
     _, channels, length, side, _ = example.shape
     width = crop_width(test)
@@ -240,13 +228,12 @@ def ship(
         "outputs": {name: {"shape": ["n", len(test.classes)], "dtype": "float32"} for name in what.outputs},
         "labels": list(test.classes),
         "unsure": {"label": UNSURE, "threshold": 0.0},
-        "chosen": asdict(chosen),
-        "scores": dict(what.scores),
+        "chosen": {"epoch": trainer.best_epoch, "temperature": temperature},
+        "scores": own[1] | {"protocol": protocol} | dict(others),
         "limits": list(TRANSFERRED_LIMITS if drawn else TRANSFERRED_LIMITS[1:]),
         "licence": "MIT for the weights; the training data stays under its own research terms",
     }
     write_card(path, card)
-    return path
 
 
 def plain(settings: Any) -> Any:
