@@ -21,6 +21,7 @@ from fleeting.errors import DataError, SettingsError  # noqa: E402
 from fleeting.faces.align import CANONICAL_POINTS  # noqa: E402
 from fleeting.faces.crop import SIZE, apply  # noqa: E402
 from fleeting.faces.ibug import MIRROR, eye_line_angle, eye_openings  # noqa: E402
+from fleeting.faces.mediapipe_landmarks import pose_degrees  # noqa: E402
 from fleeting.training.landmarks.augment import (  # noqa: E402
     close_eyes,
     degrade,
@@ -34,7 +35,6 @@ from fleeting.training.landmarks.labels import (  # noqa: E402
     PointMap,
     load_landmarks68,
     mesh_openings,
-    pose_degrees,
 )
 from fleeting.training.landmarks.losses import TaskStopping, task_losses  # noqa: E402
 from fleeting.training.landmarks.network import LandmarkNetwork  # noqa: E402

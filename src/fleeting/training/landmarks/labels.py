@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from fleeting.errors import DataError
 from fleeting.faces.ibug import eye_openings, mouth_opening
+from fleeting.faces.mediapipe_landmarks import pose_degrees
 from fleeting.training.face_data import FILES, grey_of, person_of, read_pictures
 from fleeting.training.people import Part, part_of
 
@@ -67,15 +68,6 @@ class FaceSample:
     states: npt.NDArray[np.float32]
     source: str
     person: str
-
-
-def pose_degrees(matrix: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Yaw, pitch, roll (3,) float32 in degrees of a (4, 4) transformation matrix (x right, y up, z to the viewer)."""
-    rotation = matrix[:3, :3] / np.cbrt(max(float(np.linalg.det(matrix[:3, :3])), 1e-9))
-    yaw = np.arcsin(np.clip(-rotation[2, 0], -1, 1))
-    pitch = -np.arctan2(rotation[2, 1], rotation[2, 2])
-    roll = -np.arctan2(rotation[1, 0], rotation[0, 0])
-    return np.degrees([yaw, pitch, roll]).astype(np.float32)
 
 
 def mesh_openings(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
