@@ -21,7 +21,6 @@ from fleeting.recognisers.dsticnn.network import SCALES, Answer, Dsticnn
 from fleeting.recognisers.sequences.clip_rows import InputKind
 from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, fit_sequence, plain_settings
 
-FUSED = "fused"
 STREAMS: tuple[str, str] = (f"{SCALES[0]} frames", f"{SCALES[1]} frames")
 
 
@@ -106,7 +105,7 @@ class DsticnnTask:
     def answers(self, clips: Tensor) -> dict[str, Tensor]:
         """Return the fused answer and those of both streams."""
         answer: Answer = self.network(clips)
-        return {FUSED: answer.fused(), **dict(zip(STREAMS, answer.logits, strict=True))}
+        return {"fused": answer.fused(), **dict(zip(STREAMS, answer.logits, strict=True))}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from onnx import TensorProto
 
 from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
+from fleeting.datasets.samples import Samples
 from fleeting.errors import FleetingWarning
 from fleeting.files import make_folder, write_bytes
 from fleeting.labels import THREE_CLASSES, UNSURE
@@ -106,9 +107,9 @@ class FittedRecogniser:
     chosen: LinearSettings
     inner_loss: tuple[float, ...]
 
-    def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return calibrated (n, classes) for flow images (n, 28, 28, 3) uint8."""
-        return self.model.probabilities(images)
+    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
+        """Return calibrated (n, classes)."""
+        return self.model.probabilities(samples.flow_images())
 
 
 def out_of_fold_logits(
