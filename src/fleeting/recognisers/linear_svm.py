@@ -12,7 +12,36 @@ from sklearn.svm import LinearSVC
 
 from fleeting.datasets.samples import Samples
 from fleeting.motion.flow_image import standardised
-from fleeting.recognisers.clip_svm import FittedClipSvm, FittedKernelSvm
+from fleeting.recognisers.half_face.linear import softmax
+
+
+@dataclass(frozen=True, slots=True)
+class FittedSvm:
+    """The machine, and the scaler that was fitted on its training rows.
+
+    Attributes
+    ----------
+    scaler, machine
+        Of scikit-learn.
+    classes
+        Number of columns of the probabilities.
+    threshold
+        Always 0: margins are no probabilities, so the machine cannot say when it is unsure.
+    """
+
+    scaler: StandardScaler
+    machine: LinearSVC
+    classes: int
+    threshold: float = 0.0
+
+    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
+        """Return the softmax of the margins, (n, classes); a class without training rows gets 0."""
+        margins = self.machine.decision_function(self.scaler.transform(features(samples)))
+        if margins.ndim == 1:  # two classes: one margin, for the second
+            margins = np.stack([-margins, margins], 1) / 2
+        probabilities = np.zeros((len(samples), self.classes), np.float32)
+        probabilities[:, self.machine.classes_] = softmax(margins)
+        return probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +58,7 @@ class LinearSvm:
     name: str = "linear-svm"
     needs: Literal["flow", "sequence"] = "flow"
 
-    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedClipSvm:
+    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedSvm:
         """Fit on `train`; there is nothing to choose on `validation`.
 
         Raises
@@ -40,8 +69,7 @@ class LinearSvm:
         scaler = StandardScaler()
         machine = LinearSVC(C=self.strength, class_weight="balanced", random_state=seed)
         machine.fit(scaler.fit_transform(features(train)), train.label)
-        # Margins are no probabilities: the machine cannot say when it is unsure.
-        return FittedClipSvm(features, FittedKernelSvm(scaler, machine, len(train.classes)))
+        return FittedSvm(scaler, machine, len(train.classes))
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as plain values."""
