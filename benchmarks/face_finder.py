@@ -23,7 +23,7 @@ from fleeting.faces.crop import points_box
 from fleeting.faces.detect import FaceDetector
 from fleeting.faces.finder import COARSE_PIXELS, FaceFinder, box_iou
 from fleeting.training.backgrounds import PATTERNS, erase_face, pattern, scramble
-from fleeting.training.face_pictures import FacePicture, labelled_faces, of_part, portraits
+from fleeting.training.landmarks.labels import FaceSample, labelled_faces, of_part, portraits
 
 log = logging.getLogger("faces")
 
@@ -64,7 +64,7 @@ def measure(detect: Detect, pictures: Iterator[tuple[Any, Any]]) -> dict[str, fl
 
 
 def in_frames(
-    faces: list[FacePicture], *, size: float, roll: float, seed: int, count: int = PER_CELL
+    faces: list[FaceSample], *, size: float, roll: float, seed: int, count: int = PER_CELL
 ) -> Iterator[tuple[Any, Any]]:
     """Faces with their surroundings, `size` px (longer side of the box) and turned, pasted into 640x360 frames."""
     rng = np.random.default_rng(seed)
@@ -88,7 +88,7 @@ def in_frames(
         yield (frame + mask * (over.astype(float) - frame)).astype(np.uint8), face.points @ linear.T + transform[:, 2]
 
 
-def face_free(faces: list[FacePicture], film: Path, *, seed: int = SEED) -> Iterator[tuple[str, Any]]:
+def face_free(faces: list[FaceSample], film: Path, *, seed: int = SEED) -> Iterator[tuple[str, Any]]:
     """Pictures without a face, always the same: patterns, the end of an animation, erased and scrambled faces."""
     rng = np.random.default_rng(seed)
     for i in range(210):
@@ -122,7 +122,7 @@ def false_faces(detect: Detect, pictures: Iterator[tuple[str, Any]]) -> dict[str
     return {"pictures": count, "false_faces": len(rows), "which": rows}
 
 
-def speed(face: FacePicture) -> dict[str, dict[str, float]]:
+def speed(face: FaceSample) -> dict[str, dict[str, float]]:
     """Median milliseconds of processor time per frame; one thread."""
     detector, finder = FaceDetector(), FaceFinder()
     result = {}
@@ -150,7 +150,7 @@ def _median_ms(task: Callable[[], Any], *, repeats: int = 40) -> float:
     return 1000 * float(np.median(times[5:]))
 
 
-def plain(faces: list[FacePicture]) -> Iterator[tuple[Any, Any]]:
+def plain(faces: list[FaceSample]) -> Iterator[tuple[Any, Any]]:
     return ((f.grey, f.points) for f in faces)
 
 

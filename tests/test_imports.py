@@ -9,6 +9,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import grimp
+import pytest
+from timelines import make_timeline
+
+from fleeting.errors import MissingExtraError
+from fleeting.evaluation.benchmark.files import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "fleeting"
@@ -65,10 +70,29 @@ def test_core_imports_without_torch() -> None:
         "import sys, importlib\n"
         "class Wall:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('torch', 'sklearn', 'scipy', 'mediapipe', 'skimage', 'onnx', 'pyarrow'):\n"
+        "        if name.split('.')[0] in {'torch', 'sklearn', 'scipy', 'mediapipe', 'skimage', 'onnx', 'pyarrow',\n"
+        "                                  'pandas'}:\n"
         "            raise ImportError(f'{name} belongs to an extra')\n"
         "sys.meta_path.insert(0, Wall())\n"
         f"for name in {names!r}:\n    importlib.import_module(name)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_pandas_is_imported_by_benchmarks_and_data_frames_alone() -> None:
+    """Only those ask for an extra; whatever writes csv does not."""
+    naming = [p for p in sources() if "pandas" in p.read_text(encoding="utf-8") and "pandas" in modules_named(p)]
+    places = {p.relative_to(SOURCE).as_posix() for p in naming}
+    benchmarks = {f"benchmark/{name}.py" for name in ("files", "run", "scores")}
+    benchmarks |= {"calibration_curves.py", "comparison/compare.py"}
+    frames = {"records/timeline.py", "expressions/readings.py"}
+    assert places == {f"evaluation/{name}" for name in benchmarks} | frames
+
+
+def test_data_frames_and_benchmarks_say_which_extra_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"'tables' for data frames.*fleeting\[tables\]"):
+        make_timeline().to_dataframe()
+    with pytest.raises(MissingExtraError, match="'research' for benchmarks"):
+        Run(tmp_path, {}, {}).predictions()

@@ -22,7 +22,7 @@ from fleeting.faces.detect import EVIDENCE, FaceDetector, log_odds
 from fleeting.faces.finder import COARSE_PIXELS, FINE_PIXELS, box_iou
 from fleeting.training.backgrounds import natural_pictures
 from fleeting.training.face_finder.scenes import SceneMaker, SceneSettings
-from fleeting.training.face_pictures import FacePicture, labelled_faces, of_part, portraits
+from fleeting.training.landmarks.labels import FaceSample, labelled_faces, of_part, portraits
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from face_finder import face_free, in_frames, plain
@@ -43,7 +43,7 @@ def answers(detector: FaceDetector, grey: Any, truth: Any = None) -> list[list[f
     return rows
 
 
-def empty_pictures(faces: list[FacePicture], data: Path, scenes: int) -> Iterator[Any]:
+def empty_pictures(faces: list[FaceSample], data: Path, scenes: int) -> Iterator[Any]:
     yield from (g for name, g in face_free(faces, data / "videos" / "no_face.mp4", seed=SEED) if "anim" not in name)
     maker = SceneMaker(faces, natural_pictures(), settings=SceneSettings(empty_share=1.0), erased=150, seed=SEED)
     for i in range(scenes):

@@ -21,7 +21,7 @@ from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
 from fleeting.datasets.samples import from_flow_images
 from fleeting.recognisers.contract import TrainingRows
-from fleeting.recognisers.fleeting.inputs import flow_inputs, mirrored_inputs
+from fleeting.recognisers.fleeting.network import flow_inputs, mirrored_inputs
 from fleeting.recognisers.fleeting.recogniser import FittedFleeting, Fleeting, FleetingSettings
 from fleeting.recognisers.folds.inner_folds import subject_folds
 from fleeting.recognisers.folds.many_folds import logits_of

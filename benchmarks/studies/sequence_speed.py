@@ -25,8 +25,7 @@ from fleeting.recognisers.dsticnn.network import Dsticnn, DsticnnProbabilities
 from fleeting.recognisers.dsticnn.recogniser import DsticnnSettings, DsticnnTask
 from fleeting.recognisers.macro_to_micro.network import MiNetProbabilities, TwoStream
 from fleeting.recognisers.macro_to_micro.recogniser import ALONE, MiNetSettings, MiNetTask
-from fleeting.recognisers.sequences.clip_channels import CHANNELS
-from fleeting.recognisers.sequences.clip_rows import ClipRows
+from fleeting.recognisers.sequences.clip_rows import CHANNELS, ClipRows
 from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer
 from fleeting.training.export import store_in_half, write_onnx
 from fleeting.weights.runtime import open_network

@@ -6,10 +6,12 @@ a file, and a stopped run leaves the former file as it was. Trouble with the dis
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,6 +109,15 @@ def write_text(path: str | Path, text: str) -> Path:
     return write_bytes(path, text.encode("utf-8"))
 
 
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    r"""Return a table as csv with ``\n`` line ends; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 def _flush(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
@@ -135,3 +146,9 @@ def require_parquet() -> None:
     """Raise MissingExtraError where parquet files can be neither written nor read."""
     if not parquet_installed():
         raise MissingExtraError("parquet", "parquet files")
+
+
+def require_pandas(needed_for: str) -> None:
+    """Raise MissingExtraError where pandas is not installed."""
+    if find_spec("pandas") is None:
+        raise MissingExtraError("tables", needed_for)

@@ -67,7 +67,7 @@ def test_a_trained_machine_is_written_without_pickle_and_answers_the_same(tmp_pa
     from fleeting.datasets import composite
     from fleeting.datasets.samples import from_flow_images
     from fleeting.recognisers.flow_svm.recogniser import flow_svm_of_images
-    from fleeting.recognisers.flow_svm.train import compare, train
+    from fleeting.recognisers.flow_svm.train import same_answers, train
 
     stored(made_up(subjects=4, each=3), tmp_path / "flow.npz")
     recipe = tmp_path / "recipe.toml"
@@ -84,7 +84,7 @@ def test_a_trained_machine_is_written_without_pickle_and_answers_the_same(tmp_pa
     other = flow_svm_of_images().fit(samples, None, seed=0)
     other.tail["scale"].mean_ += 0.5
     with pytest.raises(RuntimeError, match="differs from scikit-learn's"):
-        compare(other, flow_svm_of_images().features(samples), tmp_path / "out" / "flow_svm.onnx")
+        same_answers(other, flow_svm_of_images().features(samples), tmp_path / "out" / "flow_svm.onnx")
 
 
 def test_a_mirrored_face_turns_the_directions() -> None:

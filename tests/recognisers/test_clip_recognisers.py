@@ -20,8 +20,8 @@ from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError
 from fleeting.evaluation.benchmark.data import benchmark_data
 from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
-from fleeting.recognisers import clip_svm, kernel_svm
-from fleeting.recognisers.kernel_svm import SvmSettings, fit_svm
+from fleeting.recognisers import clip_svm
+from fleeting.recognisers.clip_svm import SvmSettings, fit_svm
 from fleeting.recognisers.lbp_top import LbpTop
 from fleeting.recognisers.mdmo import FlowImageDirections, Mdmo
 from fleeting.recognisers.registry import recogniser
@@ -158,8 +158,8 @@ def test_choices_are_made_on_whole_subjects_held_out(monkeypatch: pytest.MonkeyP
             scalers.append(self)
 
     scalers: list[StandardScaler] = []
-    monkeypatch.setattr(kernel_svm, "SVC", Watched)
-    monkeypatch.setattr(kernel_svm, "StandardScaler", Scaler)
+    monkeypatch.setattr(clip_svm, "SVC", Watched)
+    monkeypatch.setattr(clip_svm, "StandardScaler", Scaler)
     settings = SvmSettings(strengths=(1e-4, 1e-1), inner_folds=4)
     fit_svm(features, label, subject, classes=3, settings=settings, seed=0)
     *inner, last = fits

@@ -26,10 +26,15 @@ from fleeting.recognisers.dsticnn.recogniser import (  # noqa: E402
     jensen_shannon,
 )
 from fleeting.recognisers.sequences import fit as sequence_fit  # noqa: E402
-from fleeting.recognisers.sequences.clip_channels import standardise  # noqa: E402
-from fleeting.recognisers.sequences.clip_rows import ClipRows, changed, class_weights, clip_rows  # noqa: E402
+from fleeting.recognisers.sequences.clip_rows import (  # noqa: E402
+    ClipRows,
+    changed,
+    class_weights,
+    clip_rows,
+    standardise,  # noqa: E402
+)
 from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer  # noqa: E402
-from fleeting.training.devices import choose_device  # noqa: E402
+from fleeting.training.loop import choose_device  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -129,7 +134,6 @@ def test_the_interaction_pulls_both_streams_together_and_each_term_can_be_left_o
     for name, keys in (("dsticnn", {"js", "mse"}), ("dsticnn-js", {"js"}), ("dsticnn-mse", {"mse"}),
                        ("dsticnn-none", set())):  # fmt: skip
         task = DsticnnTask(dsticnn(name, plan=QUICK).plan, classes=3, seed=0)
-        task.start_epoch(0)
         terms = task.loss(clips, label, weight, draw)
         assert set(terms) == {"cross-entropy 32 frames", "cross-entropy 64 frames"} | keys
     task = DsticnnTask(replace(QUICK, js=2.0, mse=3.0), classes=3, seed=0)
@@ -141,14 +145,6 @@ def test_the_interaction_pulls_both_streams_together_and_each_term_can_be_left_o
     # The same size without a gradient into the teacher: half of it reaches each stream.
     fixed = DsticnnTask(replace(QUICK, js=2.0, mse=3.0, detach=True), classes=3, seed=0)
     assert float(fixed.loss(clips, label, weight, draw)["js"]) == pytest.approx(float(terms["js"]), rel=1e-5)
-    warm = DsticnnTask(replace(QUICK, warm_epochs=4), classes=3, seed=0)
-    sizes = []
-    for epoch in (0, 1, 4, 9):
-        warm.start_epoch(epoch)
-        sizes.append(float(warm.loss(clips, label, weight, draw)["js"]))
-    assert sizes[0] == 0
-    assert sizes[1] == pytest.approx(sizes[2] / 4)
-    assert sizes[2] == sizes[3]
 
 
 def test_a_fixed_teacher_gets_no_gradient_from_its_pupil() -> None:

@@ -18,10 +18,9 @@ from fleeting.errors import DataError, FleetingWarning  # noqa: E402
 from fleeting.labels import THREE_CLASSES  # noqa: E402
 from fleeting.motion.flow_image import mirrored, standardised  # noqa: E402
 from fleeting.recognisers.contract import ManyFolds, TrainingRows  # noqa: E402
-from fleeting.recognisers.fleeting import export as fleeting_export  # noqa: E402
 from fleeting.recognisers.fleeting import train as fleeting_recipe  # noqa: E402
 from fleeting.recognisers.fleeting.fourier_ridge import FourierSettings, fit_ridge, fourier_features  # noqa: E402
-from fleeting.recognisers.fleeting.inputs import Variation, flow_inputs, mirrored_inputs  # noqa: E402
+from fleeting.recognisers.fleeting.network import Variation, flow_inputs, mirrored_inputs  # noqa: E402
 from fleeting.recognisers.fleeting.recogniser import Fleeting, FleetingSettings  # noqa: E402
 from fleeting.recognisers.fleeting.synthetic_flow import (  # noqa: E402
     CLASS_ACTION_UNITS,
@@ -193,7 +192,7 @@ def test_a_class_without_training_rows_is_never_the_answer() -> None:
     data = samples()
     fitted = Fleeting(QUICK).fit(data.select(data.label != 1), None, seed=0)
     assert fitted.probabilities(data)[:, 1].max() < 1e-6
-    graph = fleeting_export.graph(fitted).SerializeToString()
+    graph = fleeting_recipe.graph(fitted).SerializeToString()
     (answer,) = open_network(graph).run(None, {"flow": data.flow})
     assert answer[:, 1].max() < 1e-6
 
@@ -201,7 +200,7 @@ def test_a_class_without_training_rows_is_never_the_answer() -> None:
 @pytest.mark.parametrize("networks", [1, 2])
 def test_onnx_equals_the_model_for_any_batch_size(networks: int) -> None:
     fitted = Fleeting(replace(QUICK, networks=networks)).fit(samples(), None, seed=0)
-    graph = fleeting_export.graph(fitted).SerializeToString()
+    graph = fleeting_recipe.graph(fitted).SerializeToString()
     session = open_network(graph)
     new = samples(seed=5).flow
     for images in (new, new[:1], np.zeros((1, 28, 28, 3), np.uint8)):

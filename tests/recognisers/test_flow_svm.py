@@ -18,7 +18,7 @@ from fleeting.faces.align import crop_size
 from fleeting.motion.mdmo import region_weights
 from fleeting.motion.revised_flow import clip_flow, grid_weights, region_vectors, towards_apex, without_head
 from fleeting.motion.rigid_motion import dense_basis
-from fleeting.recognisers import kernel_svm
+from fleeting.recognisers import clip_svm
 from fleeting.recognisers.flow_svm import recogniser as module
 from fleeting.recognisers.flow_svm.recogniser import (
     FittedFlowSvm,
@@ -78,14 +78,14 @@ def test_choices_are_made_on_whole_subjects_held_out(monkeypatch: pytest.MonkeyP
     rng = np.random.default_rng(0)
     subject, label = np.repeat(np.arange(9), 6), np.tile([0, 1, 2], 18)
     rows = (rng.normal(size=(54, 5)) + 2 * np.eye(5)[label]).astype(np.float32)
-    real, seen = kernel_svm.subject_folds, []
+    real, seen = clip_svm.subject_folds, []
 
     def spy(subjects: np.ndarray, *, folds: int, seed: int) -> tuple[InnerFold, ...]:
         dealt = real(subjects, folds=folds, seed=seed)
         seen.extend((set(subjects[f.train]), set(subjects[f.validation])) for f in dealt)
         return dealt
 
-    monkeypatch.setattr(kernel_svm, "subject_folds", spy)
+    monkeypatch.setattr(clip_svm, "subject_folds", spy)
     chosen, temperature = module._choose(rows, label, subject, 3, QUICK, 0)
     assert len(seen) == 3
     assert all(not a & b for a, b in seen)

@@ -14,7 +14,7 @@ from fleeting.datasets.composite import FlowImages  # noqa: E402
 from fleeting.errors import FleetingWarning, InputError, SettingsError  # noqa: E402
 from fleeting.motion.flow_image import mirrored, standardised  # noqa: E402
 from fleeting.recognisers.folds.inner_folds import subject_folds  # noqa: E402
-from fleeting.recognisers.half_face import export as recogniser_export  # noqa: E402
+from fleeting.recognisers.half_face import train as recogniser_export  # noqa: E402
 from fleeting.recognisers.half_face.linear import (  # noqa: E402
     LinearSettings,
     blur_matrix,

@@ -18,7 +18,7 @@ from fleeting.datasets.load import cache_of  # noqa: E402
 from fleeting.datasets.prepare import PrepareSettings, prepare  # noqa: E402
 from fleeting.datasets.registry import named_data  # noqa: E402
 from fleeting.recognisers.macro_to_micro.train import macro_clips  # noqa: E402
-from fleeting.recognisers.sequences.recipe import ClipSource, joined  # noqa: E402
+from fleeting.recognisers.sequences.recipe import ClipSource, read_sequences  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -112,7 +112,7 @@ def test_micro_expressions_of_three_data_sets_train_one_network(data: Path, tmp_
     assert {subject.split("/")[0] for subject in card["subjects"]} <= {"casme2", "smic", "samm"}
     assert len(card["subjects"]) == 6
     assert not any("portraits" in text for text in card["limits"])
-    found = joined([f"{name}={data / name}" for name in ("casme2", "smic", "samm")], classes=3)
+    found = read_sequences([f"{name}={data / name}" for name in ("casme2", "smic", "samm")], classes=3)
     assert len(found) == 27
     assert np.bincount(found.label).tolist() == [9, 9, 9]
 

@@ -20,7 +20,7 @@ from fleeting.datasets.load import load_samples  # noqa: E402
 from fleeting.errors import DataError, SettingsError  # noqa: E402
 from fleeting.naming.event_frames import EventView  # noqa: E402
 from fleeting.naming.systems import SequenceSystem  # noqa: E402
-from fleeting.recognisers.sequences.recipe import ClipSource, joined, scores, split_people  # noqa: E402
+from fleeting.recognisers.sequences.recipe import ClipSource, read_sequences, scores, split_people  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -135,6 +135,6 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
         ClipSource(validation_percent=50, test_percent=50)
     first = stored_clips(tmp_path / "a.npz", samples)
     other = stored_clips(tmp_path / "b.npz", moving_clips(6, frames=4), dataset="other")
-    assert len(joined([f"prepared={first}"], classes=3)) == 6
+    assert len(read_sequences([f"prepared={first}"], classes=3)) == 6
     with pytest.raises(DataError, match="sequences of one size"):
-        joined([f"prepared={first}", f"prepared={other}"], classes=3)
+        read_sequences([f"prepared={first}", f"prepared={other}"], classes=3)

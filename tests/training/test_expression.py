@@ -31,13 +31,10 @@ from fleeting import settings  # noqa: E402
 from fleeting.datasets import fer2013  # noqa: E402
 from fleeting.errors import SettingsError  # noqa: E402
 from fleeting.recognisers.deep_emotion.network import DeepEmotion, standardise  # noqa: E402
-from fleeting.training.devices import choose_device  # noqa: E402
 from fleeting.training.expression import train as expression  # noqa: E402
-from fleeting.training.expression import trainer as expression_trainer  # noqa: E402
-from fleeting.training.expression.augment import affine_maps, erase, mixing, warp  # noqa: E402
 from fleeting.training.expression.export import export as write_onnx  # noqa: E402
 from fleeting.training.expression.network import ExpressionNetwork  # noqa: E402
-from fleeting.training.expression.pictures import batches, labelled, settle, steps_in  # noqa: E402
+from fleeting.training.expression.pictures import affine_maps, batches, erase, labelled, mixing, settle, steps_in, warp  # noqa: E402  # noqa: E402
 from fleeting.training.expression.recipe import (  # noqa: E402
     AugmentSettings,
     ExpressionRecipe,
@@ -45,7 +42,8 @@ from fleeting.training.expression.recipe import (  # noqa: E402
     check,
 )
 from fleeting.training.expression.shipped import ExpressionAnswer, Views, shipped_network  # noqa: E402
-from fleeting.training.expression.trainer import Trainer  # noqa: E402
+from fleeting.training.expression.train import Trainer  # noqa: E402
+from fleeting.training.loop import choose_device  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 from fleeting.weights import checksum  # noqa: E402
 from fleeting.weights.runtime import open_network  # noqa: E402
@@ -294,12 +292,12 @@ def test_the_last_epochs_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures, label = drawn(8)
     none = np.full(8, "")
     faces = labelled(fer2013.FacePictures(pictures, label, none, none), recipe, CPU)
-    monkeypatch.setattr(expression_trainer, "erase", erased)
+    monkeypatch.setattr(expression, "erase", erased)
     with pytest.raises(AssertionError, match="erased"):
         trainer.learn(faces, torch.arange(8), torch.Generator())
     trainer.epoch, trainer.step = recipe.epochs, 5 * recipe.epochs
     assert rate(trainer) == pytest.approx(1e-4)
-    monkeypatch.setattr(expression_trainer, "mixing", lambda settings, _: 1.0 if settings.mixup == 0 else 0.5)
+    monkeypatch.setattr(expression, "mixing", lambda settings, _: 1.0 if settings.mixup == 0 else 0.5)
     trainer.learn(faces, torch.arange(8), torch.Generator())
     trainer.step = 5 * (recipe.epochs + 1)
     assert rate(trainer) == pytest.approx(1e-6)

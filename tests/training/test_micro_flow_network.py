@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from fleeting.synthesis.flow.pairs import Pool  # noqa: E402
-from fleeting.training.micro_flow.export import compare, ship  # noqa: E402
+from fleeting.training.micro_flow.export import same_flow, ship  # noqa: E402
 from fleeting.training.micro_flow.network import (  # noqa: E402
     MicroFlowNetwork,
     Refinement,
@@ -209,4 +209,4 @@ def test_the_shipped_file_computes_the_same_and_says_what_it_is(tmp_path: Path) 
     with torch.no_grad():
         network.fusion.out[1].bias.add_(0.1)
     with pytest.raises(RuntimeError, match="differs from torch's by 0.1"):
-        compare(network, tmp_path / "micro_flow.onnx")
+        same_flow(network, tmp_path / "micro_flow.onnx")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,13 +20,14 @@ from fleeting.training.face_finder.network import STRIDE, FaceFinderNet  # noqa:
 from fleeting.training.face_finder.scenes import Scene, SceneMaker, SceneSettings  # noqa: E402
 from fleeting.training.face_finder.targets import finder_loss, targets_of  # noqa: E402
 from fleeting.training.face_finder.train import FinderRecipe, HardScenes, check, fit, match, train  # noqa: E402
-from fleeting.training.face_pictures import FacePicture, of_part  # noqa: E402
+from fleeting.training.landmarks.augment import mirror  # noqa: E402
+from fleeting.training.landmarks.labels import FaceSample, of_part  # noqa: E402
 from fleeting.weights.runtime import open_network  # noqa: E402
 
 NOTHING = np.zeros((0, 4), np.float32)
 
 
-def cartoon(seed: int, *, size: int = 96) -> FacePicture:
+def cartoon(seed: int, *, size: int = 96) -> FaceSample:
     """A bright oval with eyes and mouth on a dark ground; 68 points on its rim."""
     rng = np.random.default_rng(seed)
     grey = rng.integers(20, 60, (size, size)).astype(np.uint8)
@@ -36,7 +38,7 @@ def cartoon(seed: int, *, size: int = 96) -> FacePicture:
     cv2.ellipse(grey, (x, y + b // 2), (a // 2, b // 8), 0, 0, 360, 60, -1)
     angle = np.linspace(0, 2 * np.pi, 68, endpoint=False)
     points = np.stack([x + a * np.cos(angle), y + b * np.sin(angle)], 1).astype(np.float32)
-    return FacePicture(grey, points, "cartoon", f"cartoon {seed}")
+    return FaceSample(grey, points, np.zeros(6, np.float32), "cartoon", f"cartoon {seed}")
 
 
 FACES = [cartoon(seed) for seed in range(6)]
@@ -83,12 +85,12 @@ class TestScenes:
         assert ignored > 0
 
     def test_parts_share_nobody(self) -> None:
-        faces = [FacePicture(FACES[0].grey, FACES[0].points, "cartoon", str(i)) for i in range(60)]
+        faces = [replace(FACES[0], person=str(i)) for i in range(60)]
         parts = [{f.person for f in of_part(faces, part)} for part in ("train", "validation", "test")]
         assert sum(len(p) for p in parts) == len(set.union(*parts)) == 60
 
     def test_mirroring_moves_the_points_along(self) -> None:
-        mirrored = FACES[0].mirrored()
+        mirrored = mirror(FACES[0], shift=0.0)
         assert mirrored.points[:, 0].min() == pytest.approx(95 - FACES[0].points[:, 0].max())
 
 

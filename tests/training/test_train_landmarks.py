@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -17,10 +19,11 @@ pytest.importorskip("onnx", reason="training needs the research extra")
 from stopped_trainings import stopped_after  # noqa: E402
 
 from fleeting import settings, weights  # noqa: E402
-from fleeting.errors import DataError, SettingsError  # noqa: E402
+from fleeting.errors import DataError, MissingExtraError, SettingsError  # noqa: E402
 from fleeting.faces.align import CANONICAL_POINTS  # noqa: E402
 from fleeting.faces.crop import SIZE, apply  # noqa: E402
 from fleeting.faces.ibug import MIRROR, eye_line_angle, eye_openings  # noqa: E402
+from fleeting.faces.mediapipe_landmarks import pose_degrees  # noqa: E402
 from fleeting.training.landmarks.augment import (  # noqa: E402
     close_eyes,
     degrade,
@@ -34,12 +37,11 @@ from fleeting.training.landmarks.labels import (  # noqa: E402
     PointMap,
     load_landmarks68,
     mesh_openings,
-    pose_degrees,
 )
-from fleeting.training.landmarks.losses import task_losses  # noqa: E402
+from fleeting.training.landmarks.losses import TaskStopping, task_losses  # noqa: E402
 from fleeting.training.landmarks.network import LandmarkNetwork  # noqa: E402
 from fleeting.training.landmarks.recipe import LandmarkRecipe  # noqa: E402
-from fleeting.training.landmarks.task_stopping import TaskStopping  # noqa: E402
+from fleeting.training.landmarks.teacher import label  # noqa: E402
 from fleeting.training.not_faces import erase_face, not_face_crop, pattern  # noqa: E402
 from fleeting.training.people import part_of  # noqa: E402
 from fleeting.training.run import TASKS, task_of, train  # noqa: E402
@@ -359,7 +361,15 @@ def test_erased_faces_are_gone() -> None:
 def test_crops_without_a_face_have_the_right_form() -> None:
     rng = np.random.default_rng(11)
     samples, pictures = [sample(rng) for _ in range(3)], [pattern(rng) for _ in range(20)]
-    hard = [np.full((SIZE, SIZE), 200, np.uint8)]
-    crops = [not_face_crop(samples, pictures, rng, hard=hard) for _ in range(60)]
+    crops = [not_face_crop(samples, pictures, rng) for _ in range(60)]
     assert all(c.shape == (SIZE, SIZE) and c.dtype == np.uint8 for c in crops)
     assert len({c.tobytes() for c in crops}) > 45
+
+
+def test_the_teacher_keeps_mediapipe_from_reporting_its_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, str] = {}
+    monkeypatch.setattr(os, "putenv", told.__setitem__)
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    with pytest.raises(MissingExtraError, match="'mediapipe' for labelling pictures"):
+        label(iter(()))
+    assert told["https_proxy"].startswith("http://127.0.0.1:")

@@ -30,6 +30,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.datasets.tables import Table
 from fleeting.errors import DataError
 from fleeting.labels import SEVEN_CLASSES
 
@@ -225,24 +226,21 @@ def _tiles(encoded: npt.NDArray[np.uint8], offsets: npt.NDArray[Any], count: int
 
 
 def _read_csv(path: Path) -> FacePictures:
-    import pandas as pd
-
-    columns = ("emotion", "pixels", "Usage")
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError("the table of FER-2013", f"{path} ({error})", "Check the path.") from error
-    table.columns = table.columns.str.strip()
-    missing = [c for c in columns if c not in table.columns]
-    if missing:
-        raise DataError(f"the columns {', '.join(columns)}", f"{path} without {', '.join(missing)}", "Check the table.")
-    label = _check_labels(table["emotion"].to_numpy(), path)
-    rows = [np.array(text.split(), np.uint8) for text in table["pixels"]]
+    table = Table.of_csv(path)
+    table.require("emotion", "pixels", "Usage")
+    codes, texts, part = ([r[name].strip() for r in table.records] for name in ("emotion", "pixels", "Usage"))
+    strange = next((code for code in codes if not code.isdigit()), None)
+    if strange is not None:
+        raise DataError("numbers in the column emotion", f"'{strange}' in {path}", "Check the table.")
+    label = _check_labels(np.array(codes, np.int64), path)
+    rows = [np.array(text.split(), np.uint8) for text in texts]
     wrong = next((i for i, row in enumerate(rows) if len(row) != SIZE * SIZE), None)
     if wrong is not None:
-        raise DataError(f"{SIZE * SIZE} pixels", f"{len(rows[wrong])} in row {wrong + 2} of {path}", "Mend the row.")
+        raise DataError(
+            f"{SIZE * SIZE} pixels", f"{len(rows[wrong])} in row {table.numbers[wrong]} of {path}", "Mend the row."
+        )
     names = np.arange(len(rows)).astype(np.str_)
-    return FacePictures(np.stack(rows).reshape(-1, SIZE, SIZE), label, table["Usage"].to_numpy(np.str_), names)
+    return FacePictures(np.stack(rows).reshape(-1, SIZE, SIZE), label, np.array(part, np.str_), names)
 
 
 def _read_folder(folder: Path) -> FacePictures:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 from fleeting.datasets.manifest import COLUMNS, CORRECTION_COLUMNS, Correction, Manifest, ManifestRow, checked
 from fleeting.datasets.tables import Table
 from fleeting.errors import DataError, SettingsError
-from fleeting.files import atomic_path, require_parquet, write_text
+from fleeting.files import atomic_path, csv_text, require_parquet, write_text
 from fleeting.records import action_units
 
 SUFFIXES: tuple[str, ...] = (".csv", ".parquet")
@@ -49,8 +47,8 @@ def write_manifest(manifest: Manifest, path: str | Path) -> list[Path]:
     listed = [[getattr(c, name) for name in CORRECTION_COLUMNS] for c in manifest.corrections]
     beside = corrections_path(path)
     if path.suffix.lower() == ".csv":
-        write_text(path, _csv_text(COLUMNS, rows))
-        write_text(beside, _csv_text(CORRECTION_COLUMNS, listed))
+        write_text(path, csv_text(COLUMNS, rows))
+        write_text(beside, csv_text(CORRECTION_COLUMNS, listed))
     else:
         _write_parquet(path, COLUMNS, rows)
         _write_parquet(beside, CORRECTION_COLUMNS, listed)
@@ -77,39 +75,28 @@ def _cell(row: ManifestRow, name: str) -> Any:
     return action_units.as_text(value) if name == "action_units" else value
 
 
-def _csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(["" if value is None else value for value in row] for row in rows)
-    return text.getvalue()
-
-
 def _write_parquet(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     require_parquet()
-    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    frame = pd.DataFrame([list(row) for row in rows], columns=list(columns))
-    for name in (*_FRAMES, "first_number"):
-        if name in columns:
-            frame[name] = frame[name].astype("Int64")
+    kinds = dict.fromkeys((*_FRAMES, "first_number"), pa.int64()) | {"fps": pa.float64()}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
+    table = pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows], schema=schema)
     with atomic_path(path) as temporary:
-        frame.to_parquet(temporary, index=False)
+        pq.write_table(table, temporary)
 
 
 def _read_parquet(path: Path) -> Table:
     require_parquet()
-    import pandas as pd
+    import pyarrow.parquet as pq
 
     try:
-        frame = pd.read_parquet(path)
+        found = pq.read_table(path)
     except (OSError, ValueError) as error:
         raise DataError("a manifest (.csv or .parquet)", f"{path} ({error})", "Check the path.") from error
-    records = [
-        {str(k): "" if v is None or v is pd.NA or v != v else str(v) for k, v in record.items()}
-        for record in frame.to_dict("records")
-    ]
-    return Table(path, tuple(map(str, frame.columns)), tuple(records), tuple(range(1, len(records) + 1)))
+    records = [{k: "" if v is None or v != v else str(v) for k, v in record.items()} for record in found.to_pylist()]
+    return Table(path, tuple(found.column_names), tuple(records), tuple(range(1, len(records) + 1)))
 
 
 def _row(record: dict[str, str], number: int, path: Path) -> ManifestRow:

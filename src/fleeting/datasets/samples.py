@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -132,3 +132,14 @@ def from_flow_images(images: FlowImages) -> Samples:
     """Return flow images as samples; each clip counts as a recording of its own."""
     dataset = np.array([name.split("/", 1)[0] for name in images.subject], np.str_)
     return Samples(images.clip, images.subject, dataset, images.clip, images.label, flow=images.flow)
+
+
+def joined(parts: Sequence[Samples]) -> Samples:
+    """Return the rows of several samples with the same classes, one after the other; what one of them lacks is None."""
+
+    def of_all(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        return None if any(value is None for value in values) else np.concatenate(values)
+
+    arrays = {f.name: of_all(f.name) for f in fields(Samples) if f.name not in ("classes", "units")}
+    return Samples(**arrays, classes=parts[0].classes, units=parts[0].units)

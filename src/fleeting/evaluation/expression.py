@@ -23,7 +23,7 @@ from fleeting import metrics, weights
 from fleeting.datasets import fer2013
 from fleeting.errors import FleetingWarning
 from fleeting.evaluation.calibration_curves import reliability
-from fleeting.files import write_text
+from fleeting.files import csv_text, write_text
 from fleeting.labels import SEVEN_CLASSES
 
 NETWORKS: dict[str, str] = {"deep-emotion": "deep_emotion", "expression": "expression"}
@@ -132,10 +132,7 @@ def summarise(probabilities: npt.NDArray[np.float32], truth: npt.NDArray[np.int6
 
 
 def _table(faces: fer2013.FacePictures, probabilities: npt.NDArray[np.float32]) -> str:
-    import pandas as pd
-
-    rows = pd.DataFrame({"picture": faces.name, "part": faces.part})
-    rows["truth"] = [SEVEN_CLASSES[k] for k in faces.label]
-    rows["predicted"] = [SEVEN_CLASSES[k] for k in probabilities.argmax(1)]
-    rows[[f"p_{name}" for name in SEVEN_CLASSES]] = probabilities
-    return str(rows.to_csv(index=False, float_format="%.5f"))
+    header = ("picture", "part", "truth", "predicted", *(f"p_{name}" for name in SEVEN_CLASSES))
+    truth, predicted = ([SEVEN_CLASSES[k] for k in found] for found in (faces.label, probabilities.argmax(1)))
+    columns = (map("{:.5f}".format, column) for column in probabilities.T)
+    return csv_text(header, zip(faces.name, faces.part, truth, predicted, *columns, strict=True))

@@ -14,7 +14,7 @@ from fleeting.datasets import composite
 from fleeting.errors import FleetingWarning
 from fleeting.evaluation.benchmark.leakage import overlap
 from fleeting.evaluation.benchmark.predictions import Predictions, scores
-from fleeting.files import write_text
+from fleeting.files import csv_text, write_text
 
 
 def evaluate_recogniser(data: str | Path, *, out: str | Path | None = None, name: str = "fleeting") -> dict[str, Any]:
@@ -78,11 +78,8 @@ def evaluate_recogniser(data: str | Path, *, out: str | Path | None = None, name
 
 
 def _table_text(table: Predictions, labels: list[str]) -> str:
-    import pandas as pd
-
-    rows = pd.DataFrame({"fold": table.fold, "clip": table.clip, "subject": table.subject})
-    rows["truth"] = [labels[i] for i in table.truth]
-    rows["predicted"] = [labels[i] for i in table.predicted]
-    rows["answered"] = table.answered
-    rows[[f"p_{label}" for label in labels]] = table.probabilities
-    return str(rows.to_csv(index=False))
+    header = ("fold", "clip", "subject", "truth", "predicted", "answered", *(f"p_{label}" for label in labels))
+    truth, predicted = ([labels[i] for i in found] for found in (table.truth, table.predicted))
+    probabilities = table.probabilities.T
+    rows = zip(table.fold, table.clip, table.subject, truth, predicted, table.answered, *probabilities, strict=True)
+    return csv_text(header, rows)

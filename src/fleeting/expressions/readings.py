@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.files import require_pandas
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import FaceBox
 
@@ -132,7 +133,14 @@ class Emotions:
         return sum(len(s.readings) for s in self.sources)
 
     def to_dataframe(self) -> Any:
-        """Return the readings as a pandas data frame with the columns of the csv file."""
+        """Return the readings as a pandas data frame with the columns of the csv file.
+
+        Raises
+        ------
+        MissingExtraError
+            Without the extra ``tables``.
+        """
+        require_pandas("data frames")
         import pandas as pd
 
         return pd.DataFrame([row(s, r) for s in self.sources for r in s.readings], columns=list(COLUMNS))

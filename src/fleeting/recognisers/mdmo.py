@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from fleeting.datasets.samples import Samples
 from fleeting.motion.mdmo import Encoding, flow_image_directions, mdmo
-from fleeting.recognisers.clip_svm import FittedClipSvm, fit_clip_svm, of_each, sequences
-from fleeting.recognisers.kernel_svm import Rows, SvmSettings
+from fleeting.recognisers.clip_svm import ClipSvm, Rows, SvmSettings, of_each, sequences
 
 _POLYNOMIAL = SvmSettings(kernel="poly", degrees=(1, 2, 3), strengths=(1e-2, 1e-1, 1.0, 10.0))
 
 
 @dataclass(frozen=True, slots=True)
-class Mdmo:
+class Mdmo(ClipSvm):
     """How each of 36 regions moves, averaged over the clip (`motion.mdmo`); the kernel is polynomial as in the paper.
 
     Attributes
@@ -29,7 +28,6 @@ class Mdmo:
     encoding: Encoding = "polar"
     svm: SvmSettings = field(default_factory=lambda: _POLYNOMIAL)
     name: str = "mdmo"
-    needs: Literal["flow", "sequence"] = "sequence"
 
     def features(self, samples: Samples) -> Rows:
         """Return the feature of every clip, (n, 72).
@@ -43,24 +41,10 @@ class Mdmo:
         """
         return of_each(sequences(samples), partial(mdmo, encoding=self.encoding), key=f"mdmo {self.encoding}")
 
-    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedClipSvm:
-        """Fit on all rows given; degree and strength are chosen on inner folds over their subjects."""
-        return fit_clip_svm(train, validation, feature=self.features, settings=self.svm, seed=seed)
-
-    def settings(self) -> dict[str, Any]:
-        """Return the settings as plain values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class FlowImageDirections:
-    """The like of MDMO for published flow images, which keep no angles (`motion.mdmo.flow_image_directions`).
-
-    Attributes
-    ----------
-    svm
-        As for `Mdmo`.
-    """
+class FlowImageDirections(ClipSvm):
+    """The like of MDMO for published flow images, which keep no angles (`motion.mdmo.flow_image_directions`)."""
 
     svm: SvmSettings = field(default_factory=lambda: _POLYNOMIAL)
     name: str = "mdmo-flow-image"
@@ -75,11 +59,3 @@ class FlowImageDirections:
             Where the samples carry no flow images.
         """
         return of_each(samples.flow_images(), flow_image_directions, key="flow image directions")
-
-    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedClipSvm:
-        """Fit on all rows given; degree and strength are chosen on inner folds over their subjects."""
-        return fit_clip_svm(train, validation, feature=self.features, settings=self.svm, seed=seed)
-
-    def settings(self) -> dict[str, Any]:
-        """Return the settings as plain values."""
-        return asdict(self)

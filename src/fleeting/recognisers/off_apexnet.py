@@ -23,15 +23,6 @@ def off_apexnet(*, classes: int = 3, hidden: int = 1024, dropout: float = 0.5) -
     """Return an untrained OFF-ApexNet from flow images (n, 3, 28, 28) float32 to logits (n, classes).
 
     2,664,475 weights with the default settings.
-
-    Parameters
-    ----------
-    classes
-        Number of classes.
-    hidden
-        Width of both hidden fully connected layers.
-    dropout
-        Share of hidden values that is left out while training.
     """
     streams = [
         nn.Sequential(

@@ -9,7 +9,7 @@ from fleeting.errors import MissingExtraError, SettingsError
 from fleeting.recognisers.contract import Recogniser
 from fleeting.settings import nearest
 
-RECOGNISERS: dict[str, tuple[str, str]] = {
+RECOGNISERS: dict[str, tuple[str, ...]] = {
     "linear-svm": ("fleeting.recognisers.linear_svm", "LinearSvm"),
     "linear-half-face": ("fleeting.recognisers.half_face.recogniser", "HalfFace"),
     "ststnet": ("fleeting.recognisers.flow_networks", "ststnet_recogniser"),
@@ -21,21 +21,21 @@ RECOGNISERS: dict[str, tuple[str, str]] = {
     "flow-svm": ("fleeting.recognisers.flow_svm.recogniser", "FlowSvm"),
     "flow-svm-image": ("fleeting.recognisers.flow_svm.recogniser", "flow_svm_of_images"),
     "dsticnn": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn"),
-    "dsticnn-none": ("fleeting.recognisers.dsticnn.recogniser", "without_interaction"),
-    "dsticnn-js": ("fleeting.recognisers.dsticnn.recogniser", "with_js"),
-    "dsticnn-mse": ("fleeting.recognisers.dsticnn.recogniser", "with_mse"),
-    "dsticnn-flow": ("fleeting.recognisers.dsticnn.recogniser", "of_flow"),
-    "dsticnn-grey-flow": ("fleeting.recognisers.dsticnn.recogniser", "of_grey_and_flow"),
-    "minet": ("fleeting.recognisers.macro_to_micro.recogniser", "minet"),
+    "dsticnn-none": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn", "dsticnn-none"),
+    "dsticnn-js": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn", "dsticnn-js"),
+    "dsticnn-mse": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn", "dsticnn-mse"),
+    "dsticnn-flow": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn", "dsticnn-flow"),
+    "dsticnn-grey-flow": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn", "dsticnn-grey-flow"),
+    "minet": ("fleeting.recognisers.macro_to_micro.recogniser", "macro_to_micro", "minet"),
     "deep-emotion": ("fleeting.recognisers.deep_emotion.recogniser", "deep_emotion"),
     "expression": ("fleeting.recognisers.deep_emotion.recogniser", "expression"),
     "shipped": ("fleeting.recognisers.shipped", "Shipped"),
 }
-"""Module and class (or function) that gives the recogniser when it is called without arguments; imported only when it
-is asked for, since most need torch or scikit-learn."""
+"""Module, class (or function) that gives the recogniser, and what it is called with; imported only when it is asked
+for, since most need torch or scikit-learn."""
 
 
-def recogniser(name: str, *, known: Mapping[str, tuple[str, str]] = RECOGNISERS) -> Recogniser:
+def recogniser(name: str, *, known: Mapping[str, tuple[str, ...]] = RECOGNISERS) -> Recogniser:
     """Return the recogniser of a name, with its default settings; `known` has those of another task.
 
     Raises
@@ -47,9 +47,9 @@ def recogniser(name: str, *, known: Mapping[str, tuple[str, str]] = RECOGNISERS)
     """
     if name not in known:
         raise SettingsError("a known model", repr(name), nearest(name, known))
-    module, factory = known[name]
+    module, factory, *called_with = known[name]
     try:
-        made: Recogniser = getattr(importlib.import_module(module), factory)()
+        made: Recogniser = getattr(importlib.import_module(module), factory)(*called_with)
     except ImportError as error:
         if error.name and error.name.split(".")[0] == "fleeting":
             raise

@@ -26,15 +26,6 @@ def ststnet(*, classes: int = 3, filters: tuple[int, ...] = FILTERS, dropout: fl
     """Return an untrained STSTNet from flow images (n, 3, 28, 28) float32, 0..255, to logits (n, classes).
 
     1,683 weights with the default settings.
-
-    Parameters
-    ----------
-    classes
-        Number of classes.
-    filters
-        Filters of each stream.
-    dropout
-        Share of the pooled values that is left out while training.
     """
     streams = [
         nn.Sequential(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.files import require_pandas
 from fleeting.records.calibration import Calibration
 from fleeting.records.events import Event, EventKind
 from fleeting.records.faces import ExpressionCurve, FaceTrack, Signals
@@ -127,7 +128,14 @@ class Timeline:
         return tuple(e for e in self.events if e.kind == kind)
 
     def to_dataframe(self) -> Any:
-        """Events as a pandas data frame with the columns of ``events.csv``."""
+        """Events as a pandas data frame with the columns of ``events.csv``.
+
+        Raises
+        ------
+        MissingExtraError
+            Without the extra ``tables``.
+        """
+        require_pandas("data frames")
         import pandas as pd
 
         rows = [[*(getattr(e, c) for c in EVENT_COLUMNS[:8]), *_tail(e)] for e in self.events]

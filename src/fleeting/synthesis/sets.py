@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fleeting.files import make_folder, write_text
+from fleeting.files import csv_text, make_folder, write_text
 from fleeting.synthesis.face.disturbances import Span
 from fleeting.synthesis.film_plan import SetSettings, Sitter, draw_draft
 from fleeting.synthesis.render import clip_truth, render_clip
@@ -94,11 +93,8 @@ def _begins(shorter: dict[str, Any], longer: dict[str, Any]) -> bool:
 
 def write_disturbances(path: Path, spans: Sequence[tuple[str, Span]]) -> Path:
     """Write the table of what disturbs: file, kind, first and last instant in seconds."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("file", "kind", "first_s", "last_s"))
-    writer.writerows((name, s.kind, f"{s.first_s:.4f}", f"{s.last_s:.4f}") for name, s in spans)
-    return write_text(path, text.getvalue())
+    rows = ((name, s.kind, f"{s.first_s:.4f}", f"{s.last_s:.4f}") for name, s in spans)
+    return write_text(path, csv_text(("file", "kind", "first_s", "last_s"), rows))
 
 
 def read_disturbances(path: Path) -> dict[str, list[Span]]:

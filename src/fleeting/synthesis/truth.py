@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from fleeting.errors import DataError
-from fleeting.files import write_text
+from fleeting.files import csv_text, write_text
 from fleeting.records import EVENT_KINDS, EventKind, Interval
 from fleeting.synthesis.face.movement import Movement
 
@@ -126,12 +126,7 @@ def write_truth(path: str | Path, rows: Sequence[TruthRow]) -> Path:
     OutputError
         Where the disk refuses.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(name, getattr(row, name)) for name in COLUMNS])
-    return write_text(path, text.getvalue())
+    return write_text(path, csv_text(COLUMNS, ([_cell(n, getattr(row, n)) for n in COLUMNS] for row in rows)))
 
 
 def _cell(name: str, value: object) -> str:

@@ -14,18 +14,20 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fleeting.training.checkpoints import read_checkpoint, write_checkpoint
-from fleeting.training.history import Journal
+from fleeting.errors import SettingsError
+from fleeting.training.history import Journal, read_checkpoint, write_checkpoint
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.pt"
+
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,22 @@ def cosine(step: int, *, rate: float, warm: float, total: float, floor: float = 
         return rate * (step + 1) / warm
     way = min((step - warm) / max(total - warm, 1), 1.0)
     return rate * (floor + (1 - floor) * (1 + math.cos(math.pi * way)) / 2)
+
+
+def choose_device(name: Device) -> torch.device:
+    """Return the device to train on; ``auto`` takes CUDA where there is one.
+
+    Raises
+    ------
+    SettingsError
+        Where CUDA was asked for and there is none: a training does not fall back on its own.
+    """
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise SettingsError(
+            "a CUDA device, as the settings ask", "none that torch can use", "Set device = 'auto' to train on the CPU."
+        )
+    return torch.device("cuda" if name != "cpu" and there else "cpu")
 
 
 @torch.no_grad()

@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fleeting.errors import DataError
 from fleeting.faces.crop import MARGIN, SIZE, cut, points_box, square_transform
 from fleeting.training.backgrounds import Grey, natural_pictures
 from fleeting.training.landmarks.augment import degrade
@@ -182,26 +181,10 @@ def _shuffled(sample: FaceSample, rng: np.random.Generator) -> Grey:
     return shuffled
 
 
-def not_face_crop(
-    samples: Sequence[FaceSample], pictures: Sequence[Grey], rng: np.random.Generator, *, hard: Sequence[Grey] = ()
-) -> Grey:
-    """Make one (80, 80) uint8 crop without a face (well placed) in it.
-
-    Parameters
-    ----------
-    samples
-        Labelled faces, to be cropped wrongly or shuffled.
-    pictures
-        Face-free pictures.
-    rng
-        Source of chance.
-    hard
-        Crops (80, 80) uint8 that the finder or an earlier network took for faces.
-    """
+def not_face_crop(samples: Sequence[FaceSample], pictures: Sequence[Grey], rng: np.random.Generator) -> Grey:
+    """Make one (80, 80) uint8 crop without a face (well placed) in it, from face-free pictures or wrongly cut faces."""
     kind = rng.random()
-    if hard and kind < 0.2:
-        crop = hard[int(rng.integers(len(hard)))]
-    elif kind < 0.45:
+    if kind < 0.45:
         crop = _random_square(pictures[int(rng.integers(len(pictures)))], rng)
     elif kind < 0.87:
         crop = _misplaced(samples[int(rng.integers(len(samples)))], rng)
@@ -210,17 +193,3 @@ def not_face_crop(
     if rng.random() < 0.5:
         crop = np.ascontiguousarray(crop[:, ::-1])
     return degrade(crop, rng) if rng.random() < 0.6 else crop
-
-
-def load_hard(path: Path) -> list[Grey]:
-    """Read face-free crops that were taken for faces, as `training.face_finder.hard_crops` writes them.
-
-    Raises
-    ------
-    DataError
-        Where the file is missing.
-    """
-    if not path.exists():
-        raise DataError("a file of hard face-free crops", f"no file {path}", "Make it, or set hard = '' in the recipe.")
-    with np.load(path, allow_pickle=False) as stored:
-        return list(stored["crops"])

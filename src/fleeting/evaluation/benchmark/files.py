@@ -9,11 +9,12 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fleeting import settings as toml
-from fleeting.errors import DataError, SettingsError
+from fleeting.errors import DataError, MissingExtraError, SettingsError
 from fleeting.evaluation.benchmark.settings import BenchmarkSettings
 from fleeting.files import atomic_path, make_folder, write_text
 
@@ -54,7 +55,10 @@ class Run:
         ------
         DataError
             Where the table is missing or cannot be read.
+        MissingExtraError
+            Without the extra ``research``.
         """
+        require_tables()
         import pandas as pd
 
         path = self.folder / (LEAKY_PREDICTIONS if leaky else PREDICTIONS)
@@ -74,6 +78,12 @@ class HasSettings(Protocol):
         ...
 
 
+def require_tables() -> None:
+    """Raise MissingExtraError where tables of predictions can be neither written nor read."""
+    if not (find_spec("pandas") and find_spec("pyarrow")):
+        raise MissingExtraError("research", "benchmarks")
+
+
 def start(out: Path, settings: BenchmarkSettings, model: HasSettings) -> None:
     """Write ``settings.toml`` and ``environment.json``; in a folder of the same benchmark nothing changes.
 
@@ -83,7 +93,10 @@ def start(out: Path, settings: BenchmarkSettings, model: HasSettings) -> None:
         Where the folder holds another benchmark.
     OutputError
         Where the disk refuses.
+    MissingExtraError
+        Without the extra ``research``.
     """
+    require_tables()
     text = toml.dict_to_toml({**toml.to_dict(settings), "model_settings": model.settings()})
     make_folder(out)
     path = out / SETTINGS

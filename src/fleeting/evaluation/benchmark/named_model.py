@@ -21,7 +21,7 @@ FITS: tuple[str, ...] = ("fit", "fit_many", "fit_epochs", "fit_many_epochs")
 _HINT = "See 'A model of your own' in docs/benchmarks.md."
 
 
-def named_model(name: str, *, known: Mapping[str, tuple[str, str]] = RECOGNISERS) -> Any:
+def named_model(name: str, *, known: Mapping[str, tuple[str, ...]] = RECOGNISERS) -> Any:
     """Return a recogniser, or the model of another task, with its default settings.
 
     Parameters

@@ -41,13 +41,7 @@ def standardise(faces: Tensor) -> Tensor:
 
 
 class DeepEmotion(nn.Module):
-    """The faithful network, 47,657 parameters; input (n, 1, 48, 48) float standardised, output (n, 7) logits.
-
-    Parameters
-    ----------
-    dropout
-        Rate after the fourth convolution.
-    """
+    """The faithful network, 47,657 parameters; input (n, 1, 48, 48) float standardised, output (n, 7) logits."""
 
     def __init__(self, *, dropout: float = 0.1) -> None:
         super().__init__()

@@ -21,11 +21,11 @@ from fleeting.errors import DataError
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.recognisers.deep_emotion.network import DeepEmotion
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.devices import choose_device
 from fleeting.training.expression.network import ExpressionNetwork
 from fleeting.training.expression.pictures import Labelled, labelled, logits_of, steps_in
 from fleeting.training.expression.recipe import AugmentSettings, ExpressionRecipe, NetworkSettings
-from fleeting.training.expression.trainer import Trainer
+from fleeting.training.expression.train import Trainer
+from fleeting.training.loop import choose_device
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ Deviations and readings
 - The paddings are ours; the table does not print them. Those here make both streams agree from conv1 on:
   16@16x56x56, 16x28x28, 32@16x28x28, 8x14x14, 64@8x14x14, 4x7x7, 128@1x7x7.
 - pool4 is taken as printed (spatial stride 1, temporal stride 2), which gives 128@1x6x6 = 4608 values.
-- ReLU after each convolution, batch norm off by default, dropout 0.5 before a single linear layer (Peng et al., "Dual
+- ReLU after each convolution, no batch norm, dropout 0.5 before a single linear layer (Peng et al., "Dual
   temporal scale convolutional neural network for micro-expression recognition", Frontiers in Psychology 8, 2017, does
   so).
 - Input: one grey channel of the aligned face by default; channels are settings. Each clip is standardised inside the
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from fleeting.motion.interpolation import weights as temporal_weights
-from fleeting.recognisers.sequences.clip_channels import CHANNELS, InputKind, standardise
+from fleeting.recognisers.sequences.clip_rows import CHANNELS, InputKind, standardise
 
 SCALES: tuple[int, int] = (32, 64)
 """Frames that the two streams see."""
@@ -55,11 +55,9 @@ class Stream(nn.Module):
         32 or 64.
     channels
         Of the input.
-    batch_norm
-        Whether each convolution is followed by one.
     """
 
-    def __init__(self, *, frames: int, channels: int = 1, batch_norm: bool = False) -> None:
+    def __init__(self, *, frames: int, channels: int = 1) -> None:
         super().__init__()
         kernel, stride, padding = _CONV1[frames]
         self.conv1 = nn.Conv3d(channels, 16, (kernel, 3, 3), stride=(stride, 2, 2), padding=(padding, 1, 1))
@@ -70,14 +68,13 @@ class Stream(nn.Module):
         self.pool3 = nn.MaxPool3d(2, stride=2)
         self.conv4 = nn.Conv3d(64, 128, (4, 3, 3), padding=(0, 1, 1))
         self.pool4 = nn.MaxPool3d((1, 2, 2), stride=(2, 1, 1))
-        self.norms = nn.ModuleList(nn.BatchNorm3d(n) if batch_norm else nn.Identity() for n in (16, 32, 64, 128))
 
     def forward(self, clips: Tensor) -> Tensor:
         """From clips (n, channels, frames, side, side) to (n, 128, 1, s, s); s is 6 for a side of 112."""
         x = clips
         for number in range(1, 5):
             x = getattr(self, f"conv{number}")(x)
-            x = getattr(self, f"pool{number}")(self.norms[number - 1](x).relu())
+            x = getattr(self, f"pool{number}")(x.relu())
         return x
 
 
@@ -101,9 +98,7 @@ class Dsticnn(nn.Module):
     side
         Height and width of the pictures: 112 in the paper.
     kind
-        What the clips hold, see `recognisers.sequences.clip_channels`.
-    batch_norm
-        See `Stream`.
+        What the clips hold, see `recognisers.sequences.clip_rows`.
     dropout
         Share of the values before the decision layer that is left out while training.
     """
@@ -115,14 +110,11 @@ class Dsticnn(nn.Module):
         length: int = 64,
         side: int = 112,
         kind: InputKind = "grey",
-        batch_norm: bool = False,
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.kind: InputKind = kind
-        self.streams = nn.ModuleList(
-            Stream(frames=frames, channels=len(CHANNELS[kind]), batch_norm=batch_norm) for frames in SCALES
-        )
+        self.streams = nn.ModuleList(Stream(frames=frames, channels=len(CHANNELS[kind])) for frames in SCALES)
         self.heads = nn.ModuleList(nn.Linear(features_of(side), classes) for _ in SCALES)
         self.dropout = nn.Dropout(dropout)
         for frames in SCALES:

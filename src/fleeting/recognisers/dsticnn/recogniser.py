@@ -18,11 +18,9 @@ from torch import Tensor
 
 from fleeting.datasets.samples import Samples
 from fleeting.recognisers.dsticnn.network import SCALES, Answer, Dsticnn
-from fleeting.recognisers.sequences.clip_channels import InputKind
-from fleeting.recognisers.sequences.fit import FitSettings
-from fleeting.recognisers.sequences.fitted import FittedSequence, fit_sequence, plain_settings
+from fleeting.recognisers.sequences.clip_rows import InputKind
+from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, fit_sequence, plain_settings
 
-FUSED = "fused"
 STREAMS: tuple[str, str] = (f"{SCALES[0]} frames", f"{SCALES[1]} frames")
 
 
@@ -33,16 +31,14 @@ class DsticnnSettings:
     Attributes
     ----------
     kind
-        What the clips hold, see `recognisers.sequences.clip_channels`.
+        What the clips hold, see `recognisers.sequences.clip_rows`.
     length, side
         Frames and pixels of the clips; 112 in the paper.
     js, mse
         Weights alpha and beta of the interaction.
-    warm_epochs
-        Epochs over which both weights grow from 0.
     detach
         Whether each stream sees the other as a fixed teacher: no gradient flows into the other one.
-    batch_norm, dropout
+    dropout
         See `recognisers.dsticnn.network.Dsticnn`.
     fit
         How it is trained.
@@ -53,9 +49,7 @@ class DsticnnSettings:
     side: int = 112
     js: float = 1.0
     mse: float = 1.0
-    warm_epochs: int = 0
     detach: bool = False
-    batch_norm: bool = False
     dropout: float = 0.5
     fit: FitSettings = field(default_factory=FitSettings)
 
@@ -75,17 +69,7 @@ def jensen_shannon(one: Tensor, other: Tensor) -> Tensor:
 
 
 class DsticnnTask:
-    """Teaches `recognisers.dsticnn.network.Dsticnn`.
-
-    Parameters
-    ----------
-    settings
-        Losses and network.
-    classes
-        Number of classes.
-    seed
-        Of the first weights.
-    """
+    """Teaches `recognisers.dsticnn.network.Dsticnn`."""
 
     def __init__(self, settings: DsticnnSettings, *, classes: int, seed: int) -> None:
         torch.manual_seed(seed)
@@ -95,14 +79,8 @@ class DsticnnTask:
             length=settings.length,
             side=settings.side,
             kind=settings.kind,
-            batch_norm=settings.batch_norm,
             dropout=settings.dropout,
         )
-        self._warm = 1.0
-
-    def start_epoch(self, epoch: int) -> None:
-        """Set the weight of the interaction."""
-        self._warm = min(epoch / self.settings.warm_epochs, 1.0) if self.settings.warm_epochs else 1.0
 
     def loss(self, clips: Tensor, label: Tensor, weight: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
         """Return cross-entropy of both streams, and the interaction of each with the other."""
@@ -113,9 +91,9 @@ class DsticnnTask:
         }
         # Each stream's loss has both terms, and both losses are added up.
         if self.settings.js:
-            terms["js"] = self._warm * self.settings.js * self._both(jensen_shannon, answer.logits)
+            terms["js"] = self.settings.js * self._both(jensen_shannon, answer.logits)
         if self.settings.mse:
-            terms["mse"] = self._warm * self.settings.mse * self._both(functional.mse_loss, answer.features)
+            terms["mse"] = self.settings.mse * self._both(functional.mse_loss, answer.features)
         return terms
 
     def _both(self, distance: Any, pair: tuple[Tensor, Tensor]) -> Tensor:
@@ -127,7 +105,7 @@ class DsticnnTask:
     def answers(self, clips: Tensor) -> dict[str, Tensor]:
         """Return the fused answer and those of both streams."""
         answer: Answer = self.network(clips)
-        return {FUSED: answer.fused(), **dict(zip(STREAMS, answer.logits, strict=True))}
+        return {"fused": answer.fused(), **dict(zip(STREAMS, answer.logits, strict=True))}
 
 
 @dataclass(frozen=True)
@@ -166,31 +144,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dsticnn-grey-flow": {"kind": "grey+flow"},
 }
 """What differs from `DsticnnSettings`, by the name of the model: the ablations of interaction and input."""
-
-
-def without_interaction() -> DsticnnRecogniser:
-    """Return both streams, each trained by itself."""
-    return dsticnn("dsticnn-none")
-
-
-def with_js() -> DsticnnRecogniser:
-    """Return both streams with the Jensen-Shannon term alone."""
-    return dsticnn("dsticnn-js")
-
-
-def with_mse() -> DsticnnRecogniser:
-    """Return both streams with the term of the features alone."""
-    return dsticnn("dsticnn-mse")
-
-
-def of_flow() -> DsticnnRecogniser:
-    """Return the whole system on flow instead of grey pictures."""
-    return dsticnn("dsticnn-flow")
-
-
-def of_grey_and_flow() -> DsticnnRecogniser:
-    """Return the whole system on grey pictures and flow."""
-    return dsticnn("dsticnn-grey-flow")
 
 
 def dsticnn(name: str = "dsticnn", *, plan: DsticnnSettings | None = None) -> DsticnnRecogniser:

@@ -7,18 +7,9 @@ from pathlib import Path
 
 from fleeting.files import make_folder
 from fleeting.recognisers.dsticnn.network import Dsticnn, DsticnnProbabilities
-from fleeting.recognisers.dsticnn.recogniser import FUSED, DsticnnSettings, DsticnnTask
-from fleeting.recognisers.sequences.fitted import FittedSequence
-from fleeting.recognisers.sequences.recipe import (
-    ClipSource,
-    Shipment,
-    learn,
-    protocol_of,
-    read_micro,
-    scores,
-    ship,
-    split_people,
-)
+from fleeting.recognisers.dsticnn.recogniser import DsticnnSettings, DsticnnTask
+from fleeting.recognisers.sequences.fit import FittedSequence
+from fleeting.recognisers.sequences.recipe import ClipSource, Shipment, read_micro, split_people, train_and_ship
 from fleeting.training import recipe as recipes
 
 
@@ -64,15 +55,11 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     plan = wanted.network
     task = DsticnnTask(plan, classes=len(samples.classes), seed=wanted.seed)
     fitted = FittedSequence(task, plan.kind, plan.length, plan.side)
-    chosen = learn(fitted, plan.fit, parts, recipe=wanted, out=out)
-    by_answer = {name: scores(rows, parts["test"]) for name, rows in fitted.by_answer(parts["test"]).items()}
-    measured = by_answer.pop(FUSED) | {"protocol": protocol_of(parts["test"].subject)} | by_answer
-    network = task.network.cpu()
+    network = task.network
     assert isinstance(network, Dsticnn)
     what = Shipment(
         architecture="DSTICNN (Zhu and Chen 2022): two 3-D CNNs at 32 and 64 frames that taught each other",
-        network=DsticnnProbabilities(network, temperature=chosen.temperature),
+        network=lambda temperature: DsticnnProbabilities(network.cpu(), temperature=temperature),
         outputs=("probabilities", "frames_32", "frames_64"),
-        scores=measured,
     )
-    ship(what, fitted, parts, chosen, recipe=wanted, file=recipe, out=out)
+    train_and_ship(what, fitted, plan.fit, parts, recipe=wanted, file=recipe, out=out)

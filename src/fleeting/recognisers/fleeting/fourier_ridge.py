@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from fleeting.recognisers.fleeting.inputs import mirrored_inputs
+from fleeting.recognisers.fleeting.network import mirrored_inputs
 
 Array = npt.NDArray[np.float32]
 

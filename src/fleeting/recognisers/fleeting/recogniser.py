@@ -28,7 +28,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from fleeting.datasets.samples import Samples
+from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError, FleetingWarning
 from fleeting.labels import THREE_CLASSES
 from fleeting.recognisers.contract import Fitted, TrainingRows, in_order_of_clips
@@ -39,8 +39,7 @@ from fleeting.recognisers.fleeting.fourier_ridge import (
     fit_ridge,
     fourier_features,
 )
-from fleeting.recognisers.fleeting.inputs import Variation, flow_inputs, mirrored_inputs
-from fleeting.recognisers.fleeting.network import flow_net
+from fleeting.recognisers.fleeting.network import Variation, flow_inputs, flow_net, mirrored_inputs
 from fleeting.recognisers.fleeting.synthetic_flow import SyntheticSettings, synthetic_flow_images
 from fleeting.recognisers.folds.inner_folds import subject_folds
 from fleeting.recognisers.folds.many_folds import EpochSettings, LabelledRows, logits_of, same_start, train_all
@@ -170,7 +169,7 @@ class Fleeting:
     def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedFleeting:
         """Fit on the rows of `train` and `validation` together, calibrated on inner folds over their subjects."""
         if validation is not None and len(validation):
-            train = _joined(train, validation)
+            train = joined([train, validation])
         rows = TrainingRows("fit", np.arange(len(train)), np.array([], np.int64))
         fitted = self.fit_many(train, [rows], seed=seed)[0]
         assert isinstance(fitted, FittedFleeting)
@@ -261,12 +260,3 @@ def _start(plan: FleetingSettings, seed: int) -> _Start:
         train_all(network, synthetic, everything, plan.pretraining, seed=own, augment=plan.variation)
         networks.append(network[0])
     return _Start(synthetic, fourier_features(synthetic.inputs, plan.fourier, seed=seed), tuple(networks))
-
-
-def _joined(first: Samples, second: Samples) -> Samples:
-    def both(name: str) -> npt.NDArray[Any]:
-        return np.concatenate([getattr(first, name), getattr(second, name)])
-
-    text = {name: both(name) for name in ("clip", "subject", "dataset", "source_video", "label")}
-    flow = np.concatenate([first.flow_images(), second.flow_images()])
-    return Samples(**text, classes=first.classes, flow=flow, units=())

@@ -1,23 +1,107 @@
-"""Train the shipped recogniser: all subjects, calibrated on out-of-fold scores, with its card."""
+"""Train the shipped recogniser on all subjects, calibrated on out-of-fold scores; write it as ONNX with its card."""
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
+from onnx import TensorProto
+from torch import nn
 
 from fleeting.datasets import composite
 from fleeting.datasets.samples import from_flow_images
-from fleeting.files import make_folder, write_bytes, write_text
-from fleeting.recognisers.fleeting import export as fleeting_export
-from fleeting.recognisers.fleeting.recogniser import Fleeting, FleetingSettings
-from fleeting.recognisers.half_face import export as recogniser_export
-from fleeting.recognisers.half_face.train import benchmark_scores
+from fleeting.files import make_folder, write_bytes
+from fleeting.labels import THREE_CLASSES
+from fleeting.motion.flow_image import CHANNELS, SIZE
+from fleeting.recognisers.fleeting.network import LIMIT, SIDE, shrink_matrix
+from fleeting.recognisers.fleeting.recogniser import NEVER, FittedFleeting, Fleeting, FleetingSettings
+from fleeting.recognisers.half_face.train import benchmark_scores, card_of
 from fleeting.settings import to_dict
 from fleeting.training import recipe as recipes
+from fleeting.training.export import Graph, standardised, write_card
+
+_SMALL = len(CHANNELS) * SIDE * SIDE
+
+
+def graph(model: FittedFleeting) -> onnx.ModelProto:
+    """Return the model as an ONNX graph from flow images (n, 28, 28, 3) uint8 to probabilities (n, classes) float32."""
+    g = Graph()
+    cut = standardised(g, limit=LIMIT)
+    image = g.add("Reshape", [cut, g.constant("image", [0, len(CHANNELS), SIZE, SIZE], np.int64)], "standardised")
+    both = _both_ways(g, image)
+    kernel = _kernel(g, both, model)
+    count = len(model.members.networks)
+    small = [_network(g, both, network, f"net{i}") for i, network in enumerate(model.members.networks)]
+    networks = g.add("Sum", small, "networks_sum") if count > 1 else small[0]
+    share = g.constant("network_share", 1 / count)
+    both_members = g.add("Add", [kernel, g.add("Mul", [networks, share], "networks")], "kernel_and_networks")
+    known = g.constant("known", np.where(model.members.known, 0, 2 * NEVER))
+    members = g.add("Add", [both_members, known], "members")
+    logits = g.add("Mul", [members, g.constant("half_by_temperature", 0.5 / model.temperature)], "logits")
+    g.add("Softmax", [logits], "probabilities", axis=1)
+    flow = ("flow", TensorProto.UINT8, ["n", SIZE, SIZE, len(CHANNELS)])
+    return g.model("recogniser", flow, ("probabilities", ["n", len(THREE_CLASSES)]))
+
+
+def _both_ways(g: Graph, image: str) -> str:
+    """`flow_inputs` of the images, and of their mirror images after them: (2 n, channel, 14, 14)."""
+    shrink = shrink_matrix()
+    g.add("MatMul", [g.constant("shrink_rows", shrink), image], "short")
+    small = g.add("MatMul", ["short", g.constant("shrink_columns", shrink.T)], "small")
+    g.add("Gather", [small, g.constant("backwards", np.arange(SIDE)[::-1], np.int64)], "turned", axis=3)
+    sign = np.array([-1.0 if name == "u" else 1.0 for name in CHANNELS]).reshape(1, -1, 1, 1)
+    g.add("Mul", ["turned", g.constant("sign", sign)], "mirrored")
+    return g.add("Concat", [small, "mirrored"], "both_ways", axis=0)
+
+
+def _mean_of_both(g: Graph, values: str, width: int, name: str) -> str:
+    """Mean of a row and its mirror image: (2 n, width) to (n, width)."""
+    g.add("Reshape", [values, g.constant(f"{name}_pairs", [2, -1, width], np.int64)], f"{name}_both")
+    return g.add("ReduceMean", [f"{name}_both"], f"{name}_mean", axes=[0], keepdims=0)
+
+
+def _kernel(g: Graph, both: str, model: FittedFleeting) -> str:
+    """Logarithms of the kernel machine's probabilities (n, classes)."""
+    # The projections are exact in 16 bits (`fourier_features`): half the file.
+    projections = model.members.features.projections
+    g.add("Cast", [g.constant("projections_16", projections, np.float16)], "projections", to=TensorProto.FLOAT)
+    flat = g.add("Reshape", [both, g.constant("vector", [-1, _SMALL], np.int64)], "vectors")
+    angle = g.add("MatMul", [flat, "projections"], "angle")
+    waves = g.add("Concat", [g.add("Cos", [angle], "cosine"), g.add("Sin", [angle], "sine")], "waves", axis=1)
+    count = projections.shape[1]
+    mean = _mean_of_both(g, waves, 2 * count, "waves")
+    weights = g.constant("kernel_weights", model.members.ridge / np.sqrt(count))
+    return g.add("LogSoftmax", [g.add("MatMul", [mean, weights], "kernel_logits")], "kernel", axis=1)
+
+
+def _network(g: Graph, both: str, network: nn.Module, name: str) -> str:
+    """Logarithms of a small network's probabilities (n, classes)."""
+    x = both
+    for i, layer in enumerate(network.children()):
+        out = f"{name}_{i}"
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            weight, bias = (
+                g.constant(f"{out}_{part}", getattr(layer, part).detach().numpy()) for part in ("weight", "bias")
+            )
+            if isinstance(layer, nn.Conv2d):
+                margin = int(layer.padding[0])
+                x = g.add("Conv", [x, weight, bias], out, pads=[margin] * 4, kernel_shape=list(layer.kernel_size))
+            else:
+                x = g.add("Gemm", [x, weight, bias], out, transB=1)
+        elif isinstance(layer, nn.ReLU):
+            x = g.add("Relu", [x], out)
+        elif isinstance(layer, nn.AvgPool2d):
+            side = [int(layer.kernel_size)] * 2  # type: ignore[arg-type]
+            x = g.add("AveragePool", [x], out, kernel_shape=side, strides=side)
+        elif isinstance(layer, nn.Flatten):
+            x = g.add("Flatten", [x], out, axis=1)
+        elif not isinstance(layer, nn.Dropout):
+            raise TypeError(f"Expected a layer of models.flow_net; got {type(layer).__name__}.")
+    return g.add("LogSoftmax", [_mean_of_both(g, x, len(THREE_CLASSES), name)], f"{name}_log", axis=1)
+
 
 log = logging.getLogger(__name__)
 
@@ -49,18 +133,7 @@ class FleetingRecipe:
 
 
 def train(recipe: Path, *, data: Path, out: Path, plan: FleetingSettings | None = None) -> None:
-    """Train on all subjects of the recipe's data and write ``NAME.onnx`` and its card ``NAME.json``.
-
-    Parameters
-    ----------
-    recipe
-        TOML file of `FleetingRecipe`.
-    data
-        Folder in which the recipe's data file lies.
-    out
-        Folder to write to; made if it is missing.
-    plan
-        Settings of the recogniser; the defaults where None.
+    """Train on all subjects of the recipe's data and write ``NAME.onnx`` and its card; `plan` replaces the defaults.
 
     Raises
     ------
@@ -76,8 +149,8 @@ def train(recipe: Path, *, data: Path, out: Path, plan: FleetingSettings | None 
     log.info("temperature %.3f, threshold %.2f", fitted.temperature, fitted.threshold)
     make_folder(out)
     network = out / f"{wanted.name}.onnx"
-    write_bytes(network, fleeting_export.graph(fitted).SerializeToString())
-    card = recogniser_export.card(
+    write_bytes(network, graph(fitted).SerializeToString())
+    card = card_of(
         network,
         threshold=fitted.threshold,
         subjects=sorted(map(str, np.unique(images.subject))),
@@ -96,4 +169,4 @@ def train(recipe: Path, *, data: Path, out: Path, plan: FleetingSettings | None 
         "recipe": to_dict(wanted) | {"settings": asdict(kind.plan)},
         "command": f"fleeting train recipes/{recipe.name} --data DATA --out OUT",
     }
-    write_text(out / f"{wanted.name}.json", json.dumps(card, indent=2) + "\n")
+    write_card(network, card)

@@ -24,10 +24,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from fleeting.datasets.samples import Samples
+from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError
 from fleeting.motion.revised_flow import FRAMES, Layout
-from fleeting.recognisers.clip_svm import of_each, sequences
+from fleeting.recognisers.clip_svm import Rows, choose, of_each, placed, sequences, teaching_folds
 from fleeting.recognisers.flow_svm.transformers import (
     ApexFlow,
     ClipFlow,
@@ -39,7 +39,6 @@ from fleeting.recognisers.flow_svm.transformers import (
 )
 from fleeting.recognisers.folds.inner_folds import InnerFold
 from fleeting.recognisers.half_face.linear import softmax
-from fleeting.recognisers.kernel_svm import Rows, choose, placed, teaching_folds
 from fleeting.settings import FlowMethod
 
 
@@ -162,14 +161,12 @@ class FlowSvm:
         DataError
             Where all rows are of one class.
         """
-        parts = [train] if validation is None else [train, validation]
-        rows = np.concatenate([self.features(p) for p in parts])
-        label = np.concatenate([p.label for p in parts])
-        subject = np.concatenate([p.subject for p in parts])
+        given = train if validation is None else joined([train, validation])
+        rows, label = self.features(given), given.label
         known = np.unique(label)
         if len(known) < 2:
             raise DataError("training rows of at least 2 classes", "rows of one class", "Use more data.")
-        chosen, temperature = _choose(rows, label, subject, len(train.classes), self.how, seed)
+        chosen, temperature = _choose(rows, label, given.subject, len(train.classes), self.how, seed)
         tail = _tail(**chosen).fit(rows, label)
         return FittedFlowSvm(self.features, tail, known, len(train.classes), temperature, chosen)
 

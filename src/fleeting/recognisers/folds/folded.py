@@ -21,8 +21,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from fleeting.errors import InputError
-from fleeting.recognisers.folds.first_layer import FoldedFirstLayer, folded_first_layer
-from fleeting.recognisers.folds.row_mask import RowMask
+from fleeting.recognisers.folds.first_layer import FoldedFirstLayer, RowMask, folded_first_layer
 from fleeting.recognisers.streams import Channel, Streams
 
 

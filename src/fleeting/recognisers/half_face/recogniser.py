@@ -6,29 +6,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from fleeting.datasets.composite import FlowImages
-from fleeting.datasets.samples import Samples
+from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError
 from fleeting.labels import THREE_CLASSES
 from fleeting.recognisers.half_face.train import FittedRecogniser, RecogniserRecipe, fit_recogniser
-
-
-@dataclass(frozen=True, slots=True)
-class FittedHalfFace:
-    """A calibrated model and its threshold."""
-
-    fitted: FittedRecogniser
-
-    @property
-    def threshold(self) -> float:
-        """Below this probability of the best class the answer is "unsure"."""
-        return self.fitted.threshold
-
-    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
-        """Return calibrated (n, 3)."""
-        return self.fitted.probabilities(samples.flow_images())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +28,7 @@ class HalfFace:
     name: str = "linear-half-face"
     needs: Literal["flow", "sequence"] = "flow"
 
-    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedHalfFace:
+    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedRecogniser:
         """Choose and calibrate on inner folds over the subjects of `train` and `validation` together, fit on both.
 
         With fewer subjects than inner folds, each subject is an inner fold.
@@ -57,15 +40,10 @@ class HalfFace:
         """
         if train.classes != THREE_CLASSES:
             raise DataError(f"the classes {', '.join(THREE_CLASSES)}", ", ".join(train.classes), "Use --classes 3.")
-        parts = [train] if validation is None else [train, validation]
-        rows = FlowImages(
-            np.concatenate([p.flow_images() for p in parts]),
-            np.concatenate([p.label for p in parts]),
-            np.concatenate([p.subject for p in parts]),
-            np.concatenate([p.clip for p in parts]),
-        )
+        given = train if validation is None else joined([train, validation])
+        rows = FlowImages(given.flow_images(), given.label, given.subject, given.clip)
         folds = min(self.recipe.inner_folds, len(np.unique(rows.subject)))
-        return FittedHalfFace(fit_recogniser(rows, replace(self.recipe, seed=seed, inner_folds=folds)))
+        return fit_recogniser(rows, replace(self.recipe, seed=seed, inner_folds=folds))
 
     def settings(self) -> dict[str, Any]:
         """Return candidates and inner folds as plain values."""

@@ -1,4 +1,7 @@
-"""Train the recogniser of flow images: choose by inner folds, calibrate on out-of-fold scores, fit on everybody."""
+"""Train the recogniser of flow images and write it as ONNX, with all of its preprocessing inside, and its card.
+
+Settings are chosen on inner folds and calibrated on out-of-fold scores; then everybody is fitted on.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,17 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
+from onnx import TensorProto
 
 from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
+from fleeting.datasets.samples import Samples
 from fleeting.errors import FleetingWarning
-from fleeting.files import make_folder, write_text
+from fleeting.files import make_folder, write_bytes
+from fleeting.labels import THREE_CLASSES, UNSURE
+from fleeting.motion.flow_image import CHANNELS, SIZE
 from fleeting.recognisers.folds.inner_folds import subject_folds
-from fleeting.recognisers.half_face import export as recogniser_export
 from fleeting.recognisers.half_face.linear import (
     LinearRecogniser,
     LinearSettings,
@@ -30,6 +37,7 @@ from fleeting.recognisers.half_face.linear import (
 from fleeting.settings import to_dict
 from fleeting.training import recipe as recipes
 from fleeting.training.calibration import fit_temperature, fit_threshold, log_loss
+from fleeting.training.export import PIXELS, Graph, standardised, write_card
 from fleeting.training.recipe import Count, Range, Share
 
 log = logging.getLogger(__name__)
@@ -99,9 +107,9 @@ class FittedRecogniser:
     chosen: LinearSettings
     inner_loss: tuple[float, ...]
 
-    def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return calibrated (n, classes) for flow images (n, 28, 28, 3) uint8."""
-        return self.model.probabilities(images)
+    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
+        """Return calibrated (n, classes)."""
+        return self.model.probabilities(samples.flow_images())
 
 
 def out_of_fold_logits(
@@ -159,15 +167,6 @@ def fit_recogniser(train: FlowImages, recipe: RecogniserRecipe) -> FittedRecogni
 def train(recipe: Path, *, data: Path, out: Path) -> None:
     """Train on all subjects of the recipe's data and write ``NAME.onnx`` and its card ``NAME.json``.
 
-    Parameters
-    ----------
-    recipe
-        TOML file of `RecogniserRecipe`.
-    data
-        Folder in which the recipe's data file lies.
-    out
-        Folder to write to; made if it is missing.
-
     Raises
     ------
     SettingsError, DataError
@@ -181,8 +180,8 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     log.info("chosen %s, temperature %.3f, threshold %.2f", fitted.chosen, fitted.model.temperature, fitted.threshold)
     make_folder(out)
     network = out / f"{plan.name}.onnx"
-    recogniser_export.write(fitted.model, network)
-    card = recogniser_export.card(
+    write_bytes(network, graph(fitted.model).SerializeToString())
+    card = card_of(
         network,
         threshold=fitted.threshold,
         subjects=sorted(map(str, np.unique(images.subject))),
@@ -192,7 +191,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     )
     card["recipe"] = to_dict(plan)
     card["command"] = f"fleeting train recipes/{recipe.name} --data DATA --out OUT"
-    write_text(out / f"{plan.name}.json", json.dumps(card, indent=2) + "\n")
+    write_card(network, card)
 
 
 def benchmark_scores(path: Path | None, entry: str) -> dict[str, Any]:
@@ -212,3 +211,55 @@ def benchmark_scores(path: Path | None, entry: str) -> dict[str, Any]:
         return {}
     scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[entry]
     return scores
+
+
+def graph(model: LinearRecogniser) -> onnx.ModelProto:
+    """Return the model as an ONNX graph from flow images (n, 28, 28, 3) uint8 to probabilities (n, classes) float32."""
+    g = Graph()
+    features = g.add("Flatten", [standardised(g, limit=model.limit)], "features", axis=1)
+    # The features are (channel, pixel) here and (row, column, channel) in the model.
+    weights = model.weights.transpose(2, 0, 1, 3).reshape(3 * PIXELS, -1) / np.float32(model.temperature)
+    given = [g.constant("weights", weights), g.constant("bias", model.bias / np.float32(model.temperature))]
+    g.add("Softmax", [g.add("Gemm", [features, *given], "logits")], "probabilities", axis=1)
+    flow = ("flow", TensorProto.UINT8, ["n", SIZE, SIZE, len(CHANNELS)])
+    return g.model("recogniser", flow, ("probabilities", ["n", len(THREE_CLASSES)]))
+
+
+def card_of(
+    network: Path,
+    *,
+    threshold: float,
+    subjects: list[str],
+    clips: int,
+    chosen: dict[str, Any],
+    scores: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the card of a written network, without its recipe."""
+    return {
+        "name": network.stem,
+        "task": "recognise the emotion of a micro-expression from its flow image",
+        "version": "1",
+        "architecture": "softmax of one linear map of the standardised flow image; both halves of the face alike",
+        "data": f"MEGC 2019 composite set, CASME II and SMIC parts: {clips} flow images (research use; not included)",
+        "subjects": subjects,
+        "preprocessing": (
+            "flow from onset to apex on the canonical crop, head motion removed, as fleeting.motion.flow_image; the"
+            " network itself subtracts the median of each channel, divides by its standard deviation and cuts off"
+        ),
+        "inputs": {"flow": {"shape": ["n", SIZE, SIZE, 3], "dtype": "uint8", "channels": list(CHANNELS)}},
+        "outputs": {"probabilities": {"shape": ["n", len(THREE_CLASSES)], "dtype": "float32", "calibrated": True}},
+        "labels": list(THREE_CLASSES),
+        "unsure": {"label": UNSURE, "threshold": threshold},
+        "chosen": chosen,
+        "scores": scores,
+        "limits": [
+            "Trained on adults who were filmed frontally, in good light, in two laboratories.",
+            "Knows three classes only; 'negative' lumps disgust, fear, sadness, anger and repression together.",
+            "Raised brows are called surprise, in fear and often in sadness too; one-sided movements are often unsure"
+            " (benchmarks/results/recogniser_transfer.md).",
+            "Has no class for a movement without emotion, such as speech, chewing or a twitch.",
+            "Probabilities are calibrated for the class frequencies of its training data.",
+            "A micro-expression is not a lie, and about every fifth answer is wrong even on data like its own.",
+        ],
+        "licence": "MIT for the weights; the training data stays under its own research terms",
+    }

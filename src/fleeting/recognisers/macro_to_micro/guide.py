@@ -92,22 +92,11 @@ class MacroGuide:
 
 
 class StillTask:
-    """Teaches the spatial stream still faces: "clips" of one frame.
-
-    Parameters
-    ----------
-    network
-        MaNet.
-    side
-        Pixels to which faces are enlarged.
-    """
+    """Teaches the spatial stream still faces, enlarged to a side in pixels: "clips" of one frame."""
 
     def __init__(self, network: TwoStream, *, side: int) -> None:
         self.network: nn.Module = network
         self._streams, self._side = network, side
-
-    def start_epoch(self, epoch: int) -> None:
-        """Nothing changes with the epoch."""
 
     def logits(self, clips: Tensor) -> Tensor:
         """Return (n, classes) of faces (n, 1, 1, h, w)."""
@@ -125,20 +114,11 @@ class StillTask:
 
 
 class MovingTask:
-    """Teaches the temporal stream clips, each at a stride that is drawn anew.
-
-    Parameters
-    ----------
-    network
-        MaNet.
-    """
+    """Teaches the temporal stream clips, each at a stride that is drawn anew."""
 
     def __init__(self, network: TwoStream) -> None:
         self.network: nn.Module = network
         self._streams = network
-
-    def start_epoch(self, epoch: int) -> None:
-        """Nothing changes with the epoch."""
 
     def loss(self, clips: Tensor, label: Tensor, weight: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
         """Return the cross-entropy of the clips as a whole, and at a drawn stride around their middle."""

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from fleeting.motion.interpolation import weights as temporal_weights
 from fleeting.recognisers.dsticnn.network import in_time
-from fleeting.recognisers.sequences.clip_channels import standardise
+from fleeting.recognisers.sequences.clip_rows import standardise
 
 FRAMES = 16
 """Frames that the temporal stream sees."""

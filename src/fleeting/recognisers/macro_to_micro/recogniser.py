@@ -38,8 +38,7 @@ from fleeting.recognisers.macro_to_micro.network import (
     reverse_gradient,
     sampled,
 )
-from fleeting.recognisers.sequences.fit import FitSettings
-from fleeting.recognisers.sequences.fitted import FittedSequence, fit_sequence, plain_settings
+from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, fit_sequence, plain_settings
 
 KIND = "grey"
 
@@ -125,15 +124,6 @@ def supervised_contrastive(features: Tensor, label: Tensor, *, temperature: floa
 class MiNetTask:
     """Teaches MiNet.
 
-    Parameters
-    ----------
-    settings
-        Network and losses.
-    classes
-        Number of classes.
-    seed
-        Of the first weights.
-
     Raises
     ------
     SettingsError
@@ -165,9 +155,6 @@ class MiNetTask:
     def network(self) -> nn.Module:
         """MiNet and what is trained beside it."""
         return self.parts
-
-    def start_epoch(self, epoch: int) -> None:
-        """Nothing changes with the epoch."""
 
     def loss(self, clips: Tensor, label: Tensor, weight: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
         """Return the cross-entropy, and the guiding losses that have a weight."""
@@ -275,8 +262,3 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def macro_to_micro(name: str = "macro-to-micro", *, plan: MiNetSettings | None = None) -> MacroToMicro:
     """Return the system of a name of `VARIANTS`, on top of a plan."""
     return MacroToMicro(name, replace(plan or MiNetSettings(), **VARIANTS[name]))
-
-
-def minet() -> MacroToMicro:
-    """Return MiNet without a guide."""
-    return macro_to_micro("minet")

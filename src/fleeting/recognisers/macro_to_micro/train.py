@@ -15,18 +15,15 @@ from fleeting.labels import THREE
 from fleeting.recognisers.macro_to_micro.guide import GUIDE, MacroSettings, still_faces, train_manet, write_guide
 from fleeting.recognisers.macro_to_micro.network import MiNetProbabilities
 from fleeting.recognisers.macro_to_micro.recogniser import KIND, MiNetSettings, MiNetTask
-from fleeting.recognisers.sequences.fitted import FittedSequence
+from fleeting.recognisers.sequences.fit import FittedSequence
 from fleeting.recognisers.sequences.recipe import (
     ClipSource,
     Shipment,
     absolute,
-    joined,
-    learn,
-    protocol_of,
     read_micro,
-    scores,
-    ship,
+    read_sequences,
     split_people,
+    train_and_ship,
 )
 from fleeting.training import recipe as recipes
 
@@ -88,19 +85,14 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         plan = replace(plan, guide=str(out / GUIDE))
     task = MiNetTask(plan, classes=len(samples.classes), seed=wanted.seed)
     fitted = FittedSequence(task, KIND, plan.length, plan.side)
-    chosen = learn(fitted, plan.fit, parts, recipe=wanted, out=out)
-    measured = scores(fitted.probabilities(parts["test"]), parts["test"]) | {
-        "protocol": protocol_of(parts["test"].subject)
-    }
     what = Shipment(
         architecture="MiNet (Xia and Wang 2021): ResNet-18-shaped network on the apex, 3-D CNN on 16 frames"
         + (", guided while training by a frozen MaNet" if plan.guided else ""),
-        network=MiNetProbabilities(task.minet.cpu(), temperature=chosen.temperature),
+        network=lambda temperature: MiNetProbabilities(task.minet.cpu(), temperature=temperature),
         outputs=("probabilities",),
-        scores=measured,
         guided="; guided by FER-2013 faces and macro-expressions" if plan.guided else "",
     )
-    ship(what, fitted, parts, chosen, recipe=wanted, file=recipe, out=out)
+    train_and_ship(what, fitted, plan.fit, parts, recipe=wanted, file=recipe, out=out)
 
 
 def macro_clips(source: ClipSource, drawn: Path | None, *, data: Path) -> Samples:
@@ -114,7 +106,7 @@ def macro_clips(source: ClipSource, drawn: Path | None, *, data: Path) -> Sample
     if source.macro:
         texts = [absolute(text, data) for text in source.macro]
         log.info("macro-expressions of %s", ", ".join(named_data(text).label for text in texts))
-        return joined(texts, classes=source.classes)
+        return read_sequences(texts, classes=source.classes)
     if drawn is None:
         raise DataError(
             "macro-expressions", "none", "Name a set in macro = [...], such as CK+; or leave sets empty to draw both."

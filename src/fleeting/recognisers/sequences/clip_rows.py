@@ -1,9 +1,15 @@
-"""Samples as networks of sequences read them, balanced and changed at random; what was made of a clip once is kept."""
+"""Samples as networks of sequences read them: what a clip holds, how it is standardised, balanced and changed.
+
+Clips are 8-bit (`motion.clip_input`): grey pictures, or flow about 128 in units of the clip's own largest displacement.
+Standardising divides by what the whole clip varies, so that light and size of the movement, which nobody knows of a
+transferred movement, do not decide. What was made of a clip once is kept.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
@@ -41,14 +47,7 @@ class ClipRows:
 
 
 def clip_rows(samples: Samples, *, kind: str, length: int, side: int) -> ClipRows:
-    """Return the clips of samples.
-
-    Parameters
-    ----------
-    samples
-        With sequences.
-    kind, length, side
-        As `motion.clip_input.clip_input`.
+    """Return the clips of samples, each made by `motion.clip_input.clip_input`.
 
     Raises
     ------
@@ -77,21 +76,7 @@ def class_weights(label: Tensor, classes: int) -> Tensor:
 
 
 def changed(rows: ClipRows, chosen: Tensor, *, flip: bool, shift: float, draw: torch.Generator) -> Tensor:
-    """Return clips of the chosen rows, mirrored and shifted at random; what a shift uncovers shows the border.
-
-    Parameters
-    ----------
-    rows
-        All clips.
-    chosen
-        Rows of them.
-    flip
-        Mirror every second one.
-    shift
-        Largest shift along each axis, as a share of the side.
-    draw
-        Source of chance, on the CPU.
-    """
+    """Return clips of the chosen rows, every second one mirrored, shifted by up to a share of the side."""
     clips = rows.clips[chosen.to(rows.clips.device)]
     side, most = clips.shape[-1], int(shift * clips.shape[-1])
     turned = torch.rand(len(chosen), generator=draw) < (0.5 if flip else 0.0)
@@ -111,3 +96,45 @@ def changed(rows: ClipRows, chosen: Tensor, *, flip: bool, shift: float, draw: t
 
 def _shifted(side: int, by: int, device: torch.device) -> Tensor:
     return (torch.arange(side, device=device) + by).clamp_(0, side - 1)
+
+
+InputKind = Literal["grey", "change", "flow", "grey+flow"]
+CHANNELS: dict[str, tuple[str, ...]] = {
+    "grey": ("grey",),
+    "change": ("grey",),
+    "flow": ("u", "v"),
+    "grey+flow": ("grey", "u", "v"),
+}
+"""Channels by kind of input. ``change`` is the grey picture minus that of the onset."""
+
+FLOW_ZERO = 128.0
+LEAST = 1e-3
+
+
+def standardise(clips: Tensor, kind: InputKind) -> Tensor:
+    """Return clips as float32 in units of their own variation.
+
+    Parameters
+    ----------
+    clips
+        (n, channels, frames, h, w) of 8-bit values, any number type.
+    kind
+        What they hold.
+    """
+    x = clips.float()
+    parts = [_change(x)] if kind == "change" else []
+    if kind.startswith("grey"):
+        grey = x[:, :1]
+        parts.append(_scaled(grey - grey.mean(dim=(1, 2, 3, 4), keepdim=True)))
+    if kind.endswith("flow"):
+        parts.append(_scaled(x[:, -2:] - FLOW_ZERO))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _change(x: Tensor) -> Tensor:
+    return _scaled(x - x[:, :, :1])
+
+
+def _scaled(x: Tensor) -> Tensor:
+    """Divide by the root mean square over channels, time and place."""
+    return x / x.square().mean(dim=(1, 2, 3, 4), keepdim=True).sqrt().clamp_min(LEAST)

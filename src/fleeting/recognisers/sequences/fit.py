@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from fleeting.recognisers.sequences.clip_rows import ClipRows, changed, class_weights
-from fleeting.training.devices import Device, choose_device
-from fleeting.training.loop import Loop, Plan
+from fleeting.datasets.samples import Samples
+from fleeting.recognisers.sequences.clip_rows import ClipRows, changed, class_weights, clip_rows
+from fleeting.training.loop import Device, Loop, Plan, choose_device
 from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, check
 
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -89,24 +89,11 @@ class Task(Protocol):
         """Return logits or logarithms of probabilities (n, classes) by name; the first one is the network's answer."""
         ...
 
-    def start_epoch(self, epoch: int) -> None:
-        """Hear of a new epoch, counted from 0."""
-        ...
-
 
 class SequenceTrainer(Loop):
-    """State of one training; the best epoch by the validation clips is kept where there are any, else the last one.
+    """State of one training of a task, whose network has its first weights already.
 
-    Parameters
-    ----------
-    task
-        What is taught; its network is trained in place.
-    settings
-        How.
-    classes
-        Number of classes.
-    seed
-        Of all that is drawn while training (the network's first weights are the caller's).
+    The best epoch by the validation clips is kept where there are any, else the last one.
     """
 
     def __init__(self, task: Task, settings: FitSettings, *, classes: int, seed: int) -> None:
@@ -156,7 +143,6 @@ class SequenceTrainer(Loop):
         seed = self.seed * 1_000_003 + self.epoch
         torch.manual_seed(seed)  # dropout
         draw = torch.Generator().manual_seed(seed)
-        self.task.start_epoch(self.epoch)
         steps = list(_batches(len(self.rows), self.settings.batch, draw))
         for place, chosen in enumerate(steps):
             self._way = self.epoch + place / len(steps)
@@ -217,3 +203,42 @@ def log_probabilities(task: Task, rows: ClipRows, *, batch: int = 32) -> dict[st
 def probabilities(task: Task, rows: ClipRows) -> dict[str, npt.NDArray[np.float32]]:
     """Return probabilities by answer, (n, classes), rows summing to 1."""
     return {name: np.asarray(p.exp().numpy(), np.float32) for name, p in log_probabilities(task, rows).items()}
+
+
+@dataclass(frozen=True)
+class FittedSequence:
+    """A trained network of sequences; it always answers, and its probabilities are not calibrated."""
+
+    task: Task
+    kind: str
+    length: int
+    side: int
+    threshold: float = 0.0
+
+    def rows(self, samples: Samples) -> ClipRows:
+        """Return samples as the network reads them."""
+        return clip_rows(samples, kind=self.kind, length=self.length, side=self.side)
+
+    def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
+        """Return (n, classes), rows summing to 1."""
+        return next(iter(probabilities(self.task, self.rows(samples)).values()))
+
+    def by_answer(self, samples: Samples) -> dict[str, npt.NDArray[np.float32]]:
+        """Return what each part of the network says, the network's own answer first."""
+        return probabilities(self.task, self.rows(samples))
+
+
+def fit_sequence(
+    fitted: FittedSequence, how: FitSettings, train: Samples, validation: Samples | None, *, seed: int
+) -> FittedSequence:
+    """Train around a task; the best epoch by the validation clips is kept where there are any, else the last one."""
+    trainer = SequenceTrainer(fitted.task, how, classes=len(train.classes), seed=seed)
+    trainer.fit(fitted.rows(train), None if validation is None else fitted.rows(validation))
+    return fitted
+
+
+def plain_settings(name: str, plan: Any) -> dict[str, Any]:
+    """Return a recogniser's settings as plain values; device and threads, which change no result, are left out."""
+    found: dict[str, Any] = {"name": name, **asdict(plan)}
+    found["fit"] = {k: v for k, v in found["fit"].items() if k not in ("device", "threads")}
+    return found

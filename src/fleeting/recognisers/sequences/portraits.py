@@ -112,18 +112,7 @@ def is_neutral(points: npt.NDArray[np.floating]) -> bool:
 
 
 def deal(portraits: Sequence[Portrait], subjects: Iterable[str], *, each: int, seed: int) -> dict[str, list[Portrait]]:
-    """Give every subject portraits that no other subject has.
-
-    Parameters
-    ----------
-    portraits
-        One per person.
-    subjects
-        Names; their order does not matter.
-    each
-        Portraits of a subject.
-    seed
-        Of the dealing.
+    """Give every subject `each` portraits that no other subject has.
 
     Returns
     -------

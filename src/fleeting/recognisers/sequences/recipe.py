@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from fleeting import metrics, weights
+from fleeting import metrics
 from fleeting.datasets.load import load_samples
-from fleeting.datasets.samples import Samples
+from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError, SettingsError
-from fleeting.files import write_text
 from fleeting.labels import UNSURE
 from fleeting.recognisers.sequences.clip_rows import crop_width
-from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer, log_probabilities
-from fleeting.recognisers.sequences.fitted import FittedSequence
+from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, SequenceTrainer, log_probabilities
 from fleeting.recognisers.sequences.sets import SequenceSettings, SetName, make_sets
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.export import store_in_half, write_onnx
-
-log = logging.getLogger(__name__)
+from fleeting.training.export import store_in_half, write_card, write_onnx
 
 Parts = dict[str, Samples]
 """``train``, ``validation`` and ``test``, of different people."""
@@ -80,7 +74,7 @@ def absolute(text: str, data: Path) -> str:
     return f"{name}={data / path}"
 
 
-def joined(texts: Sequence[str], *, classes: int) -> Samples:
+def read_sequences(texts: Sequence[str], *, classes: int) -> Samples:
     """Return several data sets with sequences as one.
 
     Raises
@@ -96,17 +90,13 @@ def joined(texts: Sequence[str], *, classes: int) -> Samples:
             f"shapes {', '.join(map(str, shapes))}",
             "Prepare all sets with the same --frames and --width.",
         )
-    stacked = {
-        name: np.concatenate([getattr(p, name) for p in parts])
-        for name in ("clip", "subject", "dataset", "source_video", "label", "sequence")
-    }
-    return Samples(**stacked, classes=parts[0].classes, units=())
+    return joined(parts)
 
 
 def read_micro(source: ClipSource, *, data: Path, out: Path) -> tuple[Samples, dict[SetName, Path]]:
     """Return the micro-expressions, and the files of the sets that were drawn (none where data sets are named)."""
     if source.sets:
-        return joined([absolute(text, data) for text in source.sets], classes=source.classes), {}
+        return read_sequences([absolute(text, data) for text in source.sets], classes=source.classes), {}
     paths = make_sets(data, out / "sequences", source.drawn, flow=source.flow)
     return load_samples(f"prepared={paths['transferred']}", classes=source.classes), paths
 
@@ -138,51 +128,10 @@ def split_people(samples: Samples, source: ClipSource) -> Parts:
     return parts
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What was chosen on the validation people."""
-
-    epoch: int
-    temperature: float
-
-
-def learn(fitted: FittedSequence, how: FitSettings, parts: Parts, *, recipe: Any, out: Path) -> Chosen:
-    """Train on the people of ``train``, going on where a stopped training ended; choose on those of ``validation``.
-
-    Parameters
-    ----------
-    fitted
-        Around the task that is to be trained.
-    how
-        How it is trained.
-    parts
-        Of `split_people`.
-    recipe
-        Its ``seed`` is that of what is drawn; a checkpoint of another recipe is refused.
-    out
-        Folder of the checkpoint and the curves.
-    """
-    trainer = SequenceTrainer(fitted.task, how, classes=len(parts["train"].classes), seed=recipe.seed)
-    validation = fitted.rows(parts["validation"])
-    trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=recipe)
-    said = next(iter(log_probabilities(fitted.task, validation).values())).numpy()
-    return Chosen(trainer.best_epoch, fit_temperature(np.asarray(said, np.float32), parts["validation"].label))
-
-
 def scores(
     probabilities: npt.NDArray[np.float32], samples: Samples, *, draws: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
-    """Return UF1 and UAR of pooled answers with their 95 % intervals over bootstrap samples of people.
-
-    Parameters
-    ----------
-    probabilities
-        (n, classes).
-    samples
-        With the truth.
-    draws, seed
-        Of the bootstrap.
-    """
+    """Return UF1 and UAR of probabilities (n, classes), pooled, and 95 % intervals over bootstraps of people."""
     classes = len(samples.classes)
     people, place = np.unique(samples.subject, return_inverse=True)
     counts = np.zeros((len(people), classes, classes), np.int64)
@@ -196,55 +145,60 @@ def scores(
     return found
 
 
-def protocol_of(subjects: npt.NDArray[np.str_]) -> str:
-    """Say how the scores of clips of these people came about."""
-    people = len(np.unique(subjects))
-    return f"hold-out of {people} people who were neither trained nor chosen on; {len(subjects)} clips"
-
-
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What becomes a network file and its card.
+    """What a system says of its file.
 
     Attributes
     ----------
     architecture, guided
         Texts of the card; what a network was guided by is added to its data.
     network
-        From clips to one or several (n, classes).
+        Makes the network that is shipped, from clips to one or several (n, classes), of a temperature.
     outputs
         Names of these.
-    scores
-        On the test people.
     """
 
     architecture: str
-    network: nn.Module
+    network: Callable[[float], nn.Module]
     outputs: tuple[str, ...]
-    scores: Mapping[str, Any]
     guided: str = ""
 
 
-def ship(
-    what: Shipment, fitted: FittedSequence, parts: Parts, chosen: Chosen, *, recipe: Any, file: Path, out: Path
-) -> Path:
-    """Write ``NAME.onnx`` with its weights in half precision and its card ``NAME.json`` into a folder.
+def train_and_ship(
+    what: Shipment, fitted: FittedSequence, how: FitSettings, parts: Parts, *, recipe: Any, file: Path, out: Path
+) -> None:
+    """Train, and write ``NAME.onnx`` with its weights in half precision and its card ``NAME.json``.
+
+    Training goes on where a stopped one of the same recipe ended. Epoch and temperature are chosen on the validation
+    people; the test people are measured once, after training.
 
     Parameters
     ----------
     what
         Network and texts.
-    fitted, parts, chosen
-        How it reads clips, those of the people, and what was chosen on them.
+    fitted, how
+        Around the task that is to be trained, and how.
+    parts
+        Of `split_people`.
     recipe, file
-        The recipe, with ``name`` and ``source``, and where it was read from.
+        The recipe, with ``name``, ``seed`` and ``source``, and where it was read from.
     out
-        The folder.
+        Folder of the checkpoint, the curves and the files.
     """
+    trainer = SequenceTrainer(fitted.task, how, classes=len(parts["train"].classes), seed=recipe.seed)
+    validation = fitted.rows(parts["validation"])
+    trainer.fit(fitted.rows(parts["train"]), validation, out=out, recipe=recipe)
+    said = next(iter(log_probabilities(fitted.task, validation).values())).numpy()
+    temperature = fit_temperature(np.asarray(said, np.float32), parts["validation"].label)
     test, drawn = parts["test"], not recipe.source.sets
+    own, *others = ((name, scores(rows, test)) for name, rows in fitted.by_answer(test).items())
+    people = len(np.unique(test.subject))
+    protocol = f"hold-out of {people} people who were neither trained nor chosen on; {len(test)} clips"
     example = fitted.rows(test.select(np.arange(1))).clips
     path = out / f"{recipe.name}.onnx"
-    write_onnx(what.network.eval(), (example,), path, inputs=("clips",), outputs=what.outputs)
+    network = what.network(temperature).eval()
+    write_onnx(network, (example,), path, inputs=("clips",), outputs=what.outputs)
     store_in_half(path, least=256)
     _, channels, length, side, _ = example.shape
     width = crop_width(test)
@@ -274,15 +228,12 @@ def ship(
         "outputs": {name: {"shape": ["n", len(test.classes)], "dtype": "float32"} for name in what.outputs},
         "labels": list(test.classes),
         "unsure": {"label": UNSURE, "threshold": 0.0},
-        "chosen": asdict(chosen),
-        "scores": dict(what.scores),
+        "chosen": {"epoch": trainer.best_epoch, "temperature": temperature},
+        "scores": own[1] | {"protocol": protocol} | dict(others),
         "limits": list(TRANSFERRED_LIMITS if drawn else TRANSFERRED_LIMITS[1:]),
         "licence": "MIT for the weights; the training data stays under its own research terms",
-        "sha256": weights.checksum(path),
     }
-    write_text(out / f"{recipe.name}.json", json.dumps(card, indent=2) + "\n")
-    log.info("%s: %.1f MB", path, path.stat().st_size / 1e6)
-    return path
+    write_card(path, card)
 
 
 def plain(settings: Any) -> Any:

@@ -106,17 +106,7 @@ class SequenceSettings:
 def transferred_set(
     images: FlowImages, dealt: Mapping[str, Sequence[Portrait]], settings: SequenceSettings
 ) -> Prepared:
-    """Animate the portraits of each subject with the subject's flow images.
-
-    Parameters
-    ----------
-    images
-        Of the composite set.
-    dealt
-        Portraits by subject, of `deal`.
-    settings
-        How.
-    """
+    """Animate the portraits of each subject with the subject's flow images."""
     makers: list[Maker] = []
     for row in range(len(images)):
         own = dealt[str(images.subject[row])]

@@ -66,15 +66,6 @@ class HeadWalk:
     """A smooth random walk of the head in continuous time, the same at every frame rate.
 
     Each component is a sum of sinusoids with random phases at 0.04 to 0.6 Hz, whose amplitude falls as 1 / f.
-
-    Parameters
-    ----------
-    settings
-        Size of the movements.
-    seed
-        Of the random phases.
-    disturbances
-        Whose turns and nods are added.
     """
 
     def __init__(self, settings: HeadSettings, *, seed: int, disturbances: Disturbances = NO_DISTURBANCES) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +13,11 @@ import torch
 from fleeting.datasets import fer2013
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.recognisers.deep_emotion.network import DeepEmotion
-from fleeting.training.export import store_in_half, write_onnx
+from fleeting.training.export import compare, store_in_half, write_card, write_onnx
 from fleeting.training.expression.network import ExpressionNetwork
 from fleeting.training.expression.recipe import ExpressionRecipe
 from fleeting.training.expression.shipped import ExpressionAnswer
-from fleeting.weights import checksum
 from fleeting.weights.runtime import open_network
-
-log = logging.getLogger(__name__)
 
 LARGEST_DIFFERENCE = 0.02
 """By which a probability of the ONNX file may differ from torch's: its weights are stored in half precision."""
@@ -70,15 +65,8 @@ def export(wrapped: ExpressionAnswer, path: Path) -> float:
     ramp = np.linspace(0, 255, fer2013.SIZE)
     noise = rng.integers(0, 256, (16, fer2013.SIZE, fer2013.SIZE)) * rng.uniform(0, 1, (16, 1, 1))
     faces = np.clip((noise + ramp) / 2, 0, 255).astype(np.uint8)
-    session = open_network(path)
-    shipped = session.run(None, {"faces": faces})[0]
     with torch.no_grad():
-        own = wrapped(torch.from_numpy(faces)).numpy()
-    difference = float(np.abs(shipped - own).max())
-    if not difference <= LARGEST_DIFFERENCE:
-        raise RuntimeError(f"Expected the same probabilities from ONNX and torch; they differ by {difference:.4f}.")
-    log.info("%s: %.2f MB, probabilities within %.5f of torch", path.name, path.stat().st_size / 1e6, difference)
-    return difference
+        return compare(path, {"faces": faces}, [wrapped(torch.from_numpy(faces))], most=LARGEST_DIFFERENCE)
 
 
 def probabilities_of(path: Path, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -166,6 +154,5 @@ def ship(
         "labels are disputed between people. An expression is not a feeling. Faces must be cropped tightly; profiles, "
         "masks and hands lower the accuracy. Disgust is rare (1.5 %) and often taken for anger.",
         "licence": "MIT; learned from data published for research use",
-        "sha256": checksum(path),
     }
-    (out / f"{name}.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_card(path, card)

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 from fleeting.errors import SettingsError
 from fleeting.recognisers.deep_emotion.network import DeepEmotion
-from fleeting.training.devices import Device
 from fleeting.training.expression.network import ExpressionNetwork, Stem
 from fleeting.training.expression.shipped import Views
-from fleeting.training.loop import cosine
+from fleeting.training.loop import Device, cosine
 from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, Share, ShareBelowOne
 from fleeting.training.recipe import check as check_ranges
 

@@ -1,5 +1,4 @@
 """The face finder: one pass over a grey frame gives the boxes of all faces.
 
-`network`, `scenes` (composed anew for every step), `targets` with the loss, `train`, `export`; `hard_crops` collects
-what the finder takes for faces.
+`network`, `scenes` (composed anew for every step), `targets` with the loss, `train`, `export`.
 """

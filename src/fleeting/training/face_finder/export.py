@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from fleeting.training.export import store_in_half, write_onnx
+from fleeting.training.export import compare, store_in_half, write_card, write_onnx
 from fleeting.training.face_finder.network import ALIGNMENT, FaceFinderNet
 from fleeting.training.face_finder.recipe import FinderRecipe
 from fleeting.training.loop import CHECKPOINT
-from fleeting.weights import checksum
-from fleeting.weights.runtime import open_network
-
-log = logging.getLogger(__name__)
 
 LARGEST_DIFFERENCE = 0.05
 """Logits of the ONNX file may differ by this from torch's: its weights are stored in half precision."""
 
 
 def ship(recipe: FinderRecipe, *, out: Path, faces: dict[str, int], people: dict[str, int]) -> None:
-    """Write ``face_finder.onnx`` and ``face_finder.json`` of the best check of a training.
-
-    Parameters
-    ----------
-    recipe
-        The recipe of the training.
-    out
-        The training's folder, with its ``checkpoint.pt``.
-    faces, people
-        Number of pictures and people by part of the split.
-    """
+    """Write ``face_finder.onnx`` and its card of a training's best check; counts of faces and people are by part."""
     best: dict[str, Any] = torch.load(out / CHECKPOINT, weights_only=True)["best"]
     net = FaceFinderNet(width=recipe.width).eval()
     net.load_state_dict(best["weights"])
@@ -68,10 +52,8 @@ def ship(recipe: FinderRecipe, *, out: Path, faces: dict[str, int], people: dict
         "limits": "Faces under 12 px, turned by more than 45 degrees or seen from the side beyond a three-quarter view "
         "are missed more often. Trained mostly on adults in public life.",
         "licence": "MIT",
-        "sha256": checksum(path),
     }
-    (out / "face_finder.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    log.info("wrote %s (%d kB)", path, path.stat().st_size // 1000)
+    write_card(path, card)
 
 
 def export(net: FaceFinderNet, path: Path) -> None:
@@ -88,8 +70,4 @@ def export(net: FaceFinderNet, path: Path) -> None:
     store_in_half(path, least=64)
     sample = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 64, 160)).astype(np.float32))
     with torch.no_grad():
-        expected = net(sample)[0].numpy()
-    session = open_network(path)
-    difference = float(np.abs(session.run(None, {"grey": sample.numpy()})[0] - expected).max())
-    if difference > LARGEST_DIFFERENCE:
-        raise RuntimeError(f"The exported network differs from torch's by {difference:.3g} in its logits.")
+        compare(path, {"grey": sample.numpy()}, [net(sample)[0]], most=LARGEST_DIFFERENCE)

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.training.backgrounds import Grey, cut, erase_face, pattern, scramble
-from fleeting.training.face_pictures import FacePicture
+from fleeting.training.landmarks.augment import mirror
+from fleeting.training.landmarks.labels import FaceSample
 from fleeting.training.recipe import Count, NotNegative, Positive, Share
 
 MOSTLY_VISIBLE = 0.6
@@ -88,7 +89,7 @@ class SceneMaker:
 
     def __init__(
         self,
-        faces: list[FacePicture],
+        faces: list[FaceSample],
         natural: list[Grey],
         *,
         settings: SceneSettings | None = None,
@@ -139,9 +140,9 @@ class SceneMaker:
             return cut(rng, scramble(rng, face.grey, cells=int(rng.integers(5, 9))), shape)
         return _surroundings(rng, face, shape)
 
-    def _face(self, rng: np.random.Generator) -> FacePicture:
+    def _face(self, rng: np.random.Generator) -> FaceSample:
         face = self.faces[int(rng.integers(len(self.faces)))]
-        return face.mirrored() if rng.random() < 0.5 else face
+        return mirror(face, shift=0.0) if rng.random() < 0.5 else face
 
     def _size(self, rng: np.random.Generator, shape: tuple[int, int]) -> float:
         largest = self.settings.largest_share * min(shape)
@@ -291,7 +292,7 @@ def _lay(grey: Grey, patch: Grey, transform: npt.NDArray[np.float64], mask: npt.
     grey[:] = (grey + weight * (over.astype(np.float32) - grey)).astype(np.uint8)
 
 
-def _surroundings(rng: np.random.Generator, face: FacePicture, shape: tuple[int, int]) -> Grey:
+def _surroundings(rng: np.random.Generator, face: FaceSample, shape: tuple[int, int]) -> Grey:
     """Clothes, hair, wall: the widest strip of a face picture beside, above or below its face."""
     height, width = face.grey.shape
     low, high = face.points.min(0), face.points.max(0)

@@ -74,15 +74,7 @@ def _draw(scene: Scene) -> tuple[npt.NDArray[np.float32], ...]:
 
 
 def finder_loss(heat: torch.Tensor, sides: torch.Tensor, targets: Targets) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the loss of the heat map and of the boxes, each per face.
-
-    Parameters
-    ----------
-    heat, sides
-        As `FaceFinderNet.forward` returns them.
-    targets
-        Of the same batch.
-    """
+    """Return the loss of the heat map and of the boxes of `FaceFinderNet.forward`, each per face."""
     sure = functional.logsigmoid(heat)
     unsure = functional.logsigmoid(-heat)
     probability = heat.sigmoid()

@@ -24,7 +24,7 @@ from fleeting.training.face_finder.network import FaceFinderNet
 from fleeting.training.face_finder.recipe import FinderRecipe
 from fleeting.training.face_finder.scenes import Scene, SceneMaker
 from fleeting.training.face_finder.targets import BOX_WEIGHT, finder_loss, targets_of
-from fleeting.training.face_pictures import labelled_faces, of_part, portraits
+from fleeting.training.landmarks.labels import labelled_faces, of_part, portraits
 from fleeting.training.loop import Loop, Plan
 
 SHAPES = ((160, 160), (128, 192), (192, 128), (224, 224))
@@ -37,15 +37,6 @@ SAME_FACE = 0.5
 
 def train(recipe: Path, *, data: Path, out: Path) -> None:
     """Train by a recipe; a stopped training goes on from its last check.
-
-    Parameters
-    ----------
-    recipe
-        TOML file with the fields of `FinderRecipe`.
-    data
-        Folder with ``landmarks68.npz`` and the portrait archives.
-    out
-        Receives ``checkpoint.pt``, ``history.jsonl``, ``face_finder.onnx`` and its card ``face_finder.json``.
 
     Raises
     ------

@@ -190,16 +190,7 @@ def occlude(crop: Grey, rng: np.random.Generator, others: Sequence[Grey] = ()) -
 def face_crop(
     sample: FaceSample, rng: np.random.Generator, *, others: Sequence[Grey] = ()
 ) -> tuple[Grey, Points, States]:
-    """Make one augmented crop.
-
-    Parameters
-    ----------
-    sample
-        The labelled picture.
-    rng
-        Source of chance.
-    others
-        Grey pictures that occlusions are cut from.
+    """Make one augmented crop; occlusions are cut from the `others`.
 
     Returns
     -------

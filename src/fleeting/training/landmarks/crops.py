@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -36,14 +36,11 @@ class CropSource:
         Faces that the teacher labelled, by picture set; an epoch sees a sample of each.
     pictures
         Face-free grey pictures.
-    hard
-        Face-free crops that were once taken for a face.
     """
 
     labelled: Sequence[FaceSample]
     taught: dict[str, Sequence[FaceSample]]
     pictures: Sequence[npt.NDArray[np.uint8]]
-    hard: Sequence[npt.NDArray[np.uint8]] = field(default=())
 
 
 class CropDataset(Dataset[Item]):
@@ -67,7 +64,7 @@ class CropDataset(Dataset[Item]):
         cv2.setNumThreads(1)
         rng = np.random.default_rng(seed)
         if kind == "not_face":
-            crop = not_face_crop(self._anyone, self.source.pictures, rng, hard=self.source.hard)
+            crop = not_face_crop(self._anyone, self.source.pictures, rng)
             states = np.full(STATES, np.nan, np.float32)
             states[-1] = 0
             return crop, np.zeros((POINTS, 2), np.float32), states, 0.0
@@ -81,19 +78,7 @@ class CropDataset(Dataset[Item]):
 def epoch_keys(
     source: CropSource, *, counts: dict[str, int], not_face_share: float, rng: np.random.Generator
 ) -> list[tuple[int, str, int]]:
-    """Keys of one epoch in random order.
-
-    Parameters
-    ----------
-    source
-        What crops are made from.
-    counts
-        Faces of every taught picture set in an epoch.
-    not_face_share
-        Share of crops without a face.
-    rng
-        Source of chance; the order, the choice and each crop's seed come from it.
-    """
+    """Keys of one epoch in random order; `counts` says how many faces of each taught picture set."""
     chosen: list[tuple[str, int]] = [("labelled", i) for i in range(len(source.labelled))]
     for name, samples in source.taught.items():
         chosen += [(name, int(i)) for i in rng.permutation(len(samples))[: counts.get(name, len(samples))]]

@@ -14,7 +14,7 @@ is turned clockwise in the picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from fleeting.errors import DataError
 from fleeting.faces.ibug import eye_openings, mouth_opening
+from fleeting.faces.mediapipe_landmarks import pose_degrees
 from fleeting.training.face_data import FILES, grey_of, person_of, read_pictures
 from fleeting.training.people import Part, part_of
 
@@ -67,15 +68,6 @@ class FaceSample:
     states: npt.NDArray[np.float32]
     source: str
     person: str
-
-
-def pose_degrees(matrix: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Yaw, pitch, roll (3,) float32 in degrees of a (4, 4) transformation matrix (x right, y up, z to the viewer)."""
-    rotation = matrix[:3, :3] / np.cbrt(max(float(np.linalg.det(matrix[:3, :3])), 1e-9))
-    yaw = np.arcsin(np.clip(-rotation[2, 0], -1, 1))
-    pitch = -np.arctan2(rotation[2, 1], rotation[2, 2])
-    roll = -np.arctan2(rotation[1, 0], rotation[0, 0])
-    return np.degrees([yaw, pitch, roll]).astype(np.float32)
 
 
 def mesh_openings(points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
@@ -239,3 +231,19 @@ def load_teacher_set(
     """Those of `taught_faces` who are trained on; FER-2013 names nobody, so all of them."""
     faces = taught_faces(source, data, teacher, mapped)
     return [face for face in faces if source == "fer2013" or part_of(face.person) == "train"]
+
+
+def labelled_faces(data: Path) -> list[FaceSample]:
+    """Return all pictures of ``landmarks68.npz`` with their own points."""
+    return load_landmarks68(data, parts=("train", "validation", "test"))
+
+
+def portraits(data: Path, teacher: Path) -> list[FaceSample]:
+    """Return the portraits of both archives in which the teacher found a face, with its mapped points."""
+    mapped, _ = fit_point_map(data, teacher)
+    return [face for source in ("congress", "interfaces") for face in taught_faces(source, data, teacher, mapped)]
+
+
+def of_part(faces: Sequence[FaceSample], part: Part) -> list[FaceSample]:
+    """Return the faces of the people of one part of the split."""
+    return [face for face in faces if part_of(face.person) == part]

@@ -1,7 +1,10 @@
-"""The tasks of the landmark network and the loss of each."""
+"""The tasks of the landmark network, the loss of each, and when an auxiliary one stops teaching the trunk."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -72,3 +75,51 @@ def task_losses(
         losses[task] = error.sum() / there.sum().clamp(min=1)
     losses["face"] = torch.nn.functional.binary_cross_entropy_with_logits(states[:, 6], known[:, 6])
     return losses
+
+
+class TaskStopping:
+    """Decide after every epoch which auxiliary tasks stop teaching the trunk.
+
+    Parameters
+    ----------
+    tasks
+        Names of the auxiliary tasks.
+    window
+        k of the equation, epochs.
+    threshold
+        Above this the task stops.
+    """
+
+    def __init__(self, tasks: tuple[str, ...], *, window: int = 5, threshold: float = 2.0) -> None:
+        self.window, self.threshold = window, threshold
+        self.training: dict[str, list[float]] = {task: [] for task in tasks}
+        self.stopped_at: dict[str, int] = {}
+
+    def update(self, training: Mapping[str, float], validation: Mapping[str, float]) -> tuple[str, ...]:
+        """Take one epoch's mean errors by task (those of other tasks are ignored) and return those that stop now."""
+        now = []
+        for task, errors in self.training.items():
+            errors.append(float(training[task]))
+            if task not in self.stopped_at and self.measure(task, float(validation[task])) > self.threshold:
+                self.stopped_at[task] = len(errors)
+                now.append(task)
+        return tuple(now)
+
+    def measure(self, task: str, validation: float) -> float:
+        """Left side of equation 4 for the newest epoch; 0 before a whole window has passed."""
+        errors = np.asarray(self.training[task])
+        if len(errors) <= self.window:
+            return 0.0
+        recent = errors[-self.window - 1 :]
+        flat = self.window * float(np.median(recent))
+        best = max(float(errors.min()), 1e-9)
+        return max(flat / max(float(recent.sum()) - flat, 1e-9), 0.0) * (validation - best) / best
+
+    def state(self) -> dict[str, object]:
+        """Plain values from which `load` goes on."""
+        return {"training": self.training, "stopped_at": self.stopped_at}
+
+    def load(self, state: Mapping[str, dict[str, list[float]]]) -> None:
+        """Go on from a state."""
+        self.training = {k: list(v) for k, v in state["training"].items()}
+        self.stopped_at = dict(state["stopped_at"])  # type: ignore[arg-type]

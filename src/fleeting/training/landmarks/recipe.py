@@ -46,8 +46,6 @@ class LandmarkRecipe:
     teacher
         Folder of the teacher's labels (`training.landmarks.teacher`); empty to train on ``landmarks68`` alone,
         without pose.
-    hard
-        File of face-free crops that were once taken for a face (`training.face_finder.hard_crops`); empty for none.
     counts
         Faces that an epoch sees of each teacher-labelled set; a set that is not named is not used.
     point_weights
@@ -64,7 +62,6 @@ class LandmarkRecipe:
 
     task: str = "landmarks"
     teacher: str = "runs/teacher"
-    hard: str = ""
     seed: int = 0
     epochs: Count = 100
     batch: Annotated[int, Range(2)] = 64

