@@ -84,7 +84,7 @@ def test_pandas_is_imported_by_benchmarks_and_data_frames_alone() -> None:
     """Only those ask for an extra; whatever writes csv does not."""
     naming = [p for p in sources() if "pandas" in p.read_text(encoding="utf-8") and "pandas" in modules_named(p)]
     places = {p.relative_to(SOURCE).as_posix() for p in naming}
-    benchmarks = {f"benchmark/{name}.py" for name in ("files", "run", "scores")}
+    benchmarks = {f"benchmark/{name}.py" for name in ("action_units", "files", "run", "scores")}
     benchmarks |= {"calibration_curves.py", "comparison/compare.py"}
     frames = {"records/timeline.py", "expressions/readings.py"}
     assert places == {f"evaluation/{name}" for name in benchmarks} | frames

@@ -17,7 +17,7 @@ from fleeting.datasets.samples import truth_of
 from fleeting.errors import DataError, FleetingWarning
 from fleeting.evaluation.benchmark.leakage import overlap
 from fleeting.evaluation.unit_scores import UnitPredictions, unit_scores
-from fleeting.files import write_text
+from fleeting.files import csv_text, write_text
 from fleeting.records.action_units import as_text
 
 NAME = "action_units"
@@ -98,10 +98,8 @@ def evaluate_action_units(
 
 
 def _table_text(images: FlowImages, table: UnitPredictions) -> str:
-    import pandas as pd
-
-    rows = pd.DataFrame({"clip": images.clip, "subject": images.subject})
-    rows["coded"] = [as_text(cell) for cell in images.action_units or ()]
-    rows["named"] = ["+".join(np.array(table.units)[said]) for said in table.predicted]
-    rows[[f"p_{unit}" for unit in table.units]] = table.probabilities
-    return str(rows.to_csv(index=False))
+    header = ["clip", "subject", "coded", "named", *(f"p_{unit}" for unit in table.units)]
+    coded = [as_text(cell) for cell in images.action_units or ()]
+    named = ["+".join(np.array(table.units)[said]) for said in table.predicted]
+    rows = zip(images.clip, images.subject, coded, named, table.probabilities.tolist(), strict=True)
+    return csv_text(header, [(clip, subject, *units, *shares) for clip, subject, *units, shares in rows])
