@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.analysis.pictures import Views, compressed
 from fleeting.records import (
     REGIONS,
     Event,
@@ -129,15 +130,27 @@ def make_media(
     kinds: tuple[str, ...] = ("micro", "macro"),
     loop_frames: int = 24,
 ) -> dict[int, EventMedia]:
+    """Pictures of the events, compressed."""
+    views = make_views(timeline, portrait=portrait, kinds=kinds, loop_frames=loop_frames)
+    return {index: compressed(one, quality=78) for index, one in views.items()}
+
+
+def make_views(
+    timeline: Timeline,
+    *,
+    portrait: npt.NDArray[np.uint8] | None = None,
+    kinds: tuple[str, ...] = ("micro", "macro"),
+    loop_frames: int = 24,
+) -> dict[int, Views]:
     """Pictures of the events, warped from a portrait (h, w, 3) or a drawn face."""
     face = drawn_face() if portrait is None else cv2.resize(portrait, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    media = {}
+    views = {}
     for index, event in enumerate(timeline.events):
         if event.kind not in kinds:
             continue
         field = _field(event)
         swing = 0.5 - 0.5 * np.cos(np.linspace(0, 2 * math.pi, loop_frames, endpoint=False))
-        media[index] = EventMedia(
+        views[index] = Views(
             onset=face,
             apex=_warp(face, field),
             offset=_warp(face, 0.15 * field),
@@ -150,7 +163,7 @@ def make_media(
             expression="happy",
             expression_probability=0.87,
         )
-    return media
+    return views
 
 
 def _saliency() -> npt.NDArray[np.float32]:

@@ -15,14 +15,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from timelines import FPS, SPEAKS_S, make_media, make_timeline
+from timelines import FPS, SPEAKS_S, make_media, make_timeline, make_views
 
+from fleeting.analysis.pictures import MOST_PICTURED, arrows, compressed, format_for
 from fleeting.errors import OutputError
 from fleeting.records import REGIONS, EventMedia, Timeline
 from fleeting.report import wording
 from fleeting.report.build import build_report, render
 from fleeting.report.curves import MAX_SAMPLES, pack_face
-from fleeting.report.pictures import arrows, quality_for, sheet
 from fleeting.report.still import still
 from fleeting.settings import AnalyseSettings
 
@@ -306,11 +306,11 @@ def test_events_without_values_or_pictures(timeline: Timeline) -> None:
     assert not re.search(r"\b([Nn]a[Nn]|None|inf)\b", page.text.replace("None found.", ""))
 
 
-def test_odd_pictures(timeline: Timeline, media: dict[int, EventMedia]) -> None:
-    one = media[1]
+def test_odd_pictures(timeline: Timeline) -> None:
+    one = make_views(timeline, loop_frames=6)[1]
     still = replace(one, flow=np.full_like(one.flow, np.nan), loop=one.loop[:0])
     wide = replace(one, flow=one.flow[::2, ::2], apex=np.repeat(np.repeat(one.apex, 2, 0), 2, 1), loop=one.loop[:1])
-    page = Page(render(timeline, {1: still, 3: wide}))
+    page = Page(render(timeline, {1: compressed(still, quality=70), 3: compressed(wide, quality=70)}))
     assert len(page.all("canvas")) == 1
     assert "Movement none" in page.text
 
@@ -391,8 +391,8 @@ def test_very_long_signals_keep_their_peaks() -> None:
     n = 3 * MAX_SAMPLES
     rng = np.random.default_rng(1)
     motion = np.abs(rng.normal(0, 0.1, (n, len(REGIONS)))).astype(np.float32)
-    motion[123_457, 3] = 7.5
-    motion[200_000:210_000] = np.nan
+    motion[73_457, 3] = 7.5
+    motion[20_000:21_000] = np.nan
     signals = replace(
         timeline.signals[0],
         time_s=np.arange(n) / 200,
@@ -407,7 +407,7 @@ def test_very_long_signals_keep_their_peaks() -> None:
     assert len(time) <= MAX_SAMPLES
     peak = np.nanargmax(values[3])
     assert values[3, peak] == pytest.approx(7.5, abs=0.05)
-    assert time[peak] == pytest.approx(123_457 / 200, abs=0.1)
+    assert time[peak] == pytest.approx(73_457 / 200, abs=0.1)
     assert np.isnan(values[0][(time > 1000.1) & (time < 1049.9)]).all()
     assert (np.diff(time) >= 0).all()
 
@@ -451,13 +451,11 @@ def test_arrows_point_where_the_face_moves() -> None:
     assert large.path.count("M") == drawn.path.count("M")
 
 
-def test_the_sheet_holds_all_frames_row_by_row(media: dict[int, EventMedia]) -> None:
-    frames = np.stack([np.full((170, 140, 3), 40 * i, np.uint8) for i in range(6)])
-    made = sheet(replace(media[1], loop=frames), width=70, quality=90)
-    assert made is not None
+def test_the_loop_holds_all_frames_row_by_row(timeline: Timeline) -> None:
+    frames = np.stack([np.full((85, 70, 3), 40 * i, np.uint8) for i in range(6)])
+    made = compressed(replace(make_views(timeline, loop_frames=1)[1], loop=frames), quality=90)
     assert (made.columns, made.count, made.width, made.height) == (3, 6, 70, 85)
-    data = np.frombuffer(base64.b64decode(made.uri.split(",")[1]), np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(made.loop, np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (170, 210, 3)
     for i in range(6):
         row, column = divmod(i, 3)
@@ -465,9 +463,22 @@ def test_the_sheet_holds_all_frames_row_by_row(media: dict[int, EventMedia]) -> 
 
 
 def test_pages_of_many_events_have_smaller_pictures() -> None:
-    widths = [quality_for(n)[0] for n in (1, 16, 17, 41, 500)]
+    widths = [format_for(n).width for n in (1, 16, 17, 41, 500)]
     assert widths == sorted(widths, reverse=True)
     assert widths[0] > widths[-1]
+
+
+def test_the_clearest_of_very_many_events_have_a_card_and_all_have_a_row(timeline: Timeline) -> None:
+    micro, macro = (next(e for e in timeline.events if e.kind == kind) for kind in ("micro", "macro"))
+    events = [replace(macro, confidence=0.99)] * 5 + [replace(micro, confidence=0.9)] * MOST_PICTURED
+    events[7] = replace(micro, confidence=0.6)
+    page = Page(render(replace(timeline, events=(*events, micro, micro)), {}))
+    cards = {place["id"] for place in page.all("article")}
+    assert len(cards) == MOST_PICTURED
+    assert not cards & {"event-0", "event-4", "event-7"}
+    assert page.text.count("Micro-expression 1 ") + page.text.count("Micro-expression 2 ") >= 2
+    assert sum(name == "tr" for name, _ in page.elements) > len(events)
+    assert f"The {MOST_PICTURED} clearest have a card" in page.text
 
 
 def test_a_report_appears_whole_or_not_at_all(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from dataclasses import replace
@@ -10,13 +9,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from timelines import make_media, make_timeline
+from timelines import make_media, make_timeline, make_views
 
+from fleeting.analysis.pictures import compressed
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import ExpressionCurve, Timeline
 from fleeting.report.build import render
 from fleeting.report.curves import EXPRESSION_ROWS, pack_expressions
-from fleeting.report.pictures import saliency_uri
 from fleeting.report.wording import expression_score
 
 CARD = {"name": "expression", "version": 1, "scores": {"public_test": {"accuracy": 0.6931, "pictures": 3589}}}
@@ -99,14 +98,12 @@ def test_contradictions_are_marked_everywhere(page: str, timeline: Timeline) -> 
 
 
 def test_the_map_tints_where_it_is_high(timeline: Timeline) -> None:
-    media = next(iter(make_media(timeline).values()))
-    uri = saliency_uri(media, quality=95)
-    assert uri is not None
-    picture = cv2.imdecode(np.frombuffer(base64.b64decode(uri.split(",")[1]), np.uint8), cv2.IMREAD_COLOR).astype(int)
+    views = next(iter(make_views(timeline).values()))
+    face = np.frombuffer(compressed(views, quality=95).face, np.uint8)
+    picture = cv2.imdecode(face, cv2.IMREAD_COLOR).astype(int)
     red = picture[..., 2] - picture[..., 0]
     assert picture.shape == (192, 192, 3)
     assert red[144, 96] > 80, "the mouth of the made-up map"
     assert abs(red[30, 30]) < 12
-    assert saliency_uri(replace(media, saliency=None), quality=80) is None
-    flat = saliency_uri(replace(media, saliency=np.zeros((48, 48), np.float32)), quality=80)
-    assert flat is not None
+    assert compressed(replace(views, saliency=None), quality=80).face == b""
+    assert compressed(replace(views, saliency=np.zeros((48, 48), np.float32)), quality=80).face

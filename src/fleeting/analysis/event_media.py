@@ -8,27 +8,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.analysis.pictures import Format, Views
 from fleeting.faces.align import CANONICAL_WIDTH, align, rescaled
 from fleeting.faces.crop import cut
 from fleeting.motion.flow_image import flow_image
 from fleeting.motion.magnification import magnify
 from fleeting.motion.registration import Registration
 from fleeting.naming.expression_net import SIZE, expression_transform
-from fleeting.records import Event, EventMedia
+from fleeting.records import Event
 from fleeting.settings import MotionSettings
 from fleeting.video.stream import VideoReader
-
-LOOP_FRAMES = 24
-"""Most frames of the loop; a longer event is thinned out evenly."""
 
 LOOP_S = 1.6
 """Time in which the loop is played once: slower than life, so that an eye can follow."""
 
 MARGIN_S = 0.06
 """Rest that is shown before the onset and after the offset."""
-
-PICTURE_WIDTH = 210
-"""Width of the crops in the report."""
 
 FACE_SIDE = 192
 """Side of the picture of the whole face in the report."""
@@ -49,13 +44,13 @@ class EventPictures:
         (28, 28, 3) uint8 of onset -> apex.
     face
         (48, 48) uint8 the whole face at the apex, as the expression network sees it.
-    media
-        Pictures for the report, where they were asked for.
+    views
+        For the report, where they were asked for; without the map of the whole face.
     """
 
     flow_image: npt.NDArray[np.uint8]
     face: npt.NDArray[np.uint8]
-    media: EventMedia | None
+    views: Views | None
 
 
 def picture_event(
@@ -64,7 +59,7 @@ def picture_event(
     transforms: npt.NDArray[np.float64],
     settings: MotionSettings,
     *,
-    loop: bool = True,
+    form: Format | None,
 ) -> EventPictures:
     """Look at the frames of an event once more.
 
@@ -80,16 +75,16 @@ def picture_event(
         (n, 2, 3) from frame to crop, for every frame of the video; NaN where the face was not seen.
     settings
         Flow methods.
-    loop
-        Whether to make the media.
+    form
+        Size of the views; None where none are to be made.
     """
     if event.apex_frame == event.onset_frame:
         raise ValueError(f"Expected an apex after the onset; got both in frame {event.onset_frame}.")
-    wanted = _wanted(event, transforms, reader.info.fps) if loop else {event.onset_frame, event.apex_frame}
+    wanted = _wanted(event, transforms, reader.info.fps, form.frames) if form else {event.onset_frame, event.apex_frame}
     frames: dict[int, tuple[Any, Any]] = {}
     for frame in reader.frames(min(wanted), max(wanted)):
         if frame.index in wanted:
-            frames[frame.index] = (frame.grey, frame.rgb if loop else None)
+            frames[frame.index] = (frame.grey, frame.rgb if form else None)
     onset_grey, _ = frames[event.onset_frame]
     transform = transforms[event.onset_frame]
     if settings.crop_width != CANONICAL_WIDTH:
@@ -101,15 +96,14 @@ def picture_event(
     image = flow_image(flow)
     grey, rgb = frames[event.apex_frame]
     face = cut(grey, expression_transform(apex.transform), size=SIZE)
-    if not loop:
+    if form is None:
         return EventPictures(image, face, None)
     placed: dict[int, npt.NDArray[np.float64]] = {}
     guess = transform
     for index in sorted(frames):
         guess = placed[index] = registration.step(frames[index][0], guess).transform
     crops = {
-        i: align(frames[i][1], rescaled(placed[i], PICTURE_WIDTH / CANONICAL_WIDTH), width=PICTURE_WIDTH)
-        for i in frames
+        i: align(frames[i][1], rescaled(placed[i], form.width / CANONICAL_WIDTH), width=form.width) for i in frames
     }
     sequence = np.stack([crops[i] for i in sorted(crops)])
     strongest = float(np.percentile(np.linalg.norm(flow, axis=2), 98))
@@ -120,7 +114,7 @@ def picture_event(
     return EventPictures(
         image,
         face,
-        EventMedia(
+        Views(
             onset=crops[event.onset_frame],
             apex=crops[event.apex_frame],
             offset=crops[event.offset_frame],
@@ -133,10 +127,10 @@ def picture_event(
     )
 
 
-def _wanted(event: Event, transforms: npt.NDArray[np.float64], fps: float) -> set[int]:
-    """Frames of the loop: spread evenly over the event and its margins, always with onset, apex and offset."""
+def _wanted(event: Event, transforms: npt.NDArray[np.float64], fps: float, most: int) -> set[int]:
+    """Most frames of the loop: spread evenly over the event and its margins, always with onset, apex and offset."""
     margin = round(MARGIN_S * fps)
     first, last = max(0, event.onset_frame - margin), min(len(transforms) - 1, event.offset_frame + margin)
-    spread = np.unique(np.linspace(first, last, LOOP_FRAMES - 3).round().astype(int))
+    spread = np.unique(np.linspace(first, last, most - 3).round().astype(int))
     wanted = {int(i) for i in spread if np.isfinite(transforms[i]).all()}
     return wanted | {event.onset_frame, event.apex_frame, event.offset_frame}

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.analysis.event_media import picture_event
-from fleeting.analysis.media_store import MediaStore
+from fleeting.analysis.pictures import Views, compressed, format_for, pictured
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.naming.event_frames import bare, with_frames
 from fleeting.naming.expression_net import ExpressionNet
@@ -25,8 +25,8 @@ from fleeting.video.stream import VideoReader
 LOOKERS = 2
 """Events that are looked at at the same time; each holds some 20 frames."""
 
-MAP_SQUARE, MAP_STRIDE = 10, 6
-"""Squares of a card's map, pixels: coarser than those of `explain`, for a seventh of the work."""
+MAP_SQUARE, MAP_STRIDE = 12, 9
+"""Squares of a card's map, pixels: coarser than those of `explain`, for a sixteenth of the work."""
 
 
 def second_look(
@@ -65,7 +65,9 @@ def second_look(
     """
     expressions = [i for i, e in enumerate(events) if e.kind not in LID_KINDS]
     looked: dict[int, Event] = {}
-    media = MediaStore()
+    media: dict[int, EventMedia] = {}
+    shown = pictured(events, expressions) if pictures else frozenset[int]()
+    form = format_for(len(shown))
     frames_too = any(system.needs_frames for system in systems.values())
 
     def look(place: int) -> tuple[Event, EventMedia | None]:
@@ -74,23 +76,24 @@ def second_look(
         face = measured[event.face]
         same_run = face.run == face.run[event.onset_frame]
         transforms = np.where(same_run[:, None, None], face.transform, np.nan)
-        found = picture_event(reader, event, transforms, settings.motion, loop=pictures)
+        found = picture_event(reader, event, transforms, settings.motion, form=form if place in shown else None)
         view = bare(found.flow_image)
         if frames_too:
             view = with_frames(view, reader, event, transforms, settings.motion)
         event = _answered(event, answers(systems, view))
-        if network is None:
-            return event, None if found.media is None else replace(found.media, face=None)
-        probabilities = network(found.face[None])[0]
-        if event.kind == "macro":
-            event = named(event, probabilities, least=settings.expressions.min_probability)
-        return event, None if found.media is None else _mapped(found.media, found.face, network, probabilities)
+        views = found.views
+        if network is not None:
+            probabilities = network(found.face[None])[0]
+            if event.kind == "macro":
+                event = named(event, probabilities, least=settings.expressions.min_probability)
+            views = None if views is None else _mapped(views, found.face, network, probabilities)
+        return event, None if views is None else compressed(views, quality=form.quality)
 
     with ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers:
         try:
-            for place, (event, shown) in zip(expressions, lookers.map(look, expressions), strict=True):
-                if shown is not None:
-                    media.add(place, shown)
+            for place, (event, made) in zip(expressions, lookers.map(look, expressions), strict=True):
+                if made is not None:
+                    media[place] = made
                 looked[place] = event
         finally:
             lookers.shutdown(cancel_futures=True)
@@ -109,16 +112,13 @@ def _answered(event: Event, said: Sequence[SystemAnswer]) -> Event:
 
 
 def _mapped(
-    media: EventMedia,
-    face: npt.NDArray[np.uint8],
-    network: ExpressionNet,
-    probabilities: npt.NDArray[np.float32],
-) -> EventMedia:
-    """Return the pictures with the map of what the expression at the apex rests on."""
+    views: Views, face: npt.NDArray[np.uint8], network: ExpressionNet, probabilities: npt.NDArray[np.float32]
+) -> Views:
+    """Return the views with the map of what the expression at the apex rests on."""
     best = int(probabilities.argmax())
     found = occlusion_map(network, face, target=best, size=MAP_SQUARE, stride=MAP_STRIDE)
     return replace(
-        media,
+        views,
         saliency=found.fall,
         expression=SEVEN_CLASSES[best],
         expression_probability=float(probabilities[best]),

@@ -1,17 +1,16 @@
 """``media.npz``: the pictures of the events, so that a report can be built again without the video.
 
-A numpy archive without pickles. For event 3 of the timeline it holds ``3/onset``, ``3/apex`` and ``3/offset`` (bytes of
-lossless WebP files), ``3/loop/0``, ``3/loop/1`` ... (the loop, WebP of quality 90), ``3/flow`` ((h, w, 2) int16, in
-1/256 pixel) and ``3/numbers`` (pictures in the loop, loop frames per second, magnification). Where the whole face was
-read, also ``3/face`` (bytes of a lossless WebP file), ``3/saliency`` ((48, 48) float32), ``3/expression`` (text) and
-``3/expression_probability``. ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file).
+A numpy archive without pickles. For event 3 of the timeline it holds ``3/onset``, ``3/apex``, ``3/offset``,
+``3/movement``, ``3/loop`` and ``3/face`` (bytes of WebP files, those of the report; none where there is no such
+picture), ``3/arrows`` and ``3/expression`` (text) and ``3/numbers`` (the other fields of `records.EventMedia`, in their
+order). ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file).
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,18 +18,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.analysis.pictures import Views, compressed, webp
 from fleeting.errors import DataError
 from fleeting.files import atomic_path
 from fleeting.records import EventMedia
 
-FLOW_SCALE = 256.0
-STILLS = ("onset", "apex", "offset")
-ENCODERS = 2
 T = TypeVar("T")
 LOSSLESS = 101  # OpenCV: above 100 WebP is written without loss
-
+FORMER_QUALITY, FORMER_FLOW_SCALE = 78, 256.0
 
 FACES = "faces"
+PICTURES = ("onset", "apex", "offset", "movement", "loop", "face")
+TEXTS = ("arrows", "expression")
+NUMBERS = tuple(f.name for f in fields(EventMedia) if f.name not in (*PICTURES, *TEXTS))
+COUNTS = ("columns", "count", "width", "height")
 
 
 def write_media(
@@ -38,42 +39,27 @@ def write_media(
 ) -> Path:
     """Write the pictures of events, and one of each face (h, w, 3) RGB by its id.
 
-    Flow is rounded to 1/256 pixel and the loop compressed with loss; the crops are kept as they are.
-
     Raises
     ------
     OutputError
         Where the disk refuses.
     """
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        # Entry by entry: all pictures of a long video together would fill the memory.
+    # Pictures are compressed already.
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for index, one in media.items():
-            for name, array in _entries(one):
-                _add(archive, f"{index}/{name}", array)
+            for name in PICTURES:
+                _add(archive, f"{index}/{name}", np.frombuffer(getattr(one, name), np.uint8))
+            for name in TEXTS:
+                _add(archive, f"{index}/{name}", np.array(getattr(one, name)))
+            _add(archive, f"{index}/numbers", np.array([getattr(one, name) for name in NUMBERS]))
         for face, picture in (faces or {}).items():
-            _add(archive, f"{FACES}/{face}", _webp(picture, quality=LOSSLESS))
+            _add(archive, f"{FACES}/{face}", np.frombuffer(webp(picture, quality=LOSSLESS), np.uint8))
     return Path(path)
 
 
 def _add(archive: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:
     with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
         np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
-
-
-def _entries(one: EventMedia) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-    pictures = [(name, getattr(one, name), LOSSLESS) for name in STILLS]
-    pictures += [(f"loop/{step}", picture, 90) for step, picture in enumerate(one.loop)]
-    with ThreadPoolExecutor(ENCODERS) as pool:
-        yield from pool.map(lambda p: (p[0], _webp(p[1], quality=p[2])), pictures)
-    limit = np.iinfo(np.int16).max
-    flow = np.nan_to_num(np.rint(one.flow * FLOW_SCALE), nan=0.0, posinf=limit, neginf=-limit)
-    yield "flow", np.clip(flow, -limit, limit).astype(np.int16)
-    yield "numbers", np.array([len(one.loop), one.loop_fps, one.magnification])
-    if one.face is not None and one.saliency is not None:
-        yield "face", _webp(one.face, quality=LOSSLESS)
-        yield "saliency", one.saliency
-        yield "expression", np.array(one.expression)
-        yield "expression_probability", np.array(one.expression_probability)
 
 
 def read_media(path: str | Path) -> dict[int, EventMedia]:
@@ -120,6 +106,17 @@ def _read(path: str | Path, of: Callable[[Any], T]) -> T:
 
 
 def _one(index: int, entries: Any) -> EventMedia:
+    if f"{index}/loop" not in entries.files:
+        return _former(index, entries)
+    read: dict[str, Any] = dict(zip(NUMBERS, entries[f"{index}/numbers"].tolist(), strict=True))
+    read |= {name: int(read[name]) for name in COUNTS}
+    read |= {name: entries[f"{index}/{name}"].tobytes() for name in PICTURES}
+    read |= {name: str(entries[f"{index}/{name}"]) for name in TEXTS}
+    return EventMedia(**read)
+
+
+def _former(index: int, entries: Any) -> EventMedia:
+    """Read an event of former files, which hold the flow and each picture of the loop for itself."""
     count, loop_fps, magnification = entries[f"{index}/numbers"].tolist()
     read: dict[str, Any] = {}
     if f"{index}/face" in entries.files:
@@ -129,24 +126,18 @@ def _one(index: int, entries: Any) -> EventMedia:
             "expression": str(entries[f"{index}/expression"]),
             "expression_probability": float(entries[f"{index}/expression_probability"]),
         }
-    onset, apex, offset = (_picture(entries[f"{index}/{name}"]) for name in STILLS)
-    return EventMedia(
+    onset, apex, offset = (_picture(entries[f"{index}/{name}"]) for name in ("onset", "apex", "offset"))
+    views = Views(
         onset=onset,
         apex=apex,
         offset=offset,
         loop=np.stack([_picture(entries[f"{index}/loop/{step}"]) for step in range(int(count))]),
         loop_fps=loop_fps,
-        flow=entries[f"{index}/flow"].astype(np.float32) / np.float32(FLOW_SCALE),
+        flow=entries[f"{index}/flow"].astype(np.float32) / np.float32(FORMER_FLOW_SCALE),
         magnification=magnification,
         **read,
     )
-
-
-def _webp(picture: npt.NDArray[np.uint8], *, quality: int) -> npt.NDArray[np.uint8]:
-    done, data = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])
-    if not done:
-        raise ValueError(f"Expected a picture that WebP can hold; got shape {picture.shape}.")
-    return data.reshape(-1)
+    return compressed(views, quality=FORMER_QUALITY)
 
 
 def _picture(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

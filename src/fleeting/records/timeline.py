@@ -6,9 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from fleeting.files import require_pandas
 from fleeting.records.calibration import Calibration
 from fleeting.records.events import Event, EventKind
@@ -168,37 +165,46 @@ def _tail(event: Event) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class EventMedia:
-    """Pictures of one event for the report; all crops are canonical (`faces.align`), uint8 RGB.
+    """Pictures of one event as the report shows them: bytes of WebP files, compressed once (`analysis.pictures`).
 
     Attributes
     ----------
     onset, apex, offset
-        (h, w, 3) crops at these frames.
+        Canonical crops (`faces.align`) at these frames.
+    movement
+        The apex in grey, tinted where the flow onset -> apex is large.
+    arrows, gain
+        The flow as an SVG path in a field of 140 x 170, and the factor by which its arrows are longer than the
+        movement.
     loop
-        (t, h, w, 3) the event with its motion magnified, played to and fro.
+        The event with its motion magnified: `count` pictures of `width` x `height` pixels, side by side in rows of
+        `columns`. Empty where there is none.
+    columns, count, width, height
+        Of `loop`.
     loop_fps
         Frames per second at which the loop is shown.
-    flow
-        (h, w, 2) flow onset -> apex in pixels of the crop, head motion removed.
     magnification
         Factor by which the loop's motion is enlarged.
     face
-        (h, h, 3) the whole face at the apex, framed as the expression network sees it; None where it was not read.
-    saliency
-        (48, 48) float32: by how much the probability of `expression` falls when a place of `face` is covered
-        (`naming.occlusion`); None likewise.
+        The whole face at the apex in grey, tinted where covering it lowers the probability of `expression`
+        (`naming.occlusion`); empty where it was not read.
     expression, expression_probability
         Most probable expression at the apex, and its probability.
     """
 
-    onset: npt.NDArray[np.uint8]
-    apex: npt.NDArray[np.uint8]
-    offset: npt.NDArray[np.uint8]
-    loop: npt.NDArray[np.uint8]
+    onset: bytes
+    apex: bytes
+    offset: bytes
+    movement: bytes
+    arrows: str
+    gain: float
+    loop: bytes
+    columns: int
+    count: int
+    width: int
+    height: int
     loop_fps: float
-    flow: npt.NDArray[np.float32]
     magnification: float
-    face: npt.NDArray[np.uint8] | None = None
-    saliency: npt.NDArray[np.float32] | None = None
+    face: bytes = b""
     expression: str = ""
     expression_probability: float = math.nan

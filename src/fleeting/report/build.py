@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -16,19 +16,19 @@ import numpy.typing as npt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from fleeting.analysis.pictures import pictured, webp
 from fleeting.files import write_text
 from fleeting.labels import UNSURE
 from fleeting.records import LID_KINDS, Event, EventMedia, FaceTrack, Timeline
 from fleeting.report import calibration, wording
 from fleeting.report.curves import pack_face
-from fleeting.report.pictures import arrows, at_most, heat_uri, picture_uri, quality_for, saliency_uri, sheet
 from fleeting.report.still import still
 
 KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink", "wink": "Wink"}
 VERDICTS = ("good", "fair", "poor")
 Picture = npt.NDArray[np.uint8]
-ENCODERS = 2
-"""Events whose pictures are compressed at the same time."""
+PICTURE_SIZE = (210, 255)
+"""Width and height at which crops are shown, pixels."""
 
 
 def build_report(
@@ -127,30 +127,25 @@ def _json(values: Any) -> Markup:
 
 def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str, Any]]:
     shown = [(i, e) for i, e in enumerate(timeline.events) if e.kind not in LID_KINDS]
-    width, quality = quality_for(len(media))
     iod = {t.id: t.median_iod_px for t in timeline.tracks}
     counts: dict[str, int] = {}
     cards = []
-
-    def pictures_of(one: tuple[int, Event]) -> dict[str, Any] | None:
-        return _pictures(media[one[0]], width, quality) if one[0] in media else None
-
-    with ThreadPoolExecutor(ENCODERS) as pool:
-        pictures = list(pool.map(pictures_of, shown))
-    for (index, event), encoded in zip(shown, pictures, strict=True):
+    whole = pictured(timeline.events, [index for index, _ in shown])
+    for index, event in shown:
         counts[event.kind] = counts.get(event.kind, 0) + 1
         displacement_px = event.displacement_percent_iod / 100 * iod.get(event.face, math.nan)
         cards.append(
             {
                 "index": index,
                 "event": event,
+                "whole": index in whole,
                 "title": f"{KIND_NAMES[event.kind]} {counts[event.kind]}",
                 "classes": _classes(event),
                 "systems": _systems(event),
                 "unsure": event.emotion == UNSURE,
                 "by_face": "neutral" in event.probabilities,
                 "displacement_px": displacement_px,
-                "pictures": encoded,
+                "pictures": _pictures(media[index]) if index in media else None,
             }
         )
     return cards
@@ -182,22 +177,19 @@ def _systems(event: Event) -> dict[str, Any] | None:
     return {"classes": names, "rows": rows}
 
 
-def _pictures(media: EventMedia, width: int, quality: int) -> dict[str, Any]:
-    height_px, width_px = media.apex.shape[:2]
+def _pictures(media: EventMedia) -> dict[str, Any]:
     return {
-        "stills": [
-            (name, picture_uri(at_most(getattr(media, name), width), quality=quality + 5))
-            for name in ("onset", "apex", "offset")
-        ],
-        "size": (width_px, height_px),
-        "sheet": sheet(media, width=width, quality=quality),
-        "magnification": media.magnification,
-        "heat": heat_uri(media, width=width, quality=quality),
-        "arrows": arrows(media.flow),
-        "face": saliency_uri(media, quality=quality),
-        "expression": media.expression,
-        "expression_probability": media.expression_probability,
+        "media": media,
+        "stills": [(name, _uri(getattr(media, name))) for name in ("onset", "apex", "offset")],
+        "size": PICTURE_SIZE,
+        "sheet": _uri(media.loop) if media.loop else None,
+        "heat": _uri(media.movement),
+        "face": _uri(media.face) if media.face else None,
     }
+
+
+def _uri(webp_file: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(webp_file).decode("ascii")
 
 
 def _marks(timeline: Timeline, cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -228,7 +220,7 @@ def _face(track: FaceTrack, timeline: Timeline, picture: Picture | None) -> dict
         "track": track,
         "share": min(track.frame_count / frames, 1.0),
         "seconds": track.frame_count / frames * timeline.duration_s,
-        "picture": None if picture is None else picture_uri(picture, quality=80),
+        "picture": None if picture is None else _uri(webp(picture, quality=80)),
         "analysed": any(s.face == track.id for s in timeline.signals),
         "bars": [
             (100 * s.onset_frame / frames, max(100 * (s.offset_frame - s.onset_frame + 1) / frames, 0.2))

@@ -19,7 +19,7 @@ from fleeting.labels import SEVEN_CLASSES
 from fleeting.records import REGIONS, ExpressionCurve, Signals, Timeline
 from fleeting.report.wording import words
 
-MAX_SAMPLES = 150_000
+MAX_SAMPLES = 40_000
 GAP = -32768
 """Stands for a frame in which the face was not seen."""
 
