@@ -21,7 +21,7 @@ from fleeting import weights
 from fleeting.analysis.chosen_faces import analysed_tracks, check_faces, fully_measured, remarks_on_faces
 from fleeting.analysis.first_look import FirstLook, Progress, first_look
 from fleeting.analysis.second_look import second_look
-from fleeting.errors import FleetingWarning, SettingsError, VideoError
+from fleeting.errors import FleetingWarning, VideoError
 from fleeting.faces.upright import open_upright
 from fleeting.naming import expression_net as expression
 from fleeting.naming.systems import System, open_systems
@@ -29,7 +29,7 @@ from fleeting.naming.whole_face import ExpressionMeter, with_surroundings
 from fleeting.quality.meter import Measure, QualityMeter
 from fleeting.records import Event, EventMedia, ExpressionCurve, Signals, Timeline
 from fleeting.records.digits import rounded
-from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
+from fleeting.settings import AnalyseSettings, ExpressionSettings, in_range, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
 from fleeting.threads import one_blas_thread
@@ -94,11 +94,11 @@ def analyse_video(
         Where one face and all of them are asked for; for a system of recognition that is not known or not there, or an
         impossible number of readings a second.
     """
-    settings = settings or AnalyseSettings()
+    settings = in_range(settings or AnalyseSettings())
     check_faces(settings.faces)
     systems = open_systems(settings.recognition)
     network = expression_network(settings.expressions)
-    with open_upright(path, fps=fps, settings=settings.faces) as reader:
+    with open_upright(path, fps=fps, settings=settings.faces, limits=settings.limits) as reader:
         notes: list[str] = []
         seen, meter, shown = _looked(reader, settings, network, progress)
         if not seen.times:
@@ -181,8 +181,6 @@ def card_summary(card: Mapping[str, Any]) -> dict[str, Any]:
 
 def expression_network(settings: ExpressionSettings) -> expression.ExpressionNet | None:
     """Return the network that reads whole faces; None where it is not asked for, or not part of this installation."""
-    if settings.per_second < 0:
-        raise SettingsError("0 or more readings a second", f"{settings.per_second:g}", "Change expressions.per_second.")
     return expression.ExpressionNet() if settings.per_second and expression.available() else None
 
 

@@ -6,7 +6,6 @@ The layout, as ``numpy.savez``: ``flow`` uint8 (n, 28, 28, 3) with channels stra
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from fleeting.errors import DataError
 from fleeting.labels import THREE_CLASSES
+from fleeting.reading import Arrays, reading
 
 FIELDS: tuple[str, ...] = ("flow", "label", "subject", "clip", "dataset")
 
@@ -59,14 +59,14 @@ def read(path: str | Path) -> FlowImages:
         twice.
     """
     hint = f"Write them with numpy.savez: {', '.join(FIELDS)}."
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            missing = [name for name in FIELDS if name not in stored.files]
-            if missing:
-                raise DataError(f"arrays {', '.join(FIELDS)}", f"{path} without {', '.join(missing)}", hint)
-            arrays = {name: stored[name] for name in FIELDS}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError("a readable .npz file of flow images", f"{path} ({error})", "Check the path.") from error
+    with reading(path, "a readable .npz file of flow images", hint), Arrays(path) as stored:
+        missing = [name for name in FIELDS if name not in stored]
+        if missing:
+            raise DataError(f"arrays {', '.join(FIELDS)}", f"{path} without {', '.join(missing)}", hint)
+        return _checked({name: stored[name] for name in FIELDS}, path, hint)
+
+
+def _checked(arrays: dict[str, npt.NDArray[Any]], path: str | Path, hint: str) -> FlowImages:
     flow, label = arrays["flow"], arrays["label"]
     n = len(label)
     if flow.dtype != np.uint8 or flow.shape != (n, 28, 28, 3):

@@ -14,6 +14,7 @@ from fleeting.datasets.manifest import COLUMNS, CORRECTION_COLUMNS, Correction, 
 from fleeting.datasets.tables import Table
 from fleeting.errors import DataError, SettingsError
 from fleeting.files import atomic_path, require_parquet, write_text
+from fleeting.reading import reading
 
 SUFFIXES: tuple[str, ...] = (".csv", ".parquet")
 _FRAMES = ("onset", "apex", "offset")
@@ -101,14 +102,12 @@ def _read_parquet(path: Path) -> Table:
     require_parquet()
     import pandas as pd
 
-    try:
+    with reading(path, "a manifest (.csv or .parquet)", "Make it again with fleeting data check."):
         frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise DataError("a manifest (.csv or .parquet)", f"{path} ({error})", "Check the path.") from error
-    records = [
-        {str(k): "" if v is None or v is pd.NA or v != v else str(v) for k, v in record.items()}
-        for record in frame.to_dict("records")
-    ]
+        records = [
+            {str(k): "" if v is None or v is pd.NA or v != v else str(v) for k, v in record.items()}
+            for record in frame.to_dict("records")
+        ]
     return Table(path, tuple(map(str, frame.columns)), tuple(records), tuple(range(1, len(records) + 1)))
 
 
