@@ -82,9 +82,10 @@ def analyse(
     video = Path(path)
     folder = Path(out) / results.result_names([video])[0]
     run = describe(video, settings, fps, chosen)
-    if run is not None:
-        results.check_place(folder, run)
-    return analyse_into(folder, video, run, settings=settings, progress=progress)
+    with results.claimed(folder):
+        if run is not None:
+            results.check_place(folder, run)
+        return analyse_into(folder, video, run, settings=settings, progress=progress)
 
 
 def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
@@ -113,6 +114,13 @@ def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
             raise SettingsError(f"a format of {', '.join(known)}", f"'{name}'", hint)
     files = check_formats([name for name in formats if name != "report"])
     return ("report", *files) if "all" in formats else tuple(dict.fromkeys((*formats, "json")))
+
+
+def files_of_formats() -> dict[str, tuple[str, ...]]:
+    """Return the names of the files that each format writes, the report among them."""
+    from fleeting.export import FILES
+
+    return {"report": (REPORT_NAME,), **FILES}
 
 
 def write_results(
@@ -277,9 +285,10 @@ def calibrate(
     results.check_writable(out)
     video = Path(path)
     folder = result_folder(video, out)
-    timeline, fps = _analysed(folder, video, settings, fps, progress)
-    found = calibrate_video(video, timeline, trials=trials, seed=seed, fps=fps, progress=progress)
-    _add(folder, replace(timeline, calibration=found))
+    with results.claimed(folder):
+        timeline, fps = _analysed(folder, video, settings, fps, progress)
+        found = calibrate_video(video, timeline, trials=trials, seed=seed, fps=fps, progress=progress)
+        _add(folder, replace(timeline, calibration=found))
     return found
 
 
@@ -301,7 +310,7 @@ def _analysed(
         fps = stored["fps"] if fps is None else fps
         settings = from_dict(AnalyseSettings, stored["settings"]) if settings is None else settings
     run = describe(video, settings, fps, ("json",))
-    if run is not None and stored is not None and results.is_finished(folder, run):
+    if run is not None and stored is not None and results.is_finished(folder, run, files_of_formats()):
         return read_timeline(folder / TIMELINE_NAME), fps
     run = describe(video, settings, fps, chosen_formats(None))
     if run is not None:

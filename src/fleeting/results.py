@@ -5,7 +5,8 @@ From it follows whether a video is finished, whether a folder may be replaced, a
 changed: those are never lost.
 
 A new folder is filled under a hidden name beside its place and renamed when it is whole. Those hidden names are fixed,
-so that what a killed run has left is put right by the next one (`settle`).
+so that what a killed run has left is put right by the next one (`settle`). One run at a time works on a folder
+(`claimed`): a lock beside it says who does, and since when.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from fleeting.errors import FleetingWarning, InputError, OutputError
 from fleeting.files import make_folder, output_error, write_text
@@ -35,6 +40,12 @@ DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("co
 NEVER_BY_HAND = frozenset({RUN_NAME, "report.html"})
 """Not edited by people; `fleeting report` builds the page again."""
 
+MACHINES = (".npz", ".gz", ".parquet")
+"""Ends of the names of files that people read but never edit."""
+
+WAIT_S = 0.3
+"""How long a run waits for the lock of a folder: another one may be just about to let it go."""
+
 
 def result_names(videos: Sequence[Path]) -> list[str]:
     """Return a folder name for each video: its stem, with more of its path where stems are the same.
@@ -44,7 +55,7 @@ def result_names(videos: Sequence[Path]) -> list[str]:
     InputError
         Where one video is named twice.
     """
-    twice = [str(v) for v, count in Counter(v.resolve() for v in videos).items() if count > 1]
+    twice = [v for v, count in Counter(os.path.realpath(v) for v in videos).items() if count > 1]
     if twice:
         raise InputError("each video once", f"{twice[0]} more than once", "Remove it from the list.")
     # A link names its results, not the file it points to.
@@ -102,7 +113,7 @@ def describe_run(
     return {
         "version": version,
         "video": {
-            "path": str(video.resolve()),
+            "path": os.path.realpath(video),
             "name": _absolute(video).name,
             "bytes": sum(s.st_size for s in known),
             "modified_ns": max((s.st_mtime_ns for s in known), default=0),
@@ -113,10 +124,11 @@ def describe_run(
     }
 
 
-def missing_formats(folder: Path, run: dict[str, Any]) -> tuple[str, ...] | None:
+def missing_formats(folder: Path, run: dict[str, Any], files: Mapping[str, Sequence[str]]) -> tuple[str, ...] | None:
     """Return the formats that a folder lacks of what a run would make: none where the run is finished.
 
-    None where the video has to be analysed: another version, settings, rate or video, or a file is gone.
+    None where the video has to be analysed: another version, settings, rate or video, or a file is gone or damaged.
+    `files` are the names of each format's files.
     """
     stored = read_run(folder)
     if stored is None:
@@ -125,12 +137,25 @@ def missing_formats(folder: Path, run: dict[str, Any]) -> tuple[str, ...] | None
     unchanged = all(stored["video"].get(key) == run["video"][key] for key in ("name", "bytes", "modified_ns"))
     if not (same and unchanged and all((folder / name).is_file() for name in stored["files"])):
         return None
-    return tuple(name for name in run["formats"] if name not in stored["formats"])
+    lacking = tuple(name for name in run["formats"] if name not in stored["formats"])
+    there = [name for name in run["formats"] if name in stored["formats"]]
+    if not all(_whole(folder, name, stored["files"]) for one in there for name in files.get(one, ())):
+        return None
+    return lacking
 
 
-def is_finished(folder: Path, run: dict[str, Any]) -> bool:
-    """Whether a folder holds all that a run would make: same version, settings, rate and video, and every file."""
-    return missing_formats(folder, run) == ()
+def _whole(folder: Path, name: str, made: dict[str, str]) -> bool:
+    """Whether a file is there as it was made; of those that people edit, whether there is something in it."""
+    if name not in made or not (folder / name).is_file():
+        return False
+    if name in NEVER_BY_HAND or name.endswith(MACHINES):
+        return _sha256(folder / name) == made[name]
+    return (folder / name).stat().st_size > 0
+
+
+def is_finished(folder: Path, run: dict[str, Any], files: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a folder holds all that a run would make: same version, settings, rate and video, every file whole."""
+    return missing_formats(folder, run, files) == ()
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:
@@ -235,6 +260,49 @@ def changed_folder(folder: Path, *, add: Sequence[str] = ()) -> Iterator[Path]:
         yield partial
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep other runs away from a folder of results while the block lasts.
+
+    The lock is the system's, so that of a run that was killed is free. Its file says who works there and since when.
+
+    Raises
+    ------
+    OutputError
+        Where another run is at work there, or the disk refuses.
+    """
+    path = _beside(folder, "lock")
+    make_folder(path.parent)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=WAIT_S)
+    except Timeout as error:
+        raise OutputError(
+            f"{folder} for this run alone",
+            f"another run that is at work there{_holder(path)}",
+            "Wait for its end, or choose another --out.",
+        ) from error
+    except OSError as error:
+        raise output_error(path, error) from error
+    try:
+        me = {"process": os.getpid(), "machine": platform.node(), "since": datetime.now().isoformat(" ", "seconds")}
+        with suppress(OSError):  # who holds it is told where it can be
+            path.write_text(json.dumps(me) + "\n", encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()  # while it is held: who opened it meanwhile sees that it has no name, and begins anew
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return f" (process {said['process']} on {said['machine']}, since {said['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def settle(folder: Path) -> None:
     """Put right what a run that was killed has left beside `folder`: a former folder comes back, halves go."""
     partial, former = _hidden(folder)
@@ -248,9 +316,13 @@ def settle(folder: Path) -> None:
 
 
 def _hidden(folder: Path) -> tuple[Path, Path]:
+    return _beside(folder, "partial"), _beside(folder, "former")
+
+
+def _beside(folder: Path, what: str) -> Path:
     # Not the folder's own name with a suffix: that could be longer than the disk allows.
     key = hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:16]
-    return folder.with_name(f".fleeting-{key}.partial"), folder.with_name(f".fleeting-{key}.former")
+    return folder.with_name(f".fleeting-{key}.{what}")
 
 
 def _keep_by_hand(folder: Path, partial: Path) -> None:
