@@ -14,20 +14,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from fleeting import files
 from fleeting.errors import FleetingWarning, InputError, OutputError
 from fleeting.files import make_folder, output_error, write_text
 from fleeting.settings import AnalyseSettings, to_dict
@@ -42,9 +39,6 @@ NEVER_BY_HAND = frozenset({RUN_NAME, "report.html"})
 
 MACHINES = (".npz", ".gz", ".parquet")
 """Ends of the names of files that people read but never edit."""
-
-WAIT_S = 0.3
-"""How long a run waits for the lock of a folder: another one may be just about to let it go."""
 
 
 def result_names(videos: Sequence[Path]) -> list[str]:
@@ -124,11 +118,13 @@ def describe_run(
     }
 
 
-def missing_formats(folder: Path, run: dict[str, Any], files: Mapping[str, Sequence[str]]) -> tuple[str, ...] | None:
+def missing_formats(
+    folder: Path, run: dict[str, Any], of_formats: Mapping[str, Sequence[str]]
+) -> tuple[str, ...] | None:
     """Return the formats that a folder lacks of what a run would make: none where the run is finished.
 
     None where the video has to be analysed: another version, settings, rate or video, or a file is gone or damaged.
-    `files` are the names of each format's files.
+    `of_formats` are the names of each format's files.
     """
     stored = read_run(folder)
     if stored is None:
@@ -139,7 +135,7 @@ def missing_formats(folder: Path, run: dict[str, Any], files: Mapping[str, Seque
         return None
     lacking = tuple(name for name in run["formats"] if name not in stored["formats"])
     there = [name for name in run["formats"] if name in stored["formats"]]
-    if not all(_whole(folder, name, stored["files"]) for one in there for name in files.get(one, ())):
+    if not all(_whole(folder, name, stored["files"]) for one in there for name in of_formats.get(one, ())):
         return None
     return lacking
 
@@ -153,9 +149,9 @@ def _whole(folder: Path, name: str, made: dict[str, str]) -> bool:
     return (folder / name).stat().st_size > 0
 
 
-def is_finished(folder: Path, run: dict[str, Any], files: Mapping[str, Sequence[str]]) -> bool:
+def is_finished(folder: Path, run: dict[str, Any], of_formats: Mapping[str, Sequence[str]]) -> bool:
     """Whether a folder holds all that a run would make: same version, settings, rate and video, every file whole."""
-    return missing_formats(folder, run, files) == ()
+    return missing_formats(folder, run, of_formats) == ()
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:
@@ -220,8 +216,8 @@ def new_folder(folder: Path, run: dict[str, Any]) -> Iterator[Path]:
     try:
         make_folder(partial)
         yield partial
-        files = {path.name: _sha256(path) for path in sorted(partial.iterdir())}
-        write_text(partial / RUN_NAME, json.dumps({**run, "files": files}, indent=1, ensure_ascii=False) + "\n")
+        made = {path.name: _sha256(path) for path in sorted(partial.iterdir())}
+        write_text(partial / RUN_NAME, json.dumps({**run, "files": made}, indent=1, ensure_ascii=False) + "\n")
         if folder.exists():
             _keep_by_hand(folder, partial)
             folder.rename(former)
@@ -260,47 +256,9 @@ def changed_folder(folder: Path, *, add: Sequence[str] = ()) -> Iterator[Path]:
         yield partial
 
 
-@contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Keep other runs away from a folder of results while the block lasts.
-
-    The lock is the system's, so that of a run that was killed is free. Its file says who works there and since when.
-
-    Raises
-    ------
-    OutputError
-        Where another run is at work there, or the disk refuses.
-    """
-    path = _beside(folder, "lock")
-    make_folder(path.parent)
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=WAIT_S)
-    except Timeout as error:
-        raise OutputError(
-            f"{folder} for this run alone",
-            f"another run that is at work there{_holder(path)}",
-            "Wait for its end, or choose another --out.",
-        ) from error
-    except OSError as error:
-        raise output_error(path, error) from error
-    try:
-        me = {"process": os.getpid(), "machine": platform.node(), "since": datetime.now().isoformat(" ", "seconds")}
-        with suppress(OSError):  # who holds it is told where it can be
-            path.write_text(json.dumps(me) + "\n", encoding="utf-8")
-        yield
-    finally:
-        with suppress(OSError):
-            path.unlink()  # while it is held: who opened it meanwhile sees that it has no name, and begins anew
-        lock.release()
-
-
-def _holder(path: Path) -> str:
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        return f" (process {said['process']} on {said['machine']}, since {said['since']})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+def claimed(folder: Path) -> AbstractContextManager[None]:
+    """Keep other runs away from a folder of results while the block lasts; see `files.claimed`."""
+    return files.claimed(folder, _beside(folder, "lock"))
 
 
 def settle(folder: Path) -> None:

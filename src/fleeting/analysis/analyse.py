@@ -34,6 +34,7 @@ from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
 from fleeting.threads import one_blas_thread
 from fleeting.video.stream import VideoReader
+from fleeting.video.trouble import unchanged
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def analyse_video(
     check_faces(settings.faces)
     systems = open_systems(settings.recognition)
     network = expression_network(settings.expressions)
-    with open_upright(path, fps=fps, settings=settings.faces, limits=settings.limits) as reader:
+    with unchanged(Path(path)), open_upright(path, fps=fps, settings=settings.faces, limits=settings.limits) as reader:
         notes: list[str] = []
         seen, meter, shown = _looked(reader, settings, network, progress)
         if not seen.times:

@@ -16,7 +16,7 @@ from fleeting.errors import FleetingWarning
 from fleeting.expressions.drawing import drawn, enlargement
 from fleeting.expressions.emotion import Progress, read_emotions, read_picture, shown_at
 from fleeting.expressions.readings import COLUMNS, Emotions, Source, row
-from fleeting.files import make_folder, write_bytes, write_text
+from fleeting.files import cell_text, make_folder, write_bytes, write_text
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.video.reader import open_video
 from fleeting.video.writer import VideoWriter
@@ -108,7 +108,8 @@ def write_emotions(found: Emotions, out: Path, *, name: str, version: str) -> li
     OutputError
         Where the disk refuses.
     """
-    table = found.to_dataframe().astype({"frame": "Int64"}).to_csv(index=False, lineterminator="\n")
+    rows = found.to_dataframe().astype({"frame": "Int64"})
+    table = rows.map(lambda v: cell_text(v) if isinstance(v, str) else v).to_csv(index=False, lineterminator="\n")
     text = json.dumps(to_json(found, version=version), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     return [write_text(out / f"{name}.emotion.csv", table), write_text(out / f"{name}.emotion.json", text)]
 

@@ -165,11 +165,11 @@ def videos_in(folder: Path, *, without: Path | None = None) -> list[Path]:
 
 def files_below(folder: Path, suffixes: Collection[str], *, without: Path | None = None) -> list[Path]:
     """Return the files below a folder that have one of the suffixes, by name; as `videos_in` leaves them out."""
-    left_out = None if without is None else without.resolve()
+    left_out = None if without is None else Path(os.path.realpath(without))
 
     def wanted(file: Path) -> bool:
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        ours = left_out is not None and file.resolve().is_relative_to(left_out)
+        ours = left_out is not None and Path(os.path.realpath(file)).is_relative_to(left_out)
         return file.suffix.lower() in suffixes and file.is_file() and not hidden and not ours
 
     return sorted(file for file in folder.rglob("*") if wanted(file))
