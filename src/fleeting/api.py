@@ -211,6 +211,8 @@ def analyse_into(
 ) -> Timeline:
     """Analyse a video and put the files of its run into the place of `folder`; `run` is what `describe` said of it.
 
+    Where a run of the same was killed, this one goes on from what it has kept of its first look.
+
     Raises
     ------
     VideoError, NoFaceError
@@ -219,15 +221,23 @@ def analyse_into(
         Where the results cannot be written.
     """
     from fleeting.analysis.analyse import analyse_video
+    from fleeting.analysis.kept_look import KeptLook
+    from fleeting.scale.job import package_fingerprint
     from fleeting.video.reader import open_video
 
     if run is None:
         open_video(video).close()
         raise VideoError("a video that can be looked at", f"{video}, which has gone meanwhile", "Try again.")
-    analysis = analyse_video(
-        video, settings=settings, fps=run["fps"], progress=progress, pictures="report" in run["formats"]
-    )
-    write_results(analysis.timeline, analysis.media, folder, run["formats"], run, faces=analysis.faces)
+    about = {name: value for name, value in run.items() if name != "formats"} | {"code": package_fingerprint()}
+    kept = KeptLook(results.look_folder(folder), about)
+    shown = "report" in run["formats"]
+    try:
+        analysis = analyse_video(video, settings=settings, fps=run["fps"], progress=progress, pictures=shown, kept=kept)
+        write_results(analysis.timeline, analysis.media, folder, run["formats"], run, faces=analysis.faces)
+    except InputError:  # the film is to blame; after any other trouble the same command goes on
+        kept.remove()
+        raise
+    kept.remove()
     return analysis.timeline
 
 

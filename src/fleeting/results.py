@@ -261,6 +261,11 @@ def claimed(folder: Path) -> AbstractContextManager[None]:
     return files.claimed(folder, _beside(folder, "lock"))
 
 
+def look_folder(folder: Path) -> Path:
+    """Return the hidden folder in which a run keeps its first look, so that it can go on after it was killed."""
+    return _beside(folder, "look")
+
+
 def settle(folder: Path) -> None:
     """Put right what a run that was killed has left beside `folder`: a former folder comes back, halves go."""
     partial, former = _hidden(folder)
