@@ -255,7 +255,7 @@ def test_a_folder_of_huge_pictures(fleeting: Command, tmp_path: Path, rows: byte
     assert "f0.png, which claims 30000 x 30000 pixels, more than the 64 megapixels of limits.picture_mpx" in said.err
     (tmp_path / "more.toml").write_text("[limits]\npicture_mpx = 0.5\n")
     said = fleeting("analyse", folder, "--fps", "30", "--settings", tmp_path / "more.toml")
-    assert "limits.picture_mpx from 1 to 1000; got 0.5" in said.err
+    assert "a picture_mpx of 1 to 1000 in more.toml.limits; got 0.5" in said.err
 
 
 def test_a_film_of_huge_pictures(clip: Path) -> None:
@@ -279,7 +279,7 @@ def test_every_number_has_a_range(fleeting: Command, tmp_path: Path, key: str) -
     assert get_origin(kind) is Annotated
     for senseless in ("nan", "inf", "-inf", "-7", "1e300", "9" * 400, "[1]", '"much"'):
         (tmp_path / "s.toml").write_text(f"[{table}]\n{name} = {senseless}\n")
-        with pytest.raises(SettingsError, match=key.replace(".", r"\.") + "|TOML"):
+        with pytest.raises(SettingsError, match=f"{name}|TOML"):
             load(AnalyseSettings, tmp_path / "s.toml")
     (tmp_path / "s.toml").write_text(f"[{table}]\n{name} = {value}\n")
     assert load(AnalyseSettings, tmp_path / "s.toml") == AnalyseSettings()
@@ -288,8 +288,8 @@ def test_every_number_has_a_range(fleeting: Command, tmp_path: Path, key: str) -
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[spotting]\nmin_probability = 7", "spotting.min_probability from 0 to 1; got 7"),
-        ("[motion]\ncrop_width = 3", "motion.crop_width from 70 to 560; got 3."),
+        ("[spotting]\nmin_probability = 7", "a min_probability of 0 to 1 in s.toml.spotting; got 7"),
+        ("[motion]\ncrop_width = 3", "a crop_width of 70 to 560 in s.toml.motion; got 3."),
         ("[spotting]\nmin_duration_s = 0.6", "min_duration_s below max_micro_s"),
         ("a = " + "[" * 100_000, "a TOML file"),
     ],

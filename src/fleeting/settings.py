@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from fleeting.errors import SettingsError
 
@@ -22,11 +22,36 @@ Turn = Literal["auto", "0", "90", "180", "270"]
 FLOW_METHODS: tuple[str, ...] = get_args(FlowMethod)
 
 
-class Range(NamedTuple):
-    """Smallest and largest value of a setting, both included; a field's type carries it."""
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Smallest and largest value of a number; the type of a setting carries it.
 
-    least: float
-    most: float
+    Attributes
+    ----------
+    low, high
+        Both are allowed.
+    above
+        Whether `low` itself is not.
+    below
+        Whether `high` itself is not.
+    """
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies within."""
+        low = value > self.low if self.above else value >= self.low
+        return low and (value < self.high if self.below else value <= self.high)
+
+    def words(self, name: str) -> str:
+        """Say what is expected of a setting of this name."""
+        if self.high == math.inf:
+            return f"{name} above {self.low:g}" if self.above else f"at least {self.low:g} {name}"
+        start = f"above {self.low:g}" if self.above else f"{self.low:g}"
+        return f"a {name} of {start} to {'below ' if self.below else ''}{self.high:g}"
 
 
 Share = Annotated[float, Range(0.0, 1.0)]
@@ -241,10 +266,11 @@ def in_range(settings: T) -> T:
 
 def _value(hint: Any, value: Any, *, where: str) -> Any:
     if get_origin(hint) is Annotated:
-        plain, (least, most) = get_args(hint)
+        plain, allowed = get_args(hint)
         value = _value(plain, value, where=where)
-        if not least <= value <= most:
-            raise SettingsError(f"{where} from {least:g} to {most:g}", f"{value!s:.40}", "Correct the value.")
+        if not allowed.holds(value):
+            table, _, key = where.rpartition(".")
+            raise SettingsError(f"{allowed.words(key)} in {table}", f"{value!s:.40}", "Correct the value.")
         return value
     if is_dataclass(hint):
         if not isinstance(value, dict):
