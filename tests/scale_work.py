@@ -84,3 +84,10 @@ def forever(job: Job, shared: Any) -> dict[str, Any]:
 def note(path: str, text: str) -> None:
     with Path(path).open("a", encoding="utf-8") as file:
         file.write(text + "\n")
+
+
+def sleep_for_an_hour(job: Job, shared: Any) -> dict[str, Any]:
+    """Write the number of this process into the job's file, then sleep."""
+    Path(job.content["file"]).write_text(str(os.getpid()))
+    time.sleep(3600)
+    return {}

@@ -119,7 +119,8 @@ def test_a_true_stop(clip: Path, tmp_path: Path, number: signal.Signals, status:
     assert process.returncode == status, err
     assert err.splitlines()[-1] == "stopped."
     assert "Traceback" not in err
-    assert listing(tmp_path / "out") == ["a"], "what was half done is gone"
+    left = [name for name in listing(tmp_path / "out") if not name.endswith(".look")]  # the next run goes on from that
+    assert left == ["a"], "what was half done is gone"
 
 
 def threads_of_blas(job: Job, shared: None) -> dict[str, Any]:

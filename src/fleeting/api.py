@@ -83,9 +83,10 @@ def analyse(
     video = Path(path)
     folder = Path(out) / results.result_names([video])[0]
     run = describe(video, settings, fps, chosen)
-    if run is not None:
-        results.check_place(folder, run)
-    return analyse_into(folder, video, run, settings=settings, progress=progress)
+    with results.claimed(folder):
+        if run is not None:
+            results.check_place(folder, run)
+        return analyse_into(folder, video, run, settings=settings, progress=progress)
 
 
 def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
@@ -114,6 +115,13 @@ def chosen_formats(formats: Sequence[str] | None) -> tuple[str, ...]:
             raise SettingsError(f"a format of {', '.join(known)}", f"'{name}'", hint)
     files = check_formats([name for name in formats if name != "report"])
     return ("report", *files) if "all" in formats else tuple(dict.fromkeys((*formats, "json")))
+
+
+def files_of_formats() -> dict[str, tuple[str, ...]]:
+    """Return the names of the files that each format writes, the report among them."""
+    from fleeting.export import FILES
+
+    return {"report": (REPORT_NAME,), **FILES}
 
 
 def write_results(
@@ -204,6 +212,8 @@ def analyse_into(
 ) -> Timeline:
     """Analyse a video and put the files of its run into the place of `folder`; `run` is what `describe` said of it.
 
+    Where a run of the same was killed, this one goes on from what it has kept of its first look.
+
     Raises
     ------
     VideoError, NoFaceError
@@ -212,15 +222,23 @@ def analyse_into(
         Where the results cannot be written.
     """
     from fleeting.analysis.analyse import analyse_video
+    from fleeting.analysis.kept_look import KeptLook
+    from fleeting.scale.job import package_fingerprint
     from fleeting.video.reader import open_video
 
     if run is None:
         open_video(video).close()
         raise VideoError("a video that can be looked at", f"{video}, which has gone meanwhile", "Try again.")
-    analysis = analyse_video(
-        video, settings=settings, fps=run["fps"], progress=progress, pictures="report" in run["formats"]
-    )
-    write_results(analysis.timeline, analysis.media, folder, run["formats"], run, faces=analysis.faces)
+    about = {name: value for name, value in run.items() if name != "formats"} | {"code": package_fingerprint()}
+    kept = KeptLook(results.look_folder(folder), about)
+    shown = "report" in run["formats"]
+    try:
+        analysis = analyse_video(video, settings=settings, fps=run["fps"], progress=progress, pictures=shown, kept=kept)
+        write_results(analysis.timeline, analysis.media, folder, run["formats"], run, faces=analysis.faces)
+    except InputError:  # the film is to blame; after any other trouble the same command goes on
+        kept.remove()
+        raise
+    kept.remove()
     return analysis.timeline
 
 
@@ -278,9 +296,10 @@ def calibrate(
     results.check_writable(out)
     video = Path(path)
     folder = result_folder(video, out)
-    timeline, fps = _analysed(folder, video, settings, fps, progress)
-    found = calibrate_video(video, timeline, trials=trials, seed=seed, fps=fps, progress=progress)
-    _add(folder, replace(timeline, calibration=found))
+    with results.claimed(folder):
+        timeline, fps = _analysed(folder, video, settings, fps, progress)
+        found = calibrate_video(video, timeline, trials=trials, seed=seed, fps=fps, progress=progress)
+        _add(folder, replace(timeline, calibration=found))
     return found
 
 
@@ -302,7 +321,7 @@ def _analysed(
         fps = stored["fps"] if fps is None else fps
         settings = from_dict(AnalyseSettings, stored["settings"]) if settings is None else settings
     run = describe(video, settings, fps, ("json",))
-    if run is not None and stored is not None and results.is_finished(folder, run):
+    if run is not None and stored is not None and results.is_finished(folder, run, files_of_formats()):
         return read_timeline(folder / TIMELINE_NAME), fps
     run = describe(video, settings, fps, chosen_formats(None))
     if run is not None:

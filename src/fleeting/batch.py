@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from fleeting import results
-from fleeting.api import TIMELINE_NAME, Progress, add_formats, analyse_into, chosen_formats, describe
+from fleeting.api import (
+    TIMELINE_NAME,
+    Progress,
+    add_formats,
+    analyse_into,
+    chosen_formats,
+    describe,
+    files_of_formats,
+)
 from fleeting.errors import FleetingError, OutputError
 from fleeting.records import Timeline
 from fleeting.scale import executor
@@ -115,16 +123,8 @@ def _one(video: _Video, progress: Progress | None) -> Outcome:
     """Analyse one video of a batch, which must not stop at it."""
     path, folder = video.path, video.folder
     try:
-        run = describe(path, video.settings, video.fps, video.formats)
-        if run is not None:
-            results.settle(folder)
-            missing = None if video.force else results.missing_formats(folder, run)
-            if missing is not None and "report" not in missing:  # a report needs the pictures of an analysis
-                if missing:
-                    add_formats(folder, missing)
-                return Outcome(path, folder, skipped=True)
-            results.check_place(folder, run, force=video.force)
-        timeline = analyse_into(folder, path, run, settings=video.settings, progress=progress)
+        with results.claimed(folder):
+            return _alone(video, progress)
     except FleetingError as error:
         return Outcome(path, folder, error=str(error))
     except MemoryError:
@@ -137,7 +137,21 @@ def _one(video: _Video, progress: Progress | None) -> Outcome:
             folder,
             error=f"An error in Fleeting itself ({type(error).__name__}: {error}). Say 'fleeting -v analyse' for more.",
         )
-    return Outcome(path, folder, timeline=timeline)
+
+
+def _alone(video: _Video, progress: Progress | None) -> Outcome:
+    """Analyse one video whose folder of results is this run's alone."""
+    path, folder = video.path, video.folder
+    run = describe(path, video.settings, video.fps, video.formats)
+    if run is not None:
+        results.settle(folder)
+        missing = None if video.force else results.missing_formats(folder, run, files_of_formats())
+        if missing is not None and "report" not in missing:  # a report needs the pictures of an analysis
+            if missing:
+                add_formats(folder, missing)
+            return Outcome(path, folder, skipped=True)
+        results.check_place(folder, run, force=video.force)
+    return Outcome(path, folder, timeline=analyse_into(folder, path, run, settings=video.settings, progress=progress))
 
 
 def _elsewhere(videos: Sequence[_Video], engine: Engine, on_done: Callable[[Outcome], None] | None) -> list[Outcome]:

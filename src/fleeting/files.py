@@ -1,4 +1,4 @@
-"""Writing files whole or not at all.
+"""Writing files whole or not at all, and by one run at a time.
 
 A result is written beside its place under another name, flushed to the disk, and then renamed: a reader never sees half
 a file, and a stopped run leaves the former file as it was. Trouble with the disk becomes `OutputError` in plain words.
@@ -9,14 +9,23 @@ from __future__ import annotations
 import csv
 import errno
 import io
+import json
 import os
+import platform
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from fleeting.errors import MissingExtraError, OutputError
+
+CLAIM_S = 0.3
+"""How long a run waits for a lock: the one before may be just about to let it go."""
 
 _HINTS = {
     errno.EACCES: ("no permission to write there", "Choose another --out, or change the folder's permissions."),
@@ -116,6 +125,79 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
+
+
+@contextmanager
+def claimed(place: Path, lock_path: Path) -> Iterator[None]:
+    """Keep other runs away from a place while the block lasts.
+
+    The lock is the system's, so that of a run that was killed is free. Its file says who works there and since when; it
+    is gone when nobody does.
+
+    Parameters
+    ----------
+    place
+        What is to be this run's alone, for the message.
+    lock_path
+        The file of the lock; its folder is made where it is missing.
+
+    Raises
+    ------
+    OutputError
+        Where another run is at work there, or the disk refuses.
+    """
+    make_folder(lock_path.parent)
+    lock = FileLock(lock_path)
+    try:
+        lock.acquire(timeout=CLAIM_S)
+    except Timeout as error:
+        raise OutputError(
+            f"{place} for this run alone",
+            f"another run that is at work there{_holder(lock_path)}",
+            "Wait for its end, or choose another --out.",
+        ) from error
+    except OSError as error:
+        raise output_error(lock_path, error) from error
+    try:
+        me = {"process": os.getpid(), "machine": platform.node(), "since": datetime.now().isoformat(" ", "seconds")}
+        with suppress(OSError):  # not every system lets a locked file be written
+            lock_path.write_text(json.dumps(me) + "\n", encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            lock_path.unlink()  # while it is held: who opened it meanwhile sees that it has no name, and begins anew
+        lock.release()
+
+
+def _holder(lock_path: Path) -> str:
+    try:
+        said = json.loads(lock_path.read_text(encoding="utf-8"))
+        return f" (process {said['process']} on {said['machine']}, since {said['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def printable(text: str) -> str:
+    """Return text that every format can hold: control characters and halves of characters become U+FFFD.
+
+    A file may have any name; XML 1.0 ("Characters") allows only some, and UTF-8 no halves.
+    """
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def cell_text(text: str) -> str:
+    """Return text as a table cell that a spreadsheet takes for text: a name like ``=1+1`` must not be computed."""
+    text = printable(text)
+    if text[:1] not in tuple("=+-@"):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
+
+
+_UNPRINTABLE = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _flush(path: Path) -> None:

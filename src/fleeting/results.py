@@ -5,7 +5,8 @@ From it follows whether a video is finished, whether a folder may be replaced, a
 changed: those are never lost.
 
 A new folder is filled under a hidden name beside its place and renamed when it is whole. Those hidden names are fixed,
-so that what a killed run has left is put right by the next one (`settle`).
+so that what a killed run has left is put right by the next one (`settle`). One run at a time works on a folder
+(`claimed`): a lock beside it says who does, and since when.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import shutil
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from fleeting import files
 from fleeting.errors import FleetingWarning, InputError, OutputError
 from fleeting.files import make_folder, output_error, write_text
 from fleeting.settings import AnalyseSettings, to_dict
@@ -43,6 +45,9 @@ DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("co
 NEVER_BY_HAND = frozenset({RUN_NAME, "report.html"})
 """Not edited by people; `fleeting report` builds the page again."""
 
+MACHINES = (".npz", ".gz", ".parquet")
+"""Ends of the names of files that people read but never edit."""
+
 
 def result_names(videos: Sequence[Path]) -> list[str]:
     """Return a folder name for each video: its stem, with more of its path where stems are the same.
@@ -52,7 +57,7 @@ def result_names(videos: Sequence[Path]) -> list[str]:
     InputError
         Where one video is named twice.
     """
-    twice = [str(v) for v, count in Counter(v.resolve() for v in videos).items() if count > 1]
+    twice = [v for v, count in Counter(os.path.realpath(v) for v in videos).items() if count > 1]
     if twice:
         raise InputError("each video once", f"{twice[0]} more than once", "Remove it from the list.")
     # A link names its results, not the file it points to.
@@ -110,7 +115,7 @@ def describe_run(
     return {
         "version": version,
         "video": {
-            "path": str(video.resolve()),
+            "path": os.path.realpath(video),
             "name": _absolute(video).name,
             "bytes": sum(s.st_size for s in known),
             "modified_ns": max((s.st_mtime_ns for s in known), default=0),
@@ -121,10 +126,13 @@ def describe_run(
     }
 
 
-def missing_formats(folder: Path, run: dict[str, Any]) -> tuple[str, ...] | None:
+def missing_formats(
+    folder: Path, run: dict[str, Any], of_formats: Mapping[str, Sequence[str]]
+) -> tuple[str, ...] | None:
     """Return the formats that a folder lacks of what a run would make: none where the run is finished.
 
-    None where the video has to be analysed: another version, settings, rate or video, or a file is gone.
+    None where the video has to be analysed: another version, settings, rate or video, or a file is gone or damaged.
+    `of_formats` are the names of each format's files.
     """
     stored = read_run(folder)
     if stored is None:
@@ -133,12 +141,25 @@ def missing_formats(folder: Path, run: dict[str, Any]) -> tuple[str, ...] | None
     unchanged = all(stored["video"].get(key) == run["video"][key] for key in ("name", "bytes", "modified_ns"))
     if not (same and unchanged and all((folder / name).is_file() for name in stored["files"])):
         return None
-    return tuple(name for name in run["formats"] if name not in stored["formats"])
+    lacking = tuple(name for name in run["formats"] if name not in stored["formats"])
+    there = [name for name in run["formats"] if name in stored["formats"]]
+    if not all(_whole(folder, name, stored["files"]) for one in there for name in of_formats.get(one, ())):
+        return None
+    return lacking
 
 
-def is_finished(folder: Path, run: dict[str, Any]) -> bool:
-    """Whether a folder holds all that a run would make: same version, settings, rate and video, and every file."""
-    return missing_formats(folder, run) == ()
+def _whole(folder: Path, name: str, made: dict[str, str]) -> bool:
+    """Whether a file is there as it was made; of those that people edit, whether there is something in it."""
+    if name not in made or not (folder / name).is_file():
+        return False
+    if name in NEVER_BY_HAND or name.endswith(MACHINES):
+        return _sha256(folder / name) == made[name]
+    return (folder / name).stat().st_size > 0
+
+
+def is_finished(folder: Path, run: dict[str, Any], of_formats: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a folder holds all that a run would make: same version, settings, rate and video, every file whole."""
+    return missing_formats(folder, run, of_formats) == ()
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:
@@ -203,8 +224,8 @@ def new_folder(folder: Path, run: dict[str, Any]) -> Iterator[Path]:
     try:
         make_folder(partial)
         yield partial
-        files = {path.name: _sha256(path) for path in sorted(partial.iterdir())}
-        write_text(partial / RUN_NAME, json.dumps({**run, "files": files}, indent=1, ensure_ascii=False) + "\n")
+        made = {path.name: _sha256(path) for path in sorted(partial.iterdir())}
+        write_text(partial / RUN_NAME, json.dumps({**run, "files": made}, indent=1, ensure_ascii=False) + "\n")
         with ExitStack() as stack:
             is_coded = (folder / CODING).exists()
             if is_coded:
@@ -268,8 +289,7 @@ def folder_lock(folder: Path, *, needed: bool = True) -> Iterator[None]:
     OutputError
         Where another program holds it for longer than `LOCK_S`, or the disk refuses.
     """
-    key = _hidden(folder)[0].name.removesuffix(".partial")
-    lock = FileLock(folder.absolute().with_name(f"{key}.lock"))
+    lock = FileLock(_beside(folder.absolute(), "edits"))
     try:
         lock.acquire(timeout=LOCK_S)
     except Timeout as error:
@@ -285,6 +305,16 @@ def folder_lock(folder: Path, *, needed: bool = True) -> Iterator[None]:
         lock.release()
 
 
+def claimed(folder: Path) -> AbstractContextManager[None]:
+    """Keep other runs away from a folder of results while the block lasts; see `files.claimed`."""
+    return files.claimed(folder, _beside(folder, "lock"))
+
+
+def look_folder(folder: Path) -> Path:
+    """Return the hidden folder in which a run keeps its first look, so that it can go on after it was killed."""
+    return _beside(folder, "look")
+
+
 def settle(folder: Path) -> None:
     """Put right what a run that was killed has left beside `folder`: a former folder comes back, halves go."""
     partial, former = _hidden(folder)
@@ -298,9 +328,13 @@ def settle(folder: Path) -> None:
 
 
 def _hidden(folder: Path) -> tuple[Path, Path]:
+    return _beside(folder, "partial"), _beside(folder, "former")
+
+
+def _beside(folder: Path, what: str) -> Path:
     # Not the folder's own name with a suffix: that could be longer than the disk allows.
     key = hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:16]
-    return folder.with_name(f".fleeting-{key}.partial"), folder.with_name(f".fleeting-{key}.former")
+    return folder.with_name(f".fleeting-{key}.{what}")
 
 
 def _keep_by_hand(folder: Path, partial: Path) -> None:

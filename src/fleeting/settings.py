@@ -6,12 +6,13 @@ Every default is stated here and nowhere else. An unknown key raises with a "did
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from fleeting.errors import SettingsError
 
@@ -19,6 +20,41 @@ FlowMethod = Literal["dis", "farneback", "tvl1", "learned"]
 Landmarker = Literal["fleeting", "mediapipe"]
 Turn = Literal["auto", "0", "90", "180", "270"]
 FLOW_METHODS: tuple[str, ...] = get_args(FlowMethod)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Smallest and largest value of a number; the type of a setting carries it.
+
+    Attributes
+    ----------
+    low, high
+        Both are allowed.
+    above
+        Whether `low` itself is not.
+    below
+        Whether `high` itself is not.
+    """
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies within."""
+        low = value > self.low if self.above else value >= self.low
+        return low and (value < self.high if self.below else value <= self.high)
+
+    def words(self, name: str) -> str:
+        """Say what is expected of a setting of this name."""
+        if self.high == math.inf:
+            return f"{name} above {self.low:g}" if self.above else f"at least {self.low:g} {name}"
+        start = f"above {self.low:g}" if self.above else f"{self.low:g}"
+        return f"a {name} of {start} to {'below ' if self.below else ''}{self.high:g}"
+
+
+Share = Annotated[float, Range(0.0, 1.0)]
 
 FLOW_DEFAULT = "dis between frames, learned from onset to apex"
 
@@ -46,11 +82,11 @@ class FaceSettings:
         Degrees clockwise by which the picture is turned; ``auto`` looks which way up the faces are.
     """
 
-    min_iod_px: float = 24.0
-    max_gap_s: float = 1.0
-    find_interval_s: float = 0.5
+    min_iod_px: Annotated[float, Range(8, 1000)] = 24.0
+    max_gap_s: Annotated[float, Range(0, 3600)] = 1.0
+    find_interval_s: Annotated[float, Range(0, 60)] = 0.5
     all_faces: bool = False
-    face: int = -1
+    face: Annotated[int, Range(-1, 1_000_000)] = -1
     landmarker: Landmarker = "fleeting"
     turn: Turn = "auto"
 
@@ -72,7 +108,7 @@ class MotionSettings:
 
     flow: FlowMethod = "dis"
     event_flow: FlowMethod = "learned"
-    crop_width: int = 140
+    crop_width: Annotated[int, Range(70, 560)] = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +140,23 @@ class SpottingSettings:
         Smallest displacement of a macro-expression, percent of the inter-ocular distance.
     """
 
-    max_micro_s: float = 0.5
-    min_duration_s: float = 0.06
-    max_macro_s: float = 4.0
-    smoothing_s: float = 0.02
-    min_probability: float = 0.9
-    min_probability_speaking: float = 0.99
-    threshold: float = 6.0
-    min_displacement_percent_iod: float = 0.25
-    min_macro_percent_iod: float = 1.2
+    max_micro_s: Annotated[float, Range(0.05, 2)] = 0.5
+    min_duration_s: Annotated[float, Range(0, 1)] = 0.06
+    max_macro_s: Annotated[float, Range(0.1, 60)] = 4.0
+    smoothing_s: Annotated[float, Range(0, 0.5)] = 0.02
+    min_probability: Share = 0.9
+    min_probability_speaking: Share = 0.99
+    threshold: Annotated[float, Range(0, 1000)] = 6.0
+    min_displacement_percent_iod: Annotated[float, Range(0, 100)] = 0.25
+    min_macro_percent_iod: Annotated[float, Range(0, 100)] = 1.2
+
+    def __post_init__(self) -> None:
+        if not self.min_duration_s < self.max_micro_s <= self.max_macro_s:
+            raise SettingsError(
+                "spotting.min_duration_s below max_micro_s, and that at most max_macro_s",
+                f"{self.min_duration_s:g}, {self.max_micro_s:g} and {self.max_macro_s:g}",
+                "Correct the values.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +192,26 @@ class ExpressionSettings:
         marked as contradicting them.
     """
 
-    per_second: float = 4.0
-    around_s: float = 2.0
-    min_probability: float = 0.5
-    min_contradiction: float = 0.6
+    per_second: Annotated[float, Range(0, 1000)] = 4.0
+    around_s: Annotated[float, Range(0, 60)] = 2.0
+    min_probability: Share = 0.5
+    min_contradiction: Share = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """How much a file may unpack to; a few kilobytes can claim gigabytes.
+
+    Attributes
+    ----------
+    picture_mpx
+        Most megapixels of a picture of a video or folder.
+    unpacked_mb
+        Most megabytes to which the timeline or the pictures of a folder of results may unpack.
+    """
+
+    picture_mpx: Annotated[float, Range(1, 1000)] = 64.0
+    unpacked_mb: Annotated[float, Range(1, 1_000_000)] = 1024.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +223,7 @@ class AnalyseSettings:
     spotting: SpottingSettings = field(default_factory=SpottingSettings)
     recognition: RecognitionSettings = field(default_factory=RecognitionSettings)
     expressions: ExpressionSettings = field(default_factory=ExpressionSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
 
 
 T = TypeVar("T")
@@ -181,9 +242,10 @@ def from_dict(kind: type[T], values: dict[str, Any], *, where: str = "settings")
     Raises
     ------
     SettingsError
-        For an unknown key (with the nearest known one), a value of the wrong type, or a word outside a choice.
+        For an unknown key (with the nearest known one), a value of the wrong type or outside its range, or a word
+        outside a choice.
     """
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     built: dict[str, Any] = {}
     for key, value in values.items():
@@ -195,7 +257,25 @@ def from_dict(kind: type[T], values: dict[str, Any], *, where: str = "settings")
     return kind(**built)
 
 
+def in_range(settings: T) -> T:
+    """Return settings, each value of which was looked at as `from_dict` does; a program may build any.
+
+    Raises
+    ------
+    SettingsError
+        As `from_dict`.
+    """
+    return from_dict(type(settings), to_dict(settings))
+
+
 def _value(hint: Any, value: Any, *, where: str) -> Any:
+    if get_origin(hint) is Annotated:
+        plain, allowed = get_args(hint)
+        value = _value(plain, value, where=where)
+        if not allowed.holds(value):
+            table, _, key = where.rpartition(".")
+            raise SettingsError(f"{allowed.words(key)} in {table}", f"{value!s:.40}", "Correct the value.")
+        return value
     if is_dataclass(hint):
         if not isinstance(value, dict):
             raise SettingsError(expected=f"a table for {where}", got=repr(value), hint=f"Write [{where}].")
@@ -208,7 +288,9 @@ def _value(hint: Any, value: Any, *, where: str) -> Any:
             raise SettingsError(expected=f"one of {', '.join(choices)} for {where}", got=repr(value), hint=hint_text)
         return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value) if abs(value) < 1e300 else math.inf
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingsError(f"a finite number for {where}", f"{value:g}", "Correct the value.")
     if isinstance(hint, type) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
         raise SettingsError(
             expected=f"a value of type {hint.__name__} for {where}",
@@ -230,7 +312,7 @@ def load(kind: type[T], path: str | Path) -> T:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError("a readable settings file", f"{path} ({error.strerror})", "Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, or of numbers too long
         raise SettingsError("a TOML file", f"{path} ({error})", "Correct the line that is named.") from error
     return from_dict(kind, values, where=Path(path).name)
 

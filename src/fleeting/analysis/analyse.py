@@ -6,6 +6,7 @@ of each event gives its pictures and its class.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
 from collections.abc import Mapping
@@ -20,8 +21,9 @@ import numpy.typing as npt
 from fleeting import weights
 from fleeting.analysis.chosen_faces import analysed_tracks, check_faces, fully_measured, remarks_on_faces
 from fleeting.analysis.first_look import FirstLook, Progress, first_look
+from fleeting.analysis.kept_look import KeptLook, KeptPart
 from fleeting.analysis.second_look import second_look
-from fleeting.errors import FleetingWarning, SettingsError, VideoError
+from fleeting.errors import FleetingWarning, VideoError
 from fleeting.faces.upright import open_upright
 from fleeting.naming import expression_net as expression
 from fleeting.naming.systems import System, open_systems
@@ -29,12 +31,13 @@ from fleeting.naming.whole_face import ExpressionMeter, with_surroundings
 from fleeting.quality.meter import Measure, QualityMeter
 from fleeting.records import Event, EventMedia, ExpressionCurve, Signals, Timeline
 from fleeting.records.digits import rounded
-from fleeting.settings import AnalyseSettings, ExpressionSettings, to_dict
+from fleeting.settings import AnalyseSettings, ExpressionSettings, in_range, to_dict
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
 from fleeting.spotting.voice import voice_share
 from fleeting.threads import one_blas_thread
 from fleeting.video.stream import VideoReader
+from fleeting.video.trouble import unchanged
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +72,7 @@ def analyse_video(
     fps: float | None = None,
     progress: Progress | None = None,
     pictures: bool = True,
+    kept: KeptLook | None = None,
 ) -> Analysis:
     """Analyse one video.
 
@@ -84,6 +88,8 @@ def analyse_video(
         Called now and then.
     pictures
         Whether to make the pictures of each event; the classes are the same without.
+    kept
+        Where the first look is kept while it is under way, and taken up again; nowhere where None.
 
     Raises
     ------
@@ -95,13 +101,13 @@ def analyse_video(
         Where one face and all of them are asked for; for a system of recognition that is not known or not there, or an
         impossible number of readings a second.
     """
-    settings = settings or AnalyseSettings()
+    settings = in_range(settings or AnalyseSettings())
     check_faces(settings.faces)
     systems = open_systems(settings.recognition)
     network = expression_network(settings.expressions)
-    with open_upright(path, fps=fps, settings=settings.faces) as reader:
+    with unchanged(Path(path)), open_upright(path, fps=fps, settings=settings.faces, limits=settings.limits) as reader:
         notes: list[str] = []
-        seen, meter, shown = _looked(reader, settings, network, progress)
+        seen, meter, shown = _looked(reader, settings, network, progress, None if kept is None else kept.part(0))
         if not seen.times:
             raise VideoError("a video with frames", f"{path} without any", "Check the file in a player.")
         time_s = seen.time_s
@@ -109,7 +115,7 @@ def analyse_video(
         if not all(fully_measured(seen, track) for track in chosen):
             # Another face was larger for a while, so this one was left out there.
             alone = replace(settings, faces=replace(settings.faces, face=chosen[0].id))
-            seen, meter, shown = _looked(reader, alone, network, progress)
+            seen, meter, shown = _looked(reader, alone, network, progress, None if kept is None else kept.part(1))
         notes += remarks_on_faces(seen, chosen, settings)
         events: list[Event] = []
         signals: list[Signals] = []
@@ -148,14 +154,22 @@ def analyse_video(
 
 
 def _looked(
-    reader: VideoReader, settings: AnalyseSettings, network: expression.ExpressionNet | None, progress: Progress | None
+    reader: VideoReader,
+    settings: AnalyseSettings,
+    network: expression.ExpressionNet | None,
+    progress: Progress | None,
+    kept: KeptPart | None,
 ) -> tuple[FirstLook, QualityMeter, dict[int, ExpressionCurve]]:
     meter = QualityMeter(reader.info, settings=settings.faces)
-    readings = None if network is None else ExpressionMeter(network, per_second=settings.expressions.per_second)
-    try:
-        seen = first_look(reader, settings, meter, progress, expressions=readings)
-    finally:
-        shown = {} if readings is None else readings.curves()
+    with contextlib.nullcontext() if kept is None else kept:
+        readings = None
+        if network is not None:
+            read = network if kept is None else kept.network(network)
+            readings = ExpressionMeter(read, per_second=settings.expressions.per_second)
+        try:
+            seen = first_look(reader, settings, meter, progress, expressions=readings, kept=kept)
+        finally:
+            shown = {} if readings is None else readings.curves()
     return seen, meter, shown
 
 
@@ -183,8 +197,6 @@ def card_summary(card: Mapping[str, Any]) -> dict[str, Any]:
 
 def expression_network(settings: ExpressionSettings) -> expression.ExpressionNet | None:
     """Return the network that reads whole faces; None where it is not asked for, or not part of this installation."""
-    if settings.per_second < 0:
-        raise SettingsError("0 or more readings a second", f"{settings.per_second:g}", "Change expressions.per_second.")
     return expression.ExpressionNet() if settings.per_second and expression.available() else None
 
 

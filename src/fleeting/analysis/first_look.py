@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.analysis.kept_look import KeptPart
 from fleeting.analysis.portraits import Portraits
 from fleeting.faces import looks
 from fleeting.faces.cuts import CutFinder
@@ -66,7 +67,12 @@ class FirstLook:
     """
 
     def __init__(
-        self, settings: AnalyseSettings, meter: QualityMeter, *, expressions: ExpressionMeter | None = None
+        self,
+        settings: AnalyseSettings,
+        meter: QualityMeter,
+        *,
+        expressions: ExpressionMeter | None = None,
+        kept: KeptPart | None = None,
     ) -> None:
         self.times = array("d")
         self.logs: dict[int, MeasurementLog] = {}
@@ -74,6 +80,10 @@ class FirstLook:
         self.brightness = 0.0
         self.changes = False
         self.tracker = Tracker(settings.faces)
+        self._kept = kept
+        if kept is not None:
+            self.tracker.detector = kept.detector(self.tracker.detector)
+            self.tracker.follower = kept.follower(self.tracker.follower)
         self.expressions = expressions
         self._settings, self._meter = settings, meter
         self.portraits = Portraits()
@@ -102,7 +112,10 @@ class FirstLook:
         if self.expressions is not None:
             self.expressions.add(frame, seen)
         for one in seen:
-            motion = self._motion.setdefault(one.track, RegionMotion(self._settings.motion))
+            if one.track not in self._motion:
+                remember = None if self._kept is None else self._kept.steps(one.track)
+                self._motion[one.track] = RegionMotion(self._settings.motion, remember=remember)
+            motion = self._motion[one.track]
             log = self.logs.setdefault(one.track, MeasurementLog(one.track))
             log.add(frame.index, one.landmarks, motion.update(frame.time_s, grey, one.landmarks, one.segment))
 
@@ -138,6 +151,7 @@ def first_look(
     progress: Progress | None = None,
     *,
     expressions: ExpressionMeter | None = None,
+    kept: KeptPart | None = None,
 ) -> FirstLook:
     """Look at all frames of a video.
 
@@ -153,8 +167,10 @@ def first_look(
         Called now and then.
     expressions
         Is fed every frame too.
+    kept
+        What the networks and the flow have answered before, and where their new answers go; None keeps nothing.
     """
-    look = FirstLook(settings, meter, expressions=expressions)
+    look = FirstLook(settings, meter, expressions=expressions, kept=kept)
     depth = depth_for(reader.info.width, reader.info.height)
     with one_opencv_thread(), closing(staged(reader, look.tracker, depth=depth)) as steps:
         for frame, seen in steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from fleeting.cli.frame_progress import FrameProgress
 from fleeting.cli.quality_lines import quality_rows
 from fleeting.cli.said_once import begin_anew
 from fleeting.errors import InputError
+from fleeting.files import printable
 from fleeting.labels import class_text, counted
 from fleeting.settings import FLOW_DEFAULT, FLOW_METHODS, AnalyseSettings
 
@@ -108,7 +110,7 @@ def analyse(
     if failed:
         typer.echo(f"{len(failed)} of {len(outcomes)} failed:", err=True)
         for outcome in failed:
-            typer.echo(f"  {outcome.path}: {outcome.error}", err=True)
+            typer.echo(f"  {_shown(outcome.path)}: {outcome.error}", err=True)
         raise typer.Exit(1)
 
 
@@ -161,11 +163,12 @@ def _expand(patterns: list[str], out: Path, fps: float | None) -> tuple[list[Pat
         if inside:
             typer.echo(f"{folder}: a folder of {counted(len(inside), 'video')}; each is analysed.", err=True)
             paths[paths.index(folder) : paths.index(folder) + 1] = inside
-    unique: dict[Path, Path] = {}
+    unique: dict[str, Path] = {}
     for path in paths:
-        if path.resolve() == out.resolve():
+        true = os.path.realpath(path)  # a link that leads to itself has one too
+        if true == os.path.realpath(out):
             typer.echo(f"warning: {path} is the folder of the results; it is left out.", err=True)
-        elif unique.setdefault(path.resolve(), path) != path or paths.count(path) > 1:
+        elif unique.setdefault(true, path) != path or paths.count(path) > 1:
             typer.echo(f"warning: {path} is named more than once; it is analysed once.", err=True)
     return list(unique.values()), unmatched
 
@@ -187,7 +190,7 @@ class _Display:
 
     def start(self, path: Path, place: int, count: int) -> None:
         begin_anew()
-        self._frames = FrameProgress(f"[{place + 1}/{count}] {path.name}", quiet=self._json)
+        self._frames = FrameProgress(f"[{place + 1}/{count}] {printable(path.name)}", quiet=self._json)
         self._frames.begin()
 
     def progress(self, done: int, total: int | None) -> None:
@@ -201,9 +204,11 @@ class _Display:
         if self._json:
             typer.echo(_json_line(outcome))
         elif outcome.skipped:
-            typer.echo(f"{outcome.path}: finished before, see {outcome.folder} (--force analyses it again)", err=True)
+            typer.echo(
+                f"{_shown(outcome.path)}: finished before, see {outcome.folder} (--force analyses it again)", err=True
+            )
         elif outcome.error is not None and self._count > 1:  # the list at the end says it of a single one
-            typer.echo(f"error: {outcome.path}: {outcome.error}", err=True)
+            typer.echo(f"error: {_shown(outcome.path)}: {outcome.error}", err=True)
         elif outcome.timeline is not None:
             _summary(outcome)
 
@@ -215,12 +220,17 @@ class _Display:
         )
 
 
+def _shown(path: Path) -> str:
+    """Return a path as a terminal can show it: a name may hold line ends and bytes that are no text."""
+    return printable(str(path))
+
+
 def _summary(outcome: Outcome) -> None:
     from fleeting.records import LID_KINDS
 
     timeline = outcome.timeline
     assert timeline is not None
-    typer.echo(f"{outcome.path}: {found_text(timeline)}")
+    typer.echo(f"{_shown(outcome.path)}: {found_text(timeline)}")
     for event in timeline.events:
         if event.kind not in LID_KINDS:
             named = class_text(event.emotion, event.probability)
@@ -234,7 +244,7 @@ def _summary(outcome: Outcome) -> None:
         if verdict in ("fair", "poor") and not told:
             typer.echo(f"  {name}: {value}, {verdict}. {said}")
     report = outcome.folder / "report.html"
-    typer.echo(f"  results: {report if report.exists() else outcome.folder}")
+    typer.echo(f"  results: {_shown(report if report.exists() else outcome.folder)}")
 
 
 def found_text(timeline: Timeline) -> str:

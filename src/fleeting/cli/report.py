@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fleeting.errors import FleetingError, InputError
+
+if TYPE_CHECKING:
+    from fleeting.settings import LimitSettings
 
 
 def report(
@@ -19,6 +22,9 @@ def report(
     pictures: Annotated[
         bool, typer.Option(help="Take the pictures of the events from media.npz beside the timeline.")
     ] = True,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="Settings as TOML, for their limits.")
+    ] = None,
 ) -> None:
     """Build a report again from a timeline, without the video.
 
@@ -26,10 +32,13 @@ def report(
     """
     if out is not None and len(timelines) > 1:
         raise InputError("one timeline with --out", f"{len(timelines)} timelines", "Leave --out away, or give one.")
+    from fleeting.settings import AnalyseSettings, load
+
+    limits = (AnalyseSettings() if settings_file is None else load(AnalyseSettings, settings_file)).limits
     failed = 0
     for path in timelines:
         try:
-            typer.echo(str(_build(path, out, pictures=pictures)))
+            typer.echo(str(_build(path, out, limits, pictures=pictures)))
         except FleetingError as error:
             failed += 1
             typer.echo(f"error: {path}: {error}", err=True)
@@ -37,13 +46,15 @@ def report(
         raise typer.Exit(1)
 
 
-def _build(path: Path, out: Path | None, *, pictures: bool) -> Path:
+def _build(path: Path, out: Path | None, limits: LimitSettings, *, pictures: bool) -> Path:
     from fleeting.export.media import read_faces, read_media
     from fleeting.export.timeline_json import read_timeline
     from fleeting.report.build import build_report
 
     source = path / "timeline.json" if path.is_dir() else path
-    timeline = read_timeline(source)
+    timeline = read_timeline(source, limits=limits)
     store = source.with_name("media.npz")
-    media, faces = (read_media(store), read_faces(store)) if pictures and store.exists() else ({}, {})
+    shown = pictures and store.exists()
+    media = read_media(store, limits=limits) if shown else {}
+    faces = read_faces(store, limits=limits) if shown else {}
     return build_report(timeline, media, out or source.with_name("report.html"), faces=faces)

@@ -7,7 +7,6 @@ be missing, is text as `records.action_units` reads it; an empty entry says that
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from fleeting.datasets.people import spelled_alike
 from fleeting.errors import DataError
 from fleeting.labels import THREE_CLASSES
+from fleeting.reading import Arrays, reading
 from fleeting.records.action_units import ActionUnit, parse_strictly
 
 FIELDS: tuple[str, ...] = ("flow", "label", "subject", "clip", "dataset")
@@ -69,14 +69,14 @@ def read(path: str | Path) -> FlowImages:
         twice, or a unit is none.
     """
     hint = f"Write them with numpy.savez: {', '.join(FIELDS)}."
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            missing = [name for name in FIELDS if name not in stored.files]
-            if missing:
-                raise DataError(f"arrays {', '.join(FIELDS)}", f"{path} without {', '.join(missing)}", hint)
-            arrays = {name: stored[name] for name in (*FIELDS, UNITS) if name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError("a readable .npz file of flow images", f"{path} ({error})", "Check the path.") from error
+    with reading(path, "a readable .npz file of flow images", hint), Arrays(path) as stored:
+        missing = [name for name in FIELDS if name not in stored]
+        if missing:
+            raise DataError(f"arrays {', '.join(FIELDS)}", f"{path} without {', '.join(missing)}", hint)
+        return _checked({name: stored[name] for name in (*FIELDS, UNITS) if name in stored}, path, hint)
+
+
+def _checked(arrays: dict[str, npt.NDArray[Any]], path: str | Path, hint: str) -> FlowImages:
     flow, label = arrays["flow"], arrays["label"]
     n = len(label)
     if flow.dtype != np.uint8 or flow.shape != (n, 28, 28, 3):

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,8 @@ import numpy.typing as npt
 from fleeting.datasets.tables import Table
 from fleeting.errors import DataError
 from fleeting.labels import SEVEN_CLASSES
+from fleeting.reading import Arrays, reading
+from fleeting.video.declared import decoded
 
 log = logging.getLogger(__name__)
 
@@ -120,9 +121,9 @@ def read(path: str | Path) -> FacePictures:
     path = Path(path)
     if path.is_dir():
         return _read_folder(path)
-    if path.suffix == ".csv":
-        return _read_csv(path)
-    return _read_npz(path)
+    hint = f"The layout of an .npz file has the arrays {', '.join(_NEEDED)}."
+    with reading(path, "an .npz file, .csv file or folder of labelled faces", hint):
+        return _read_csv(path) if path.suffix == ".csv" else _read_npz(path)
 
 
 def digests(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.str_]:
@@ -184,17 +185,15 @@ def _check_labels(label: npt.NDArray[Any], path: Path) -> npt.NDArray[np.int64]:
     return label.astype(np.int64)
 
 
+_NEEDED = ("webp", "offsets", "emotion")
+
+
 def _read_npz(path: Path) -> FacePictures:
-    needed = ("webp", "offsets", "emotion")
-    hint = f"The layout needs the arrays {', '.join(needed)}."
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            values = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError("an .npz file, .csv file or folder of labelled faces", f"{path} ({error})", hint) from error
-    missing = [key for key in needed if key not in values]
-    if missing:
-        raise DataError(f"the arrays {', '.join(needed)}", f"{path} without {', '.join(missing)}", hint)
+    with Arrays(path) as stored:
+        missing = [key for key in _NEEDED if key not in stored]
+        if missing:
+            raise DataError(f"the arrays {', '.join(_NEEDED)}", f"{path} without {', '.join(missing)}", "Add them.")
+        values = stored.all()
     label = _check_labels(values["emotion"], path)
     n = len(label)
     pictures = _tiles(values["webp"], values["offsets"], n, path)
@@ -213,7 +212,7 @@ def _tiles(encoded: npt.NDArray[np.uint8], offsets: npt.NDArray[Any], count: int
     """Decode the sheets and cut their tiles, row by row, up to `count`."""
     found: list[npt.NDArray[np.uint8]] = []
     for begin, end in zip(offsets[:-1], offsets[1:], strict=True):
-        sheet = cv2.imdecode(encoded[begin:end], cv2.IMREAD_GRAYSCALE) if end > begin else None
+        sheet = decoded(encoded[begin:end], cv2.IMREAD_GRAYSCALE)
         if sheet is None:
             raise DataError(f"sheets of pictures in {path}", "bytes that are none", "Fetch the file again.")
         rows, columns = sheet.shape[0] // SIZE, sheet.shape[1] // SIZE
@@ -256,7 +255,8 @@ def _read_folder(folder: Path) -> FacePictures:
             raise DataError(
                 f"folders named after a class ({known})", f"'{word}' ({file})", "Rename or move the folder."
             )
-        grey = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        with reading(file, "a picture", "Remove or replace it."):
+            grey = decoded(np.fromfile(file, np.uint8), cv2.IMREAD_GRAYSCALE)
         if grey is None:
             raise DataError("a picture", f"{file}, which cannot be read", "Remove or replace it.")
         if grey.shape != (SIZE, SIZE):

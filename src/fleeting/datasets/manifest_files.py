@@ -11,6 +11,7 @@ from fleeting.datasets.manifest import COLUMNS, CORRECTION_COLUMNS, Correction, 
 from fleeting.datasets.tables import Table
 from fleeting.errors import DataError, SettingsError
 from fleeting.files import atomic_path, csv_text, require_parquet, write_text
+from fleeting.reading import reading
 from fleeting.records import action_units
 
 SUFFIXES: tuple[str, ...] = (".csv", ".parquet")
@@ -91,11 +92,10 @@ def _read_parquet(path: Path) -> Table:
     require_parquet()
     import pyarrow.parquet as pq
 
-    try:
+    with reading(path, "a manifest (.csv or .parquet)", "Make it again with fleeting data check."):
         found = pq.read_table(path)
-    except (OSError, ValueError) as error:
-        raise DataError("a manifest (.csv or .parquet)", f"{path} ({error})", "Check the path.") from error
-    records = [{k: "" if v is None or v != v else str(v) for k, v in record.items()} for record in found.to_pylist()]
+        rows = found.to_pylist()
+        records = [{k: "" if v is None or v != v else str(v) for k, v in record.items()} for record in rows]
     return Table(path, tuple(found.column_names), tuple(records), tuple(range(1, len(records) + 1)))
 
 

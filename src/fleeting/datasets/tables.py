@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from fleeting.errors import DataError, MissingExtraError
+from fleeting.reading import check_size, reading
 from fleeting.settings import nearest
 
 HEADER_ROWS = 40
 """Rows at the top of a sheet among which the header is looked for."""
+
+MOST_EXCEL = 256 << 20
+"""Bytes to which an Excel file may unpack; the largest tables of the field have 2 MB."""
 
 EXCEL: tuple[str, ...] = (".xlsx", ".xlsm")
 
@@ -196,12 +200,11 @@ def _table(path: Path, rows: list[Row], header: int) -> Table:
 
 
 def _delimited(path: Path) -> list[Row]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DataError("a readable table", f"{path} ({error.strerror})", "Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise DataError("a table in UTF-8", f"{path} ({error.reason})", "Save it as UTF-8 csv.") from error
+    with reading(path, "a readable table in UTF-8", "Save it as UTF-8 csv."):
+        return _cells(path.read_bytes().decode("utf-8-sig"))
+
+
+def _cells(text: str) -> list[Row]:
     lines = text.splitlines()
     # Notes may stand above the header, and what is in quotes may hold any of them.
     top = re.sub(r'"[^"]*"', "", "\n".join(lines[:HEADER_ROWS]))
@@ -216,16 +219,17 @@ def _excel(path: Path) -> dict[str, list[Row]]:
         import openpyxl
     except ImportError as error:
         raise MissingExtraError("research", "Excel tables") from error
-    try:
+    with reading(path, "a readable Excel table", "Save it again as .xlsx."):
+        with zipfile.ZipFile(path) as archive:
+            check_size("an Excel table", sum(entry.file_size for entry in archive.infolist()), MOST_EXCEL)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError("a readable Excel table", f"{path} ({error})", "Save it again as .xlsx.") from error
-    try:
-        return {
-            sheet.title: [[_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)] for sheet in book
-        }
-    finally:
-        book.close()
+        try:
+            return {
+                sheet.title: [[_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
+                for sheet in book
+            }
+        finally:
+            book.close()
 
 
 def _text(cell: Any) -> str:

@@ -31,8 +31,10 @@ from fleeting.faces.crop import points_box
 from fleeting.faces.ibug import INNER_FACE, inter_ocular_distance
 from fleeting.faces.landmarks import Landmarks
 from fleeting.files import write_text
+from fleeting.reading import Arrays, reading
 from fleeting.records import FaceBox
 from fleeting.training.people import digest_of
+from fleeting.video.declared import decoded
 from fleeting.weights import card
 
 Detect = Callable[[npt.NDArray[np.uint8]], Sequence[tuple[FaceBox, Landmarks]]]
@@ -112,24 +114,22 @@ def summarise(rows: Sequence[FaceRow], *, seconds: float) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
     needed = ("jpeg", "offsets", "landmarks")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            values = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError) as error:
-        raise DataError("an .npz file with labelled faces", f"{path} ({error})", "Check the path.") from error
+    hint = "The layout is described in docs/landmarks.md."
+    with reading(path, "an .npz file with labelled faces", hint), Arrays(path) as stored:
+        values = stored.all()
     missing = [key for key in needed if key not in values]
     if missing:
         raise DataError(
             f"the arrays {', '.join(needed)} in {path.name}",
             f"none named {', '.join(missing)}",
-            "The layout is described in docs/landmarks.md.",
+            hint,
         )
     count = len(values["landmarks"])
     if values["landmarks"].shape != (count, 68, 2) or len(values["offsets"]) != count + 1:
         raise DataError(
             "landmarks (n, 68, 2) and offsets (n + 1,)",
             f"{values['landmarks'].shape} and {values['offsets'].shape} in {path.name}",
-            "The layout is described in docs/landmarks.md.",
+            hint,
         )
     return values
 
@@ -171,7 +171,8 @@ def evaluate_landmarks(path: Path, *, out: Path, detect: Detect | None = None) -
     seconds = 0.0
     for i, truth in enumerate(values["landmarks"]):
         data = values["jpeg"][values["offsets"][i] : values["offsets"][i + 1]]
-        grey = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if len(data) else None
+        with reading(path, f"a picture at index {i}", "Fetch the file again."):
+            grey = decoded(data, cv2.IMREAD_GRAYSCALE)
         if grey is None:
             raise DataError(f"a picture at index {i} of {path.name}", "bytes that are none", "Fetch the file again.")
         begun = time.perf_counter()

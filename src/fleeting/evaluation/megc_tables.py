@@ -21,6 +21,7 @@ from fleeting.errors import DataError
 from fleeting.evaluation import megc
 from fleeting.evaluation.megc import Marked
 from fleeting.files import write_text
+from fleeting.reading import reading
 
 TRUTH = ("truth.csv", "gt.csv")
 PREDICTIONS = ("predictions.csv", "pred.csv", "megc_recognition.csv")
@@ -77,15 +78,13 @@ def read_intervals(path: str | Path) -> list[Marked]:
     DataError
         As `evaluate_megc`.
     """
-    try:
+    with reading(path, "a readable table of intervals", "Save it as UTF-8 csv."):
         text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError("a readable table of intervals", f"{path} ({error})", "Check the path.") from error
-    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-    if missing:
-        raise DataError(f"the columns {', '.join(COLUMNS)}", f"{path} without {', '.join(missing)}", "Add them.")
-    return [_interval(row, f"{path}, line {line}") for line, row in enumerate(reader, start=2)]
+        reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise DataError(f"the columns {', '.join(COLUMNS)}", f"{path} without {', '.join(missing)}", "Add them.")
+        return [_interval(row, f"{path}, line {line}") for line, row in enumerate(reader, start=2)]
 
 
 def _interval(row: dict[str, Any], where: str) -> Marked:

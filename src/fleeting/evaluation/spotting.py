@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fleeting.errors import DataError, FleetingError
-from fleeting.files import write_text
+from fleeting.files import cell_text, write_text
 from fleeting.labels import THREE_CLASSES, TO_THREE
 from fleeting.records import EVENT_KINDS, Event, Timeline, is_hidden
 from fleeting.synthesis.truth import TruthRow, read_truth
@@ -226,7 +226,7 @@ def write_spotting(result: SpottingResult, out: Path) -> dict[str, Any]:
             if e is None
             else (e.onset_frame, e.apex_frame, e.offset_frame, e.emotion, e.probability, e.confidence)
         )
-        writer.writerow((m.file, _kind(m), *marked, *spotted, f"{m.iou:.3f}"))
+        writer.writerow((cell_text(m.file), _kind(m), *marked, *spotted, f"{m.iou:.3f}"))
     write_text(out / "events.csv", text.getvalue())
     write_text(out / "metrics.json", json.dumps(result.metrics, indent=2) + "\n")
     return result.metrics

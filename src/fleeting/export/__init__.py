@@ -4,6 +4,6 @@
 ``timeline.schema.json``.
 """
 
-from fleeting.export.formats import DEFAULT_FORMATS, FORMATS, check_formats, write
+from fleeting.export.formats import DEFAULT_FORMATS, FILES, FORMATS, check_formats, write
 
-__all__ = ["DEFAULT_FORMATS", "FORMATS", "check_formats", "write"]
+__all__ = ["DEFAULT_FORMATS", "FILES", "FORMATS", "check_formats", "write"]

@@ -16,10 +16,11 @@ import mimetypes
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fleeting.export.expression_spans import expression_spans
 from fleeting.export.lanes import kinds_of, lanes
-from fleeting.files import atomic_path
+from fleeting.files import atomic_path, printable
 from fleeting.records import CODED_COLUMNS, CodedEvent, Event, Timeline, VideoInfo
 
 TIME_ALIGNED, DETAIL = "movement", "movement-detail"
@@ -102,4 +103,6 @@ def _link(eaf: Any, video: VideoInfo, folder: Path) -> None:
     except ValueError:  # another drive
         relative = path.name
     kind = mimetypes.guess_type(path.name)[0] or "unknown"
+    # A name may hold characters that XML does not: percent signs stand for them, as they do in the full address.
+    relative = "".join(letter if printable(letter) == letter else quote(os.fsencode(letter)) for letter in relative)
     eaf.add_linked_file(path.as_uri(), relpath=f"./{relative}", mimetype=kind)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fleeting.files import write_text
+from fleeting.files import cell_text, write_text
 from fleeting.records import CODED_COLUMNS, EVENT_COLUMNS, CodedEvent, Event, Timeline
 
 DIGITS = {
@@ -68,7 +68,7 @@ def table_text(header: Sequence[str], rows: Iterable[Sequence[str]], *, separato
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=separator, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([cell_text(text) for text in row] for row in rows)
     return buffer.getvalue()
 
 

@@ -32,6 +32,19 @@ FORMATS: dict[str, Writer] = {
     "megc": write_megc,
 }
 
+FILES: dict[str, tuple[str, ...]] = {
+    "csv": ("events.csv",),
+    "json": ("timeline.json",),
+    "signals": ("signals.csv.gz",),
+    "signals-csv": ("signals.csv",),
+    "signals-parquet": ("signals.parquet",),
+    "elan": ("events.eaf",),
+    "bids": ("events.tsv", "events.json"),
+    "boris": ("events.boris", "boris_events.csv"),
+    "megc": ("megc_spotting.csv", "megc_recognition.csv"),
+}
+"""Names of the files of each format."""
+
 DEFAULT_FORMATS: tuple[str, ...] = tuple(name for name in FORMATS if name not in ("signals-csv", "signals-parquet"))
 """Every format but the other forms of the signals."""
 

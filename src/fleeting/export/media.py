@@ -19,11 +19,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.analysis.pictures import Views, compressed, webp
-from fleeting.errors import DataError
+from fleeting.export.timeline_json import UNPACKED
 from fleeting.files import atomic_path
+from fleeting.reading import Arrays, reading
 from fleeting.records import EventMedia
+from fleeting.settings import LimitSettings
+from fleeting.video.declared import decoded
 
 T = TypeVar("T")
+PICTURE_LIMITS = LimitSettings(picture_mpx=4)
+MOST_LOOP = 1000
+"""Far more than the report's pictures ever have."""
 LOSSLESS = 101  # OpenCV: above 100 WebP is written without loss
 FORMER_QUALITY, FORMER_FLOW_SCALE = 78, 256.0
 
@@ -62,18 +68,18 @@ def _add(archive: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:
         np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
 
-def read_media(path: str | Path) -> dict[int, EventMedia]:
+def read_media(path: str | Path, *, limits: LimitSettings | None = None) -> dict[int, EventMedia]:
     """Read the pictures that `write_media` wrote, by index of the event.
 
     Raises
     ------
     DataError
-        Where the file is missing or damaged.
+        Where the file is missing or damaged, or claims to unpack to more than `limits` allow.
     """
-    return _read(path, _events)
+    return _read(path, _events, limits or LimitSettings())
 
 
-def read_faces(path: str | Path) -> dict[int, npt.NDArray[np.uint8]]:
+def read_faces(path: str | Path, *, limits: LimitSettings | None = None) -> dict[int, npt.NDArray[np.uint8]]:
     """Read the (h, w, 3) RGB pictures of faces that `write_media` wrote, by id; none where an older version wrote it.
 
     Raises
@@ -81,32 +87,28 @@ def read_faces(path: str | Path) -> dict[int, npt.NDArray[np.uint8]]:
     DataError
         As `read_media`.
     """
-    return _read(path, _faces)
+    return _read(path, _faces, limits or LimitSettings())
 
 
-def _events(entries: Any) -> dict[int, EventMedia]:
+def _events(entries: Arrays) -> dict[int, EventMedia]:
     indices = dict.fromkeys(int(event) for event, _, _ in (n.partition("/") for n in entries.files) if event != FACES)
     return {index: _one(index, entries) for index in indices}
 
 
-def _faces(entries: Any) -> dict[int, npt.NDArray[np.uint8]]:
+def _faces(entries: Arrays) -> dict[int, npt.NDArray[np.uint8]]:
     names = [name for name in entries.files if name.startswith(f"{FACES}/")]
     return {int(name.partition("/")[2]): _picture(entries[name]) for name in names}
 
 
-def _read(path: str | Path, of: Callable[[Any], T]) -> T:
-    try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as entries:
-            return of(entries)
-    except FileNotFoundError as error:
-        raise DataError("a file of event pictures", f"{path}, which is missing", "Check the path.") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, cv2.error) as error:
-        hint = "Run 'fleeting analyse' on the video again, or delete the file to do without pictures."
-        raise DataError("a file of event pictures", f"{path}, which is damaged ({error})", hint) from error
+def _read(path: str | Path, of: Callable[[Arrays], T], limits: LimitSettings) -> T:
+    hint = "Run 'fleeting analyse' on the video again, or delete the file to do without pictures."
+    most = int(limits.unpacked_mb * 1e6)
+    with reading(path, "a file of event pictures", hint), Arrays(path, most=most, limit=UNPACKED) as entries:
+        return of(entries)
 
 
-def _one(index: int, entries: Any) -> EventMedia:
-    if f"{index}/loop" not in entries.files:
+def _one(index: int, entries: Arrays) -> EventMedia:
+    if f"{index}/loop" not in entries:
         return _former(index, entries)
     read: dict[str, Any] = dict(zip(NUMBERS, entries[f"{index}/numbers"].tolist(), strict=True))
     read |= {name: int(read[name]) for name in COUNTS}
@@ -115,11 +117,13 @@ def _one(index: int, entries: Any) -> EventMedia:
     return EventMedia(**read)
 
 
-def _former(index: int, entries: Any) -> EventMedia:
+def _former(index: int, entries: Arrays) -> EventMedia:
     """Read an event of former files, which hold the flow and each picture of the loop for itself."""
-    count, loop_fps, magnification = entries[f"{index}/numbers"].tolist()
+    count, loop_fps, magnification = (float(v) for v in entries[f"{index}/numbers"])
+    if not 1 <= count <= MOST_LOOP:
+        raise ValueError(f"event {index} has {count:g} pictures in its loop")
     read: dict[str, Any] = {}
-    if f"{index}/face" in entries.files:
+    if f"{index}/face" in entries:
         read = {
             "face": _picture(entries[f"{index}/face"]),
             "saliency": entries[f"{index}/saliency"],
@@ -141,7 +145,7 @@ def _former(index: int, entries: Any) -> EventMedia:
 
 
 def _picture(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    picture = decoded(data, cv2.IMREAD_COLOR, limits=PICTURE_LIMITS)
     if picture is None:
         raise ValueError("a picture that cannot be read")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

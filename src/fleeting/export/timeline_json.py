@@ -10,14 +10,14 @@ million numbers; ``signals.csv.gz`` has them as a table.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 import zlib
-from dataclasses import MISSING, fields
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -25,27 +25,14 @@ import numpy.typing as npt
 from fleeting.errors import DataError
 from fleeting.files import write_text
 from fleeting.labels import SEVEN_CLASSES
-from fleeting.records import (
-    Calibration,
-    CalibrationTrial,
-    CodedEvent,
-    Cut,
-    Event,
-    ExpressionCurve,
-    FaceBox,
-    FaceSegment,
-    FaceTrack,
-    Signals,
-    SystemAnswer,
-    Timeline,
-    VideoInfo,
-)
+from fleeting.reading import MOST_BYTES, check_size, inflate, read_json, reading
+from fleeting.records import Calibration, CodedEvent, Event, FaceBox, Timeline
+from fleeting.settings import LimitSettings
 
 SCHEMA = "fleeting-timeline/1"
 _DTYPES = {"float32": "<f4", "float64": "<f8", "int32": "<i4"}
 
 T = TypeVar("T")
-E = TypeVar("E", bound=Event)
 
 
 def write_timeline(timeline: Timeline, path: str | Path) -> Path:
@@ -81,33 +68,37 @@ def to_json(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def read_timeline(path: str | Path) -> Timeline:
+def read_timeline(path: str | Path, *, limits: LimitSettings | None = None) -> Timeline:
     """Read a timeline that `write_timeline` wrote.
 
     In ``quality``, ``models`` and ``settings``, which have no fixed layout, tuples come back as lists, keys as strings
     and numbers without a value as None; all else is equal to what was written.
 
+    Parameters
+    ----------
+    path
+        The file.
+    limits
+        How much it may unpack to.
+
     Raises
     ------
     DataError
-        Where the file is missing, is no such file, is of an unknown version, or lacks something.
+        Where the file is missing, is no such file, is of an unknown version, claims to unpack to more than is allowed,
+        lacks something, or holds something of another kind.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError("a timeline file", f"{path} ({error.strerror})", "Check the path.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError("a timeline file", f"{path}, which is no JSON ({error})", _AGAIN) from error
+    most = int((limits or LimitSettings()).unpacked_mb * 1e6)
+    with reading(path, "a timeline file", _AGAIN):
+        values = read_json(path, most=most, limit=UNPACKED)
     schema = values.get("schema") if isinstance(values, dict) else None
     if schema != SCHEMA:
         hint = "Read it with the version of Fleeting that wrote it, or analyse the video again."
-        raise DataError(f"a timeline of the layout {SCHEMA}", f"{path} with schema {schema!r}", hint)
-    try:
-        return from_json(values)
-    except (KeyError, TypeError, ValueError, AttributeError, zlib.error, binascii.Error) as error:
-        raise DataError("a whole timeline file", f"{path}, which is damaged ({error!r})", _AGAIN) from error
+        raise DataError(f"a timeline of the layout {SCHEMA}", f"{path} with schema {schema!r:.60}", hint)
+    with reading(path, "a whole timeline file", _AGAIN):
+        return from_json(values, most=most)
 
 
+UNPACKED = "limits.unpacked_mb in the settings"
 _AGAIN = "Run 'fleeting analyse' on the video again."
 
 
@@ -131,7 +122,7 @@ def found_event(values: dict[str, Any]) -> Event:
     KeyError, TypeError, ValueError
         Where something is missing or of the wrong kind.
     """
-    return _event(values, Event)
+    return _Reader(MOST_BYTES).record(Event, values, "event")
 
 
 def coded_event(values: dict[str, Any]) -> CodedEvent:
@@ -142,34 +133,25 @@ def coded_event(values: dict[str, Any]) -> CodedEvent:
     KeyError, TypeError, ValueError
         Where something is missing or of the wrong kind.
     """
-    proposal = values.get("proposal")
-    return _event({**values, "proposal": None if proposal is None else found_event(proposal)}, CodedEvent)
+    return _Reader(MOST_BYTES).record(CodedEvent, values, "event")
 
 
-def from_json(values: dict[str, Any]) -> Timeline:
-    """Build a timeline from what `to_json` gave.
+def from_json(values: dict[str, Any], *, most: int = MOST_BYTES) -> Timeline:
+    """Build a timeline from what `to_json` gave; its arrays may unpack to `most` bytes together.
 
     Raises
     ------
     KeyError, TypeError, ValueError
         Where something is missing or of the wrong kind.
     """
-    return Timeline(
-        video=_record(VideoInfo, values["video"]),
-        frame_count=int(values["frame_count"]),
-        duration_s=float(values["duration_s"]),
-        tracks=tuple(_track(v) for v in values["tracks"]),
-        events=tuple(coded_event(v) if "origin" in v else found_event(v) for v in values["events"]),
-        signals=tuple(_signals(v) for v in values["signals"]),
-        quality=dict(values["quality"]),
-        warnings=tuple(values["warnings"]),
-        models=dict(values["models"]),
-        settings=dict(values["settings"]),
-        version=str(values["version"]),
-        calibration=_calibration(values.get("calibration")),
-        expressions=tuple(_expressions(v) for v in values.get("expressions", ())),
-        cuts=tuple(_record(Cut, v) for v in values.get("cuts", ())),
-    )
+    for name in ("tracks", "events", "signals", "quality", "warnings", "models", "settings", "version"):
+        if name not in values:
+            raise KeyError(name)
+    timeline = _Reader(most).record(Timeline, values, "timeline")
+    for curve in timeline.expressions:
+        if len(curve.frame) and not 0 <= curve.frame.min() <= curve.frame.max() < timeline.frame_count:
+            raise ValueError(f"an expression was read in a frame beyond the {timeline.frame_count} of the video")
+    return timeline
 
 
 def _plain(value: Any) -> Any:
@@ -198,66 +180,58 @@ def _pack(array: npt.NDArray[Any]) -> dict[str, Any]:
     return {"dtype": array.dtype.name, "shape": list(array.shape), "zlib_base64": data}
 
 
-def _unpack(packed: dict[str, Any]) -> npt.NDArray[Any]:
-    raw = zlib.decompress(base64.b64decode(packed["zlib_base64"], validate=True))
-    array = np.frombuffer(raw, dtype=_DTYPES[packed["dtype"]]).reshape(packed["shape"])
-    return array.astype(packed["dtype"])  # native byte order, and writable
-
-
 @cache
 def _hints(kind: type[Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _record(kind: type[T], values: dict[str, Any]) -> T:
-    """Build a flat dataclass: unknown keys ignored, missing ones defaulted, null as NaN where a float is asked for."""
-    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
-    built = {}
-    for f in fields(kind):  # type: ignore[arg-type]
-        if f.name not in values:
-            if f.default is MISSING and f.default_factory is MISSING:
-                raise KeyError(f.name)
-            continue
-        value = values[f.name]
-        if hints[f.name] is float:
-            value = math.nan if value is None else float(value)
-        built[f.name] = value
-    return kind(**built)
+class _Reader:
+    """Builds records from plain values, after the types of their fields.
 
+    Unknown keys are ignored, missing ones defaulted, and null is NaN where a float is asked for.
+    """
 
-def _event(values: dict[str, Any], kind: type[E]) -> E:
-    systems = tuple(_record(SystemAnswer, said) for said in values.get("systems", ()))
-    return _record(kind, {**values, "regions": tuple(values.get("regions", ())), "systems": systems})
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
 
+    def record(self, kind: type[T], values: Any, where: str) -> T:
+        """Build a dataclass or named tuple."""
+        if not isinstance(values, dict):
+            raise TypeError(f"{where} is no table")
+        hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
+        return kind(**{n: self._fitted(h, values[n], f"{where}.{n}") for n, h in hints.items() if n in values})
 
-def _track(values: dict[str, Any]) -> FaceTrack:
-    box = {k: math.nan if v is None else float(v) for k, v in values["median_box"].items() if k in FaceBox._fields}
-    segments = tuple(_record(FaceSegment, s) for s in values["segments"])
-    return _record(FaceTrack, {**values, "segments": segments, "median_box": FaceBox(**box)})
+    def _fitted(self, hint: Any, value: Any, where: str) -> Any:
+        kinds = get_args(hint)
+        origin = get_origin(hint)
+        if origin in (Union, UnionType):
+            return None if value is None else self._fitted(kinds[0], value, where)
+        if origin is np.ndarray:
+            return self._unpacked(value, where)
+        if origin is tuple and isinstance(value, list):
+            each = [kinds[0]] * len(value) if kinds[1:] == (...,) else kinds
+            return tuple(self._fitted(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(each, value, strict=True)))
+        if origin is dict and isinstance(value, dict):
+            return {key: self._fitted(kinds[1], v, f"{where}.{key}") for key, v in value.items()}
+        if isinstance(hint, type) and (is_dataclass(hint) or issubclass(hint, tuple)):
+            coded = hint is Event and isinstance(value, dict) and "origin" in value
+            return self.record(CodedEvent if coded else hint, value, where)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if hint is float and (number or value is None):
+            return math.nan if value is None else float(value)
+        same = hint is Any or (origin is Literal and value in kinds)
+        same = same or (origin is None and isinstance(hint, type) and isinstance(value, hint))
+        if not same or (hint is int and not number):
+            raise TypeError(f"{where} is {value!r:.40}")
+        return value
 
-
-def _calibration(values: dict[str, Any] | None) -> Calibration | None:
-    if values is None:
-        return None
-    pairs = {k: tuple(_number(v) for v in values[k]) for k in ("interval_percent", "tried_percent")}
-    tables = {k: tuple(tuple(row) for row in values[k]) for k in ("curve", "bins")}
-    trials = tuple(_record(CalibrationTrial, t) for t in values["trials"])
-    return _record(Calibration, {**values, **pairs, **tables, "trials": trials, "limits": tuple(values["limits"])})
-
-
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _signals(values: dict[str, Any]) -> Signals:
-    return Signals(face=values["face"], **_arrays(Signals, values))
-
-
-def _expressions(values: dict[str, Any]) -> ExpressionCurve:
-    return ExpressionCurve(face=values["face"], **_arrays(ExpressionCurve, values))
-
-
-def _arrays(kind: type[Any], values: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
-    """Unpack what a record of one face has beside the face's number; what may be missing is None."""
-    known = [f for f in fields(kind) if f.name != "face" and (f.default is MISSING or values.get(f.name) is not None)]
-    return {f.name: _unpack(values[f.name]) for f in known}
+    def _unpacked(self, packed: Any, where: str) -> npt.NDArray[Any]:
+        dtype = np.dtype(_DTYPES[packed["dtype"]])
+        shape = tuple(int(length) for length in packed["shape"])
+        size = math.prod(shape) * dtype.itemsize
+        if min(shape, default=0) < 0 or size < 0:
+            raise ValueError(f"{where} has the shape {shape}")
+        self._left -= size
+        check_size(UNPACKED, self._most - self._left, self._most)
+        raw = inflate(base64.b64decode(packed["zlib_base64"], validate=True), size)
+        return np.frombuffer(raw, dtype=dtype).reshape(shape).astype(packed["dtype"])  # native order, and writable

@@ -16,7 +16,7 @@ from fleeting.errors import FleetingWarning
 from fleeting.expressions.drawing import drawn, enlargement
 from fleeting.expressions.emotion import Progress, read_emotions, read_picture, shown_at
 from fleeting.expressions.readings import COLUMNS, Emotions, Source, row
-from fleeting.files import csv_text, make_folder, write_bytes, write_text
+from fleeting.files import cell_text, csv_text, make_folder, write_bytes, write_text
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.video.reader import open_video
 from fleeting.video.writer import VideoWriter
@@ -108,7 +108,8 @@ def write_emotions(found: Emotions, out: Path, *, name: str, version: str) -> li
     OutputError
         Where the disk refuses.
     """
-    table = csv_text(COLUMNS, (row(s, r) for s in found.sources for r in s.readings))
+    rows = ([cell_text(v) if isinstance(v, str) else v for v in row(s, r)] for s in found.sources for r in s.readings)
+    table = csv_text(COLUMNS, rows)
     text = json.dumps(to_json(found, version=version), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     return [write_text(out / f"{name}.emotion.csv", table), write_text(out / f"{name}.emotion.json", text)]
 

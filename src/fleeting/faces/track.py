@@ -128,7 +128,7 @@ class Tracker:
             from fleeting.faces.landmarks import LandmarkNet
 
             follower = LandmarkNet()
-        self.detector, self._follower = detector, follower
+        self.detector, self.follower = detector, follower
         self.cuts: list[Cut] = []
         self._tracks: list[_Track] = []
         self._next_search_s = -np.inf
@@ -183,7 +183,7 @@ class Tracker:
         active = [t for t in self._tracks if t.active]
         if not active:
             return
-        found = self._follower.from_points(grey, [t.landmarks.points for t in active])
+        found = self.follower.from_points(grey, [t.landmarks.points for t in active])
         for track, landmarks in zip(active, found, strict=True):
             if _plausible(landmarks, track.landmarks, grey.shape):
                 self._see(track, index, time_s, landmarks)

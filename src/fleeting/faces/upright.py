@@ -6,20 +6,25 @@ from pathlib import Path
 
 from fleeting.faces.track import Detector
 from fleeting.faces.turn import turn_of_film
-from fleeting.settings import FaceSettings
+from fleeting.settings import FaceSettings, LimitSettings
 from fleeting.video.orientation import TURNS_TEXT
 from fleeting.video.reader import open_video
 from fleeting.video.stream import VideoReader
 
 
 def open_upright(
-    path: str | Path, *, fps: float | None = None, settings: FaceSettings | None = None, detect: Detector | None = None
+    path: str | Path,
+    *,
+    fps: float | None = None,
+    settings: FaceSettings | None = None,
+    detect: Detector | None = None,
+    limits: LimitSettings | None = None,
 ) -> VideoReader:
     """Open a video, and turn it where its faces lie on their side or stand on their head.
 
     Parameters
     ----------
-    path, fps
+    path, fps, limits
         As for `video.reader.open_video`.
     settings
         ``turn`` says how far to turn; ``auto``, which is the default, asks the faces.
@@ -36,7 +41,7 @@ def open_upright(
     FleetingWarning
         Where the faces say that the picture has to be turned.
     """
-    reader = open_video(path, fps=fps)
+    reader = open_video(path, fps=fps, limits=limits)
     make_upright(reader, settings or FaceSettings(), detect)
     return reader
 

@@ -6,7 +6,7 @@ business of the flow. The network works in a thread of its own, a batch at a tim
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -18,13 +18,15 @@ from fleeting.faces.align import crop_transform
 from fleeting.faces.crop import cut
 from fleeting.faces.track import Sighting
 from fleeting.labels import NEUTRAL, SEVEN_CLASSES, TO_THREE, UNSURE
-from fleeting.naming.expression_net import MOST_YAW_DEG, SIZE, ExpressionNet, expression_transform
+from fleeting.naming.expression_net import MOST_YAW_DEG, SIZE, expression_transform
 from fleeting.records import LID_KINDS, Cut, Event, ExpressionCurve
 from fleeting.settings import ExpressionSettings
 from fleeting.video.frame import Frame
 
 BATCH = 32
 """Faces that go through the network at once, where nobody waits for them."""
+
+Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 OPPOSITE = {"positive": "negative", "negative": "positive"}
 
@@ -50,7 +52,7 @@ class ExpressionMeter:
         For a rate that is not positive.
     """
 
-    def __init__(self, network: ExpressionNet, *, per_second: float | None = None, batch: int = BATCH) -> None:
+    def __init__(self, network: Network, *, per_second: float | None = None, batch: int = BATCH) -> None:
         if per_second is not None and not per_second > 0:
             raise SettingsError("a positive number of readings a second", f"{per_second:g}", "Change per_second.")
         self._network, self._batch = network, batch

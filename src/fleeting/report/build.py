@@ -6,6 +6,7 @@ import base64
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -17,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from fleeting.analysis.pictures import pictured, webp
-from fleeting.files import write_text
+from fleeting.files import printable, write_text
 from fleeting.labels import UNSURE
 from fleeting.records import LID_KINDS, Event, EventMedia, FaceTrack, Timeline
 from fleeting.report import calibration, wording
@@ -61,7 +62,7 @@ def render(timeline: Timeline, media: Mapping[int, EventMedia], *, faces: Mappin
     page = _environment().get_template("report.html")
     return page.render(
         timeline=timeline,
-        video=timeline.video,
+        video=replace(timeline.video, name=printable(timeline.video.name)),
         cards=cards,
         blinks=[(i, e) for i, e in enumerate(timeline.events) if e.kind in LID_KINDS],
         faces=[_face(t, timeline, (faces or {}).get(t.id)) for t in timeline.tracks],

@@ -12,10 +12,11 @@ import contextlib
 import os
 import pickle
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -164,6 +165,7 @@ def _work(line: Connection) -> None:
     # Ctrl-C reaches every process of the terminal; the one that deals out the jobs ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, name="fleeting-parent", daemon=True).start()
     try:
         line.send_bytes(_READY)
         function, shared, broken = _unpacked(line.recv_bytes())
@@ -173,6 +175,14 @@ def _work(line: Connection) -> None:
             line.send_bytes(_bytes_of(made))
     except (EOFError, OSError):
         return
+
+
+def _end_with_parent() -> None:
+    """End this process at once when the one that started it has ended, however: nobody is left to take the result."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _leave(number: int, _: object) -> None:

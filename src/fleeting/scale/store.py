@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from fleeting.errors import FleetingWarning, InputError, OutputError
-from fleeting.files import atomic_path, make_folder, output_error, write_text
+from fleeting.files import atomic_path, claimed, write_text
 from fleeting.scale.job import Job, Result
 
 LOCK_NAME = ".fleeting-run.lock"
@@ -89,8 +87,7 @@ class ResultStore:
         """Return the ids of all jobs that have a result here."""
         return {p.stem for p in self.folder.glob("*") if p.suffix in (".json", ".npz") and not p.name.startswith(".")}
 
-    @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def claimed(self) -> AbstractContextManager[None]:
         """Keep other runs away from the store while the block lasts; the claim of a killed run ends with it.
 
         Raises
@@ -98,22 +95,7 @@ class ResultStore:
         OutputError
             Where another run is at work here, or the disk refuses.
         """
-        make_folder(self.folder)
-        lock = FileLock(self.folder / LOCK_NAME)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise OutputError(
-                f"{self.folder} for this run alone",
-                "another run that is at work there",
-                "Wait for its end, or choose another --out.",
-            ) from error
-        except OSError as error:
-            raise output_error(self.folder / LOCK_NAME, error) from error
-        try:
-            yield
-        finally:
-            lock.release()
+        return claimed(self.folder, self.folder / LOCK_NAME)
 
     def _path(self, job: Job, suffix: str) -> Path:
         return self.folder / f"{job.id}.{suffix}"

@@ -113,6 +113,8 @@ def usual_opening(eye_opening: npt.NDArray[np.floating], time_s: Array, at_s: Ar
     places = np.arange(at_s[0], at_s[-1] + USUAL_STEP_S, USUAL_STEP_S)
     first = np.searchsorted(times, np.minimum(places, at_s[-1]) - USUAL_WINDOW_S / 2)
     last = np.searchsorted(times, np.minimum(places, at_s[-1]) + USUAL_WINDOW_S / 2, "right")
+    known = last > first  # nothing is known in a gap between two frames, as damaged timestamps make them
+    places, first, last = places[known], first[known], last[known]
     usual = [np.percentile(opening[a:b], USUAL_PERCENTILE, axis=0) for a, b in zip(first, last, strict=True)]
     between = np.stack([np.interp(at_s, places, column) for column in np.array(usual).T], axis=1)
     return np.asarray(np.maximum(between, least))

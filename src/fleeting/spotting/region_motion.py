@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fleeting.faces.align import crop_transform
 from fleeting.faces.landmarks import Landmarks
 from fleeting.motion.registration import Registered, Registration, compose, crop_shift, invert
-from fleeting.motion.rigid_motion import dense_basis
+from fleeting.motion.rigid_motion import RigidMotion, dense_basis
 from fleeting.settings import MotionSettings
 from fleeting.spotting.cells import CELL_REGION, cell_places
 from fleeting.spotting.references import Moment, Moments, moment_of
@@ -67,6 +67,29 @@ class RegionSample:
     held: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the flow from the reference to one frame says.
+
+    Attributes
+    ----------
+    transform
+        (2, 3) from the frame to the crop in which the head stands as in the reference.
+    rigid
+        The head's motion.
+    means
+        (c, 2) mean flow of each cell without it, pixels of the crop.
+    """
+
+    transform: npt.NDArray[np.float64]
+    rigid: RigidMotion
+    means: npt.NDArray[np.float64]
+
+
+Remember = Callable[[float, npt.NDArray[np.uint8], Callable[[], Step]], Step]
+"""Takes the time of a frame, the frame, and what measures the step to it; returns the step, measured now or before."""
+
+
 class _CellMeans:
     """Mean flow of each cell without the head's motion.
 
@@ -109,21 +132,28 @@ class RegionMotion:
 
     The flow is taken from a reference to each frame, so that errors do not add up from frame to frame; when the
     reference is replaced (`references.Moments`), what it had reached is carried over.
+
+    Parameters
+    ----------
+    settings
+        See `settings.MotionSettings`.
+    remember
+        Is asked for every step; each is measured where None.
     """
 
-    def __init__(self, settings: MotionSettings | None = None) -> None:
+    def __init__(self, settings: MotionSettings | None = None, *, remember: Remember | None = None) -> None:
         self.settings = settings or MotionSettings()
+        self._remember = remember
         self._run = -1
         self._segment: int | None = None
         self._carried = np.zeros((len(CELL_REGION), 2))
         self._transform: npt.NDArray[np.float64] = np.eye(2, 3)
         self._by_landmarks: npt.NDArray[np.float64] = np.eye(2, 3)
         self._onward: npt.NDArray[np.float64] = np.eye(2, 3)
-        self._means: _CellMeans | None = None
+        self._measures: tuple[Registration, _CellMeans] | None = None
         self._moments = Moments()
         self._reference: Moment | None = None
         self._iod = 0.0
-        self._registration: Registration | None = None
         self._last: RegionSample | None = None
         self._last_s = -np.inf
 
@@ -150,19 +180,19 @@ class RegionMotion:
     def _measured(self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, segment: int) -> RegionSample:
         width = self.settings.crop_width
         by_landmarks = crop_transform(landmarks.points, width=width)
-        if self._registration is None or self._means is None or self._reference is None or segment != self._segment:
+        if self._reference is None or segment != self._segment:
             self._segment = segment
             return self._start(time_s, grey, landmarks, by_landmarks)
         guess = self._transform
         step = compose(by_landmarks, invert(self._by_landmarks))
         if crop_shift(self._by_landmarks, by_landmarks, width=width) > JUMP_PX * width / 140:
             guess = compose(step, guess)
-        found = self._registration.step(grey, guess)
+        found = self._step(time_s, grey, guess)
         self._by_landmarks = by_landmarks
         if crop_shift(found.transform, by_landmarks, width=width) > LOST_PX * width / 140:
             return self._start(time_s, grey, landmarks, by_landmarks)
         self._transform = found.transform
-        here = 100.0 / self._iod * self._means(found) + self._carried
+        here = 100.0 / self._iod * found.means + self._carried
         followed = compose(self._onward, found.transform)
         sample = RegionSample(here.astype(np.float32), self._run, followed, found.rigid.residual_px)
         now = moment_of(time_s, grey, landmarks, followed, here, width=width)
@@ -179,6 +209,23 @@ class RegionMotion:
         elif best is not None and best is not self._reference:
             self._compare_to(best)
         return sample
+
+    def _step(self, time_s: float, grey: npt.NDArray[np.uint8], guess: npt.NDArray[np.float64]) -> Step:
+        def measured() -> Step:
+            registration, means = self._against()
+            found = registration.step(grey, guess)
+            return Step(found.transform, found.rigid, means(found))
+
+        return measured() if self._remember is None else self._remember(time_s, grey, measured)
+
+    def _against(self) -> tuple[Registration, _CellMeans]:
+        """Return what measures against the reference; made when it is first needed."""
+        if self._measures is None:
+            assert self._reference is not None
+            crop, width = self._reference.crop, self.settings.crop_width
+            means = _CellMeans(cell_places(self._reference.points, crop.shape), width)
+            self._measures = Registration(crop, method=self.settings.flow), means
+        return self._measures
 
     def _start(
         self, time_s: float, grey: npt.NDArray[np.uint8], landmarks: Landmarks, transform: npt.NDArray[Any]
@@ -198,8 +245,7 @@ class RegionMotion:
         Where the head was followed to goes on too, unless it has drifted from the landmarks: then it goes back to them.
         """
         width = self.settings.crop_width
-        self._means = _CellMeans(cell_places(reference.points, reference.crop.shape), width)
-        self._registration = Registration(reference.crop, method=self.settings.flow)
+        self._measures = None
         self._carried = reference.displacement
         drifted = crop_shift(reference.transform, reference.cut, width=width) > DRIFTED_PX * width / 140
         self._onward = np.eye(2, 3) if drifted else compose(reference.transform, invert(reference.cut))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fleeting.errors import InputError, NoFaceError, SettingsError
 from fleeting.files import make_folder
+from fleeting.reading import reading
 from fleeting.synthesis.clip import ClipSettings, PortraitClip
 from fleeting.synthesis.face.disturbances import NO_DISTURBANCES, Span
 from fleeting.synthesis.face.lid_edges import refine_lids
@@ -22,6 +23,7 @@ from fleeting.synthesis.plan import PlanSettings, plan
 from fleeting.synthesis.render import DEFAULT_CRF, Progress, render_clip
 from fleeting.synthesis.sets import DISTURBANCES_NAME, read_disturbances, write_disturbances
 from fleeting.synthesis.truth import TruthRow, read_truth, write_truth
+from fleeting.video.declared import decoded
 
 TRUTH_NAME = "truth.csv"
 
@@ -81,7 +83,8 @@ def read_portrait(path: str | Path) -> npt.NDArray[np.uint8]:
     InputError
         Where it cannot be read.
     """
-    stored: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    with reading(path, "a picture of a face", "Give a png or jpeg file.", error=InputError):
+        stored: Any = decoded(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if stored is None:
         raise InputError("a picture of a face", f"{path}, which cannot be read", "Give a png or jpeg file.")
     return np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB), np.uint8)

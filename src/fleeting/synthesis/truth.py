@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fleeting.errors import DataError
 from fleeting.files import csv_text, write_text
+from fleeting.reading import reading
 from fleeting.records import EVENT_KINDS, EventKind, Interval
 from fleeting.synthesis.face.movement import Movement
 
@@ -148,11 +149,11 @@ def read_truth(path: str | Path) -> list[TruthRow]:
         Where the file is missing, is no such table, or a row makes no sense; the message names the line.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
-        raise DataError("a readable truth file", f"{path} ({reason})", "Check the path.") from error
+    with reading(path, "a readable truth file", "Save it as UTF-8 csv."):
+        return _rows(path, path.read_text(encoding="utf-8-sig"))
+
+
+def _rows(path: Path, text: str) -> list[TruthRow]:
     table = csv.DictReader(io.StringIO(text), skipinitialspace=True)
     header = [name.strip() for name in table.fieldnames or ()]
     missing = [name for name in REQUIRED if name not in header]

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import DataError
+from fleeting.reading import Arrays, reading
+from fleeting.video.declared import decoded
 
 PICTURE_SETS = ("landmarks68", "congress", "interfaces", "fer2013")
 FILES = {
@@ -25,6 +27,8 @@ FILES = {
 }
 FER_STEP = 4
 """Every fourth picture of FER-2013's Training part is read: enough low-resolution faces, at a quarter of the time."""
+
+_AGAIN = "Fetch the file again."
 
 Picture = npt.NDArray[np.uint8]
 
@@ -44,7 +48,8 @@ def decode(jpeg: bytes | npt.NDArray[np.uint8]) -> Picture:
     DataError
         Where the bytes are no picture.
     """
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    with reading(f"one of {len(jpeg)} bytes", "a JPEG, PNG or WebP picture", "The file is damaged: fetch it again."):
+        picture: Picture | None = decoded(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise DataError(
             "a JPEG, PNG or WebP picture", f"{len(jpeg)} other bytes", "The file is damaged: fetch it again."
@@ -64,14 +69,14 @@ def person_of(source: str, name: str) -> str:
 
 def read_zip(path: Path) -> Iterator[tuple[str, Picture]]:
     """Yield file name and (h, w, 3) uint8 RGB picture of every JPEG of an archive, in order of name."""
-    with zipfile.ZipFile(path) as archive:
+    with reading(path, "an archive of pictures", _AGAIN), zipfile.ZipFile(path) as archive:
         for name in sorted(n for n in archive.namelist() if n.endswith(".jpg")):
             yield name, decode(archive.read(name))
 
 
 def read_landmarks68(path: Path) -> Iterator[tuple[str, Picture]]:
     """Yield person and (h, w, 3) uint8 RGB crop, in the order of the file."""
-    with np.load(path, allow_pickle=False) as stored:
+    with reading(path, "a set of face crops", _AGAIN), Arrays(path) as stored:
         jpeg, offsets, person = stored["jpeg"], stored["offsets"], stored["person"]
     for i, name in enumerate(person):
         yield str(name), decode(jpeg[offsets[i] : offsets[i + 1]])
@@ -79,7 +84,7 @@ def read_landmarks68(path: Path) -> Iterator[tuple[str, Picture]]:
 
 def read_fer2013(path: Path, *, step: int = FER_STEP) -> Iterator[tuple[str, Picture]]:
     """Yield index and (48, 48, 3) uint8 picture of every `step`-th Training picture of FER-2013."""
-    with np.load(path, allow_pickle=False) as stored:
+    with reading(path, "the file of FER-2013", _AGAIN), Arrays(path) as stored:
         webp, offsets, usage = stored["webp"], stored["offsets"], stored["usage"]
         training = list(stored["usage_names"]).index("Training")
     for sheet in range(len(offsets) - 1):

@@ -13,7 +13,11 @@ from typing import Any
 
 import av
 
+from fleeting.errors import VideoError
+from fleeting.reading import reading
+from fleeting.settings import LimitSettings
 from fleeting.video import trouble
+from fleeting.video.declared import check_pixels
 
 SCAN_PACKETS = 2000
 """Packets whose timestamps are read when a file is opened: 10 s at 200 frames/s."""
@@ -31,7 +35,9 @@ SHORT_STREAM = 0.1
 
 
 @contextmanager
-def open_stream(path: Path, *, index: int | None = None) -> Iterator[tuple[Any, Any]]:
+def open_stream(
+    path: Path, *, index: int | None = None, limits: LimitSettings | None = None
+) -> Iterator[tuple[Any, Any]]:
     """Open a file and choose its video stream; gives PyAV's container and stream, the decoder in its own threads.
 
     Parameters
@@ -40,6 +46,8 @@ def open_stream(path: Path, *, index: int | None = None) -> Iterator[tuple[Any, 
         The file.
     index
         Of the stream; None chooses the first of `moving_streams`.
+    limits
+        See `settings.LimitSettings`.
 
     Raises
     ------
@@ -47,14 +55,18 @@ def open_stream(path: Path, *, index: int | None = None) -> Iterator[tuple[Any, 
         Where the file holds no video that FFmpeg can decode.
     """
     if index is None:
-        index = moving_streams(path)[0]
-    with _opened(path) as container:
+        index = moving_streams(path, limits=limits)[0]
+    with _opened(path, limits) as container:
         stream = container.streams[index]
         stream.thread_type = "AUTO"
+        codec = stream.codec_context
+        with reading(path.name, "a video", "Check the file.", error=VideoError):
+            check_pixels(codec.width, codec.height, limits=limits)
+        codec.options = codec.options | _most_pixels(limits)  # a picture within may claim another size
         yield container, stream
 
 
-def moving_streams(path: Path) -> list[int]:
+def moving_streams(path: Path, *, limits: LimitSettings | None = None) -> list[int]:
     """Return the streams of a file that are films, the one with the most pixels first (the first of equals).
 
     A stream with hardly any frames beside one with many is a cover; so is one that is marked as an attached picture.
@@ -65,7 +77,7 @@ def moving_streams(path: Path) -> list[int]:
     VideoError
         Where the file holds no video that FFmpeg can decode.
     """
-    with _opened(path) as container:
+    with _opened(path, limits) as container:
         known = _known_streams(container, path)
         if len(known) == 1:
             return [known[0].index]
@@ -80,13 +92,18 @@ _METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__
 """Titles in another encoding must not stop a film; since version 19 PyAV replaces what it cannot read by itself."""
 
 
+def _most_pixels(limits: LimitSettings | None) -> dict[str, str]:
+    return {"max_pixels": str(int((limits or LimitSettings()).picture_mpx * 1e6))}
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path, limits: LimitSettings | None) -> Iterator[Any]:
     trouble.check_no_photo(path)
     try:
         # "file:" keeps a colon in the name from being read as a protocol; the white list keeps a playlist that
         # pretends to be a video from fetching anything.
-        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, **_METADATA)
+        options = {"protocol_whitelist": "file"} | _most_pixels(limits)
+        container = av.open(f"file:{path}", options=options, **_METADATA)
     except PermissionError as error:
         raise trouble.unreadable(path) from error
     except (OSError, ValueError, av.FFmpegError) as error:
@@ -117,13 +134,26 @@ def _frame_counts(container: Any, streams: list[Any]) -> dict[int, int]:
         return stated
     counts = dict.fromkeys(stated, 0)
     try:
-        for packet in container.demux(streams):
+        for packet in _packets(container, streams):
             counts[packet.stream_index] += packet.size > 0
             if max(counts.values()) >= SCAN_PACKETS:
                 break
     except av.FFmpegError:
         pass  # the break is reported where it is reached while decoding
     return counts
+
+
+def _packets(container: Any, streams: Any) -> Iterator[Any]:
+    """Read packets on from where the file stands; those of streams that begin within a damaged file are passed over.
+
+    PyAV looks each packet's stream up in the list that it made when the file was opened.
+    """
+    while True:
+        try:
+            yield from container.demux(streams)
+            return
+        except IndexError:
+            continue
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +184,7 @@ def scan_packets(container: Any, stream: Any) -> PacketScan:
     ticks: list[int] = []
     count, complete = 0, True
     try:
-        for packet in container.demux(stream):
+        for packet in _packets(container, stream):
             if packet.size == 0 or packet.is_discard:
                 continue
             if count == SCAN_PACKETS:
@@ -273,7 +303,7 @@ def decode_raw(container: Any, stream: Any, damage: Damage, order: Order) -> Ite
     """
     waiting: list[int] = []
     cut = False
-    packets = container.demux(stream)
+    packets = _packets(container, stream)
     while True:
         try:
             packet = next(packets, None)

@@ -14,6 +14,7 @@ from typing import Any
 from fleeting.errors import VideoError
 from fleeting.labels import counted
 from fleeting.records import VideoInfo
+from fleeting.settings import LimitSettings
 from fleeting.video import trouble
 from fleeting.video.decoding import (
     Damage,
@@ -62,13 +63,14 @@ class FileReader(VideoReader):
         Where the file holds no video of at least two frames that FFmpeg can decode.
     """
 
-    def __init__(self, path: Path, *, fps: float | None = None) -> None:
+    def __init__(self, path: Path, *, fps: float | None = None, limits: LimitSettings | None = None) -> None:
         super().__init__(path)
+        self._limits = limits or LimitSettings()
         self._fps_given = fps
         # The table for random access grows while the video is first read.
         self._ticks, self._times, self._keys = array("q"), array("d"), array("q")
         self._damaged = self._concluded = False
-        films = moving_streams(path)
+        films = moving_streams(path, limits=self._limits)
         self._index = films[0]
         with self._opened() as (container, stream):
             self._announced_s = announced_seconds(container, stream)
@@ -102,7 +104,7 @@ class FileReader(VideoReader):
         self._gap_s = 1.0 / timing.fps
 
     def _opened(self) -> AbstractContextManager[tuple[Any, Any]]:
-        return open_stream(self.path, index=self._index)
+        return open_stream(self.path, index=self._index, limits=self._limits)
 
     def sound(self) -> Iterator[Sound]:
         """Yield the sound piece by piece, on the clock of the frames, which must have been read.

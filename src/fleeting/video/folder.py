@@ -13,8 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import VideoError
+from fleeting.reading import reading
 from fleeting.records import VideoInfo
+from fleeting.settings import LimitSettings
 from fleeting.video import trouble
+from fleeting.video.declared import decoded
 from fleeting.video.frame import Frame
 from fleeting.video.orientation import Orientation
 from fleeting.video.stream import VideoReader
@@ -35,6 +38,8 @@ class StoredPicture:
         Name of the file that set the size.
     orientation
         How it is turned after it was read.
+    limits
+        See `settings.LimitSettings`.
     """
 
     def __init__(
@@ -43,8 +48,10 @@ class StoredPicture:
         size: tuple[int, int] | None = None,
         first: str = "",
         orientation: Orientation | None = None,
+        *,
+        limits: LimitSettings | None = None,
     ) -> None:
-        self.path, self._size, self._first = path, size, first
+        self.path, self._size, self._first, self._limits = path, size, first, limits
         self._orientation = orientation or Orientation()
 
     def grey(self) -> Image:
@@ -64,7 +71,7 @@ class StoredPicture:
         Raises
         ------
         VideoError
-            Where it cannot be read or has another size than the first.
+            Where it cannot be read, claims more pixels than the limits allow, or has another size than the first.
         """
         try:
             data = np.fromfile(self.path, np.uint8)
@@ -72,7 +79,8 @@ class StoredPicture:
             raise trouble.unreadable(self.path) from error
         except OSError as error:
             raise VideoError("readable images", f"{self.path.name} ({error.strerror})", "Check the disk.") from error
-        image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR) if data.size else None
+        with reading(self.path.name, "readable images", "Copy it again.", error=VideoError):
+            image = decoded(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, limits=self._limits)
         if image is None:
             trouble.check_no_photo(self.path)
             raise VideoError("readable images", f"{self.path.name}, which is damaged or no image", "Copy it again.")
@@ -100,8 +108,9 @@ class FolderReader(VideoReader):
         the middle and the last are compared at once, all others when they are read), or where no rate was given.
     """
 
-    def __init__(self, path: Path, *, fps: float | None = None) -> None:
+    def __init__(self, path: Path, *, fps: float | None = None, limits: LimitSettings | None = None) -> None:
         super().__init__(path)
+        self._limits = limits
         self._files = numbered_images(path)
         if fps is None:
             raise VideoError(
@@ -110,7 +119,7 @@ class FolderReader(VideoReader):
                 "Give the camera's rate: --fps 200 (in Python: fps=200).",
             )
         self._fps = fps
-        image = StoredPicture(self._files[0]).read()
+        image = StoredPicture(self._files[0], limits=limits).read()
         self._size = (image.shape[1], image.shape[0])
         for index in (len(self._files) // 2, -1):
             self._picture(index).read()
@@ -128,7 +137,9 @@ class FolderReader(VideoReader):
         )
 
     def _picture(self, index: int) -> StoredPicture:
-        return StoredPicture(self._files[index], self._size, self._files[0].name, self._orientation)
+        return StoredPicture(
+            self._files[index], self._size, self._files[0].name, self._orientation, limits=self._limits
+        )
 
     def _stream(self) -> Generator[Frame]:
         yield from self._between(0, len(self._files) - 1)
@@ -154,11 +165,11 @@ def videos_in(folder: Path, *, without: Path | None = None) -> list[Path]:
 
 def files_below(folder: Path, suffixes: Collection[str], *, without: Path | None = None) -> list[Path]:
     """Return the files below a folder that have one of the suffixes, by name; as `videos_in` leaves them out."""
-    left_out = None if without is None else without.resolve()
+    left_out = None if without is None else Path(os.path.realpath(without))
 
     def wanted(file: Path) -> bool:
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        ours = left_out is not None and file.resolve().is_relative_to(left_out)
+        ours = left_out is not None and Path(os.path.realpath(file)).is_relative_to(left_out)
         return file.suffix.lower() in suffixes and file.is_file() and not hidden and not ours
 
     return sorted(file for file in folder.rglob("*") if wanted(file))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fleeting.errors import VideoError
+from fleeting.files import printable
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm"})
 
@@ -31,10 +34,14 @@ def check_rate(fps: float | None) -> None:
 
 def check_path(path: Path) -> None:
     """Raise `VideoError` for a path that is missing, unreadable or empty."""
+    if not _encodes(str(path)):
+        raise VideoError("a path in UTF-8", printable(str(path)), "Rename it.")
     try:
         exists = path.exists()
     except OSError as error:
         raise VideoError("a path that the disk knows", f"{path} ({error.strerror})", "Check the path.") from error
+    if not exists and path.is_symlink():
+        raise VideoError("a video file or a folder of images", f"{path}, a link that leads nowhere", "Give the file.")
     if not exists:
         raise VideoError("a video file or a folder of images", f"{path}, which does not exist", _similar(path))
     if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
@@ -45,6 +52,50 @@ def check_path(path: Path) -> None:
         raise VideoError("a file or a folder", f"{path}, which is neither", "Record it to a file first.")
     if path.stat().st_size == 0:
         raise VideoError("a video", f"{path.name}, a file of 0 bytes", "Copy or record it again.")
+
+
+def _encodes(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextmanager
+def unchanged(path: Path) -> Iterator[None]:
+    """Make sure that a video stays the same while the block lasts; what goes wrong in it may come from that.
+
+    Raises
+    ------
+    VideoError
+        Where it was removed, replaced or written to meanwhile.
+    """
+    before = _state(path)
+    try:
+        yield
+    except Exception as error:
+        if before and _state(path) != before:
+            raise _changed(path) from error
+        raise
+    if before and _state(path) != before:
+        raise _changed(path)
+
+
+def _state(path: Path) -> list[tuple[str, int, int, int]]:
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return [(f.name, s.st_ino, s.st_size, s.st_mtime_ns) for f in files for s in (f.stat(),)]
+    except OSError:
+        return []
+
+
+def _changed(path: Path) -> VideoError:
+    return VideoError(
+        "a video that stays as it is while it is read",
+        f"{path}, which was removed, replaced or written to meanwhile",
+        "Analyse it again when it is whole.",
+    )
 
 
 def _similar(path: Path) -> str:

@@ -8,13 +8,13 @@ A card states at least: ``name``, ``task``, ``version``, ``data`` (what it was t
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from fleeting.errors import WeightsError
+from fleeting.reading import read_json, reading
 from fleeting.weights.runtime import open_network
 
 
@@ -57,11 +57,14 @@ def _card(name: str, folder: Path | None) -> dict[str, Any]:
             raise WeightsError(f"{name}.json in {folder}", "no such file", "Train it with `fleeting train`.")
         known = ", ".join(names()) or "none"
         raise WeightsError(f"a shipped network ({known})", f"'{name}'", "Reinstall fleeting or correct the name.")
-    try:
-        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise WeightsError("a card in JSON", f"{path} ({error})", "Restore the file.") from error
+    with reading(path, "a card in JSON with its sha256", "Restore the file.", error=WeightsError):
+        loaded: dict[str, Any] = read_json(path, most=MOST_CARD, limit="a card")
+        if not isinstance(loaded["sha256"], str):
+            raise TypeError("sha256 is no text")
     return loaded
+
+
+MOST_CARD = 16 << 20
 
 
 def checksum(path: Path) -> str:
@@ -85,4 +88,5 @@ def session(name: str, *, threads: int = 1, folder: Path | None = None) -> Any:
             "another file" if path.exists() else "no file",
             "Train it anew." if folder is not None else "The installation is damaged: reinstall fleeting.",
         )
-    return open_network(path, threads=threads)
+    with reading(path, "a network in ONNX", "Train it anew.", error=WeightsError):
+        return open_network(path, threads=threads)

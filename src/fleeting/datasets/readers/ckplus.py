@@ -17,6 +17,7 @@ from fleeting.datasets.frames import image_numbers
 from fleeting.datasets.manifest import Manifest
 from fleeting.datasets.rows import LEFT_OUT, RawClip, Rows
 from fleeting.errors import DataError, VideoError
+from fleeting.reading import reading
 
 FPS = 30.0
 CODES: tuple[str, ...] = ("neutral", "anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
@@ -63,7 +64,8 @@ def read(path: Path) -> Manifest:
 
 def _emotion(folder: Path) -> str:
     for file in sorted(folder.glob("*_emotion.txt")):
-        text = file.read_text(encoding="ascii").strip()
+        with reading(file, "a code of 0 to 7", "Fetch the file again."):
+            text = file.read_text(encoding="ascii").strip()
         if not text:
             return ""
         try:
@@ -77,8 +79,8 @@ def _units(folder: Path) -> str:
     """``4B+12C`` of lines "4 2" and "12 3"; intensity 0 was not coded."""
     found: list[str] = []
     for file in sorted(folder.glob("*_facs.txt")):
-        for line in file.read_text(encoding="ascii").splitlines():
-            cells = line.split()
-            if len(cells) >= 2:
-                found.append(f"{int(float(cells[0]))}{('', *'ABCDE')[int(float(cells[1]))]}")
+        with reading(file, "action units with their intensities", "Fetch the file again."):
+            lines = [line.split() for line in file.read_text(encoding="ascii").splitlines()]
+            rows = [cells for cells in lines if len(cells) >= 2]
+            found += [f"{int(float(unit))}{('', *'ABCDE')[int(float(degree))]}" for unit, degree, *_ in rows]
     return "+".join(found)

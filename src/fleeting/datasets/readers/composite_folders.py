@@ -26,6 +26,8 @@ from fleeting.datasets.manifest import Correction, Manifest, ManifestRow, checke
 from fleeting.datasets.people import spelled_alike
 from fleeting.errors import DataError
 from fleeting.labels import THREE_CLASSES
+from fleeting.reading import reading
+from fleeting.video.declared import decoded
 
 TABLE_NAME = "combined_3class_gt.csv"
 _DATASETS = ((r"sub\d+", "casme2"), (r"s\d+", "smic"), (r"\d+", "samm"), (r"spno\.\d+", "casme3"))
@@ -123,7 +125,8 @@ def _whole(root: Path, truth: Truth) -> list[tuple[str, str, str, int, Path]]:
 def _read_truth(path: Path) -> Truth:
     """Return the table by both names that a picture may have: the clip's, and ``SUBJECT_CLIP``."""
     found: Truth = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    hint = "Save it as UTF-8 csv."
+    with reading(path, "a readable table", hint), path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.reader(file), start=1):
             cells = [c.strip() for c in row]
             if not any(cells):
@@ -147,7 +150,10 @@ def _dataset_of(subject: str, file: Path) -> str:
 
 
 def _picture(file: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)
+    with reading(file, "flow images of 28 x 28", "Fetch the set again."):
+        image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None = decoded(
+            np.fromfile(file, np.uint8), cv2.IMREAD_COLOR
+        )
     if image is None or image.shape != (28, 28, 3):
         got = "which is damaged or no picture" if image is None else f"of {image.shape[1]} x {image.shape[0]}"
         raise DataError("flow images of 28 x 28", f"{file} {got}", "Fetch the set again.")

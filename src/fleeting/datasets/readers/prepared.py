@@ -8,7 +8,6 @@ for every column of the manifest but the action units' (text), and ``settings`` 
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from fleeting.datasets.manifest import COLUMNS, Manifest, ManifestRow, checked
 from fleeting.datasets.prepare import Prepared, arrays_of
 from fleeting.errors import DataError
 from fleeting.files import atomic_path
+from fleeting.reading import Arrays, reading
 from fleeting.records import action_units
 
 _FRAMES = ("onset", "apex", "offset")
@@ -84,14 +84,14 @@ def load(path: str | Path) -> PreparedFile:
     """
     path = existing(path)
     hint = "Make it with: fleeting prepare NAME=PATH --out FILE.npz."
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            missing = [n for n in (*COLUMNS, "flow", "settings") if n not in stored.files]
-            if missing:
-                raise DataError("a file of fleeting prepare", f"{path} without {', '.join(missing)}", hint)
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError("a file of fleeting prepare", f"{path} ({error})", hint) from error
+    with reading(path, "a file of fleeting prepare", hint), Arrays(path) as stored:
+        missing = [n for n in (*COLUMNS, "flow", "settings") if n not in stored]
+        if missing:
+            raise DataError("a file of fleeting prepare", f"{path} without {', '.join(missing)}", hint)
+        return _checked(stored.all(), path, hint)
+
+
+def _checked(arrays: dict[str, npt.NDArray[Any]], path: Path, hint: str) -> PreparedFile:
     n = len(arrays["clip"])
     sequence = arrays.get("sequence")
     whole = all(arrays[name].shape == (n,) for name in COLUMNS)

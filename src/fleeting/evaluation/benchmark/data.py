@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from fleeting.datasets.people import spelled_alike
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, SettingsError
 from fleeting.evaluation.benchmark.leakage import require_disjoint
+from fleeting.reading import Arrays, reading
 
 Text = npt.NDArray[np.str_]
 
@@ -194,8 +194,5 @@ def _read(text: str, path: Path, wanted: Wanted, *, cache: str | Path | None) ->
 def _holds_flow_images(path: Path) -> bool:
     if path.suffix != ".npz":
         return False
-    try:
-        with zipfile.ZipFile(path) as stored:
-            return {f"{field}.npy" for field in composite.FIELDS} <= set(stored.namelist())
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError("a readable .npz file", f"{path} ({error})", "Check the path.") from error
+    with reading(path, "a readable .npz file", "Fetch it again."), Arrays(path) as stored:
+        return set(composite.FIELDS) <= set(stored.files)

@@ -17,6 +17,7 @@ from fleeting import settings as toml
 from fleeting.errors import DataError, MissingExtraError, SettingsError
 from fleeting.evaluation.benchmark.settings import BenchmarkSettings
 from fleeting.files import atomic_path, make_folder, write_text
+from fleeting.reading import reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,12 +63,8 @@ class Run:
         import pandas as pd
 
         path = self.folder / (LEAKY_PREDICTIONS if leaky else PREDICTIONS)
-        try:
+        with reading(path, "the predictions of a benchmark", "Run the benchmark again."):
             return pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                "the predictions of a benchmark", f"{path} ({error})", "Run the benchmark again."
-            ) from error
 
 
 class HasSettings(Protocol):
@@ -175,7 +172,7 @@ def read_run(folder: str | Path) -> Run:
             f"{place} {'that is not finished' if unfinished else f'without {Path(str(error.filename)).name}'}",
             "Run the same 'fleeting benchmark' again: it goes on." if unfinished else "Give the --out of a benchmark.",
         ) from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError("readable results of a benchmark", f"{place} ({error})", "Run the benchmark again.") from error
     if not isinstance(metrics, dict) or "uf1" not in metrics or "protocol" not in metrics:
         raise DataError("the metrics.json of a benchmark", f"another in {place}", "Give the --out of a benchmark.")
