@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from fleeting import weights
 from fleeting.spotting.candidates import SAMPLES, STEP_S, Candidate, mirrored
+from fleeting.weights.runtime import open_network
 
 NOTHING, MICRO, BLINK = 0, 1, 2
 
@@ -28,6 +30,8 @@ class Judge:
     ----------
     threads
         Of ONNX Runtime.
+    network
+        Another network of the same inputs and outputs; None for the shipped one.
 
     Raises
     ------
@@ -35,8 +39,10 @@ class Judge:
         Where the network or its card is missing or damaged.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
-        self._session = weights.session("spotter", threads=threads)
+    def __init__(self, *, threads: int = 1, network: Path | None = None) -> None:
+        self._session = (
+            weights.session("spotter", threads=threads) if network is None else open_network(network, threads=threads)
+        )
 
     def __call__(self, candidates: Sequence[Candidate]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Judge candidates; there may be none.

@@ -41,11 +41,19 @@ DOUBT = 0.5
 NEARLY = 0.95
 """A clear movement that lasts nearly half a second, of which the judge doubts that it is so short, is a longer one."""
 
+MOST_PERCENT = 12.0
+"""Percent of the inter-ocular distance: what moves further in half a second is a hand or a jaw."""
+
+CAME_BACK = 0.4
+"""A movement that goes back fast by this share of its way is a short one, wherever it settles from there."""
+
 PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
 
 
-def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tuple[list[Event], Signals]:
+def spot(
+    measured: Measurements, settings: SpottingSettings | None = None, *, judge: Judge | None = None
+) -> tuple[list[Event], Signals]:
     """Find all events of one face.
 
     Parameters
@@ -54,6 +62,8 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
         The face over the whole video.
     settings
         See `settings.SpottingSettings`.
+    judge
+        Of candidates; None for the shipped one.
 
     Returns
     -------
@@ -68,7 +78,7 @@ def spot(measured: Measurements, settings: SpottingSettings | None = None) -> tu
     events: list[Event] = []
     motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
     for run in runs:
-        micro, blinks, longer = _judged(run, noise, settings)
+        micro, blinks, longer = _judged(run, noise, settings, judge or _judge())
         macro = find_macro(run, noise, blinks, settings)
         macro += find_lasting(run, longer, macro, blinks, settings)
         micro, macro = _told_apart(micro, macro)
@@ -104,7 +114,7 @@ def _judge() -> Judge:
 
 
 def _judged(
-    run: RunSignals, noise: Array, settings: SpottingSettings
+    run: RunSignals, noise: Array, settings: SpottingSettings, judge: Judge
 ) -> tuple[list[Judged], list[Closing], list[Movement]]:
     """Return micro-expressions with their probability, blinks and winks, and what is longer.
 
@@ -112,7 +122,7 @@ def _judged(
     """
     longer: list[Movement] = []
     candidates = find_candidates(run, noise, settings)
-    probabilities, times = _judge()(candidates)
+    probabilities, times = judge(candidates)
     spans = [(c.movement.onset, c.movement.apex, c.movement.offset) for c in candidates]
     said = list(zip(spans, probabilities[:, BLINK].tolist(), strict=True))
     blinks = find_closings(run.shut, run.quick, run.period, said)
@@ -129,7 +139,7 @@ def _judged(
                 longer.append(movement)
             continue
         placed = _placed(run, movement, times[place], settings)
-        if placed is None or _is_blink(placed, blinks):
+        if placed is None or placed.peak > MOST_PERCENT or _is_blink(placed, blinks):
             continue
         movement = placed
         if movement.offset - movement.onset > most:
@@ -180,6 +190,8 @@ def _is_blink(movement: Movement, blinks: list[Closing]) -> bool:
 
 def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged], list[Judged]]:
     """Report what was found on both scales of time once."""
+    # A fast rise and a fast return are a short one, though it is a long way to settle from there.
+    macro = [(a, p) for a, p in macro if not any(_is_rest_of(a, m) for m, _ in micro)]
     # What only joins a short one to a wandering rest says nothing of other short ones within it.
     macro = [(a, p) for a, p in macro if not any(_peaks_in(a, m) and m.peak >= PART * a.peak for m, _ in micro)]
     # A short one within a long, larger one is an unevenness of it, or its beginning.
@@ -189,6 +201,17 @@ def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged],
     # A long one that peaks in a short one is that one, on top of a wandering rest.
     macro = [(a, p) for a, p in macro if not any(_peaks_in(a, m) and m.peak >= 0.5 * a.peak for m, _ in micro)]
     return micro, macro
+
+
+def _is_rest_of(long: Movement, short: Movement) -> bool:
+    return (
+        short.begins
+        and short.ends
+        and short.score >= CLEAR
+        and _peaks_in(long, short)
+        and short.peak >= CAME_BACK * long.peak
+        and short.onset - long.onset <= 0.5 * len(short)
+    )
 
 
 def _peaks_in(long: Movement, short: Movement) -> bool:
