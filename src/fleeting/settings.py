@@ -105,7 +105,7 @@ class SpottingSettings:
     min_duration_s: float = 0.06
     max_macro_s: float = 4.0
     smoothing_s: float = 0.02
-    min_probability: float = 0.9
+    min_probability: float = 0.8
     threshold: float = 6.0
     min_displacement_percent_iod: float = 0.25
     min_macro_percent_iod: float = 1.2

@@ -301,7 +301,7 @@ def test_training_ships_a_network(tmp_path: Path) -> None:
     card = json.loads((tmp_path / "out" / "spotter.json").read_text(encoding="utf-8"))
     assert card["sha256"] == weights.checksum(tmp_path / "out" / "spotter.onnx")
     assert card["labels"] == ["nothing", "micro", "blink"]
-    assert card["subjects"] == {"films": 4, "people": 4}
+    assert card["subjects"] == {"films": 4, "people": 4, "real_films": 0}
     assert "talkers_left_out" not in card["scores"]
 
 
@@ -317,7 +317,7 @@ def test_talkers_are_judged_by_networks_that_never_saw_them(tmp_path: Path) -> N
     assert low <= left_out["per_minute"] <= high
     names = {p.name for p in (tmp_path / "out").glob("without_*.onnx")}
     assert names == {"without_00.onnx", "without_01.onnx"}
-    assert card["subjects"] == {"films": 6, "people": 6}
+    assert card["subjects"] == {"films": 6, "people": 6, "real_films": 3}
 
 
 def test_a_person_in_both_sets_is_a_leak(tmp_path: Path) -> None:
