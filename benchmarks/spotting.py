@@ -3,10 +3,12 @@
     python benchmarks/spotting.py --part validation --rates 30,60      # development: writes under runs/ only
     python benchmarks/spotting.py                                      # the figures of the documentation
 
-The people are those of one part of `training.people`: no network was trained on the test people, and no setting was
-chosen on them; their names are in the results. The films are those of `synthesis.film_plan`, in two sets, *clean* and
-*hard*, each at several frame rates; the movements of film 3 are the same at every rate, and every second film holds no
-expression. The analysis sees the film alone, through `analysis.analyse`, as `fleeting analyse` does. Beside it stands
+Four kinds of film: *clean*, *hard*, *severe*, and *real*: real surroundings, of which `spotting_surroundings` speaks.
+
+Of the first three the people are those of one part of `training.people`: no network was trained on the test people, and
+no setting was chosen on them; their names are in the results. The films are those of `synthesis.film_plan`, each kind
+at several frame rates; the movements of film 3 are the same at every rate, and every second film holds no expression.
+The analysis sees the film alone, through `analysis.analyse`, as `fleeting analyse` does. Beside it stands
 `spotting_baseline`, a simple spotter, on the same films. Films are kept under ``runs/`` and made once.
 
 Metric: that of the MEGC challenges (`evaluation.spotting`): IoU >= 0.5, counts pooled over films and rates. Intervals:
@@ -27,6 +29,7 @@ import numpy as np
 from sitters import sitters
 from spotting_baseline import spot_simply
 from spotting_figure import AMPLITUDES, detection_table, draw_detection
+from spotting_surroundings import run_real, write_real
 
 from fleeting.analysis.analyse import analyse_video
 from fleeting.evaluation.false_alarms import explain_false_alarms
@@ -39,6 +42,7 @@ from fleeting.synthesis.sets import DISTURBANCES_NAME, make_set, read_disturbanc
 SEED = {"validation": 5_000, "test": 1_000}
 METHODS = ("fleeting", "baseline")
 CLIPS = {"clean": 16, "hard": 16, "severe": 8}
+REAL = "real"
 DRAWS = 2000
 
 
@@ -88,7 +92,7 @@ def interval(matches: list[Match]) -> list[float | None]:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Film what is missing, spot, compare."""
-    clips = {kind: options.clips or CLIPS[kind] for kind in options.kinds.split(",")}
+    clips = {kind: options.clips or CLIPS[kind] for kind in options.kinds.split(",") if kind != REAL}
     people = sitters(options.data, options.part)[: max(clips.values())]
     rates = [float(rate) for rate in options.rates.split(",")]
     results: dict[str, Any] = {
@@ -189,19 +193,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--films", type=Path, default=Path("runs/spotting"))
     parser.add_argument("--part", choices=sorted(SEED), default="test")
-    parser.add_argument("--kinds", default="clean,hard,severe")
+    parser.add_argument("--kinds", default="clean,hard,severe,real")
     parser.add_argument("--clips", type=int, help=f"films of a set at a frame rate, half of them quiet; else {CLIPS}")
     parser.add_argument("--rates", default="30,60,100,200")
     parser.add_argument("--film-only", action="store_true", help="make the films and stop")
+    parser.add_argument("--judges", type=Path, default=Path("runs/spotter"), help="judges without each real film")
+    parser.add_argument("--measured", type=Path, default=Path("runs/spotting_validation"), help="films for clips")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results for the test people, else under --films")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     render.DRAWING_THREADS = 1
+    out = options.out or (Path("benchmarks/results") if options.part == "test" else options.films / "validation")
+    out.mkdir(parents=True, exist_ok=True)
+    kinds = options.kinds.split(",")
+    if REAL in kinds and not options.film_only:
+        write_real(run_real(options), options, out)
+    if kinds == [REAL]:
+        return
     results = run(options)
     if options.film_only:
         return
-    out = options.out or (Path("benchmarks/results") if options.part == "test" else options.films / "validation")
-    out.mkdir(parents=True, exist_ok=True)
     (out / "spotting.json").write_text(json.dumps(results, indent=2, default=_plain) + "\n", encoding="utf-8")
     (out / "spotting.md").write_text(table(results), encoding="utf-8")
     draw_detection(results["detection"], out / "spotting.png")

@@ -37,7 +37,7 @@ from fleeting.spotting import candidates, macro, run_signals, spot
 from fleeting.spotting.blinks import find_closings
 from fleeting.spotting.movements import Movement, find_movements
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
-from fleeting.training.spotter.examples import MeasuredFilm, load_films
+from fleeting.training.spotter.films import MeasuredFilm, load_films
 
 Spotter = Callable[[MeasuredFilm], list[Interval]]
 SETTINGS = SpottingSettings()

@@ -144,8 +144,8 @@ class SpottingSettings:
     min_duration_s: Annotated[float, Range(0, 1)] = 0.06
     max_macro_s: Annotated[float, Range(0.1, 60)] = 4.0
     smoothing_s: Annotated[float, Range(0, 0.5)] = 0.02
-    min_probability: Share = 0.9
-    min_probability_speaking: Share = 0.99
+    min_probability: Share = 0.8
+    min_probability_speaking: Share = 0.95
     threshold: Annotated[float, Range(0, 1000)] = 6.0
     min_displacement_percent_iod: Annotated[float, Range(0, 100)] = 0.25
     min_macro_percent_iod: Annotated[float, Range(0, 100)] = 1.2

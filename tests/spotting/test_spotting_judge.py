@@ -14,6 +14,7 @@ from fleeting.spotting.candidates import CHANNELS, SAMPLES, SCALARS, STEP_S, fin
 from fleeting.spotting.cells import cells_of
 from fleeting.spotting.judge import BLINK, MICRO, Judge
 from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
+from fleeting.spotting.spot import spot
 
 SETTINGS = SpottingSettings()
 
@@ -94,3 +95,21 @@ def test_the_mirror_image_of_a_face_is_judged_as_the_face() -> None:
 def test_nothing_to_judge() -> None:
     probabilities, times = Judge()([])
     assert probabilities.shape == times.shape == (0, 3)
+
+
+def test_the_judge_is_told_how_busy_the_mouth_and_the_rest_were() -> None:
+    syllables = tuple((0.6 + k * 0.3, 0.7 + k * 0.3, 0.84 + k * 0.3, ("chin", "lower_lip"), 4.0) for k in range(7))
+    brow = (3.2, 3.35, 3.6, ("left_brow",), 2.0)
+    told = {}
+    for name, bumps in {"talks": (*syllables, brow), "rests": (brow,)}.items():
+        run, noise = run_of(noise=0.03, bumps=bumps)
+        found = [c for c in find_candidates(run, noise, SETTINGS) if abs(run.grid[c.movement.apex] - 3.35) < 0.05]
+        told[name] = max(found, key=lambda c: c.movement.peak).scalars[-2:]
+    assert told["talks"][0] > told["rests"][0] + 1
+    assert told["talks"][1] == pytest.approx(told["rests"][1], abs=0.3)  # what it did itself does not count
+
+
+def test_what_moves_too_far_for_skin_is_no_micro_expression() -> None:
+    for peak, expected in ((3.0, ["micro"]), (25.0, [])):
+        whole = measured(noise=0.05, bumps=((3.0, 3.15, 3.4, ("left_brow", "right_brow"), peak),))
+        assert [e.kind for e in spot(whole)[0] if e.kind == "micro"] == expected

@@ -44,10 +44,19 @@ PARTS: tuple[tuple[str, ...], ...] = (
 )
 """Parts of the face that are searched each for itself; where one speaks or blinks, another may show an expression."""
 
+CONTEXT_S = 3.0
+"""So long before the apex, and as long after it as the window reaches, is told how busy the mouth and the rest are."""
+
 CHANNELS = 4 * len(REGIONS) + 2 + 7 + 1
-SCALARS = 8
+SCALARS = 10
 
 _HEAD_SCALE = np.array([3.0, 3.0, 3.0, 3.0, 3.0, 1.0, 10.0])
+_LIDS = ("left_lid", "right_lid")
+_MOUTH = ("left_mouth_corner", "right_mouth_corner", "upper_lip", "lower_lip", "chin")
+_BUSY = [
+    np.array([name in _MOUTH for name in CELL_REGION]),
+    np.array([name not in (*_MOUTH, *_LIDS) for name in CELL_REGION]),
+]
 _PARTS = [np.array([[float(name in part) for name in CELL_REGION]]) for part in PARTS]
 
 
@@ -98,11 +107,19 @@ def find_candidates(run: RunSignals, noise: Array, settings: SpottingSettings) -
             twins = (m for m in found if abs(m.apex - movement.apex) * run.period < STEP_S)
             if all(m.regions[:1] != movement.regions[:1] for m in twins):
                 found.append(movement)
-    return [Candidate(m, *describe(run, m, noise)) for m in found]
+    busy = busy_of(run)
+    return [Candidate(m, *describe(run, m, noise, busy)) for m in found]
+
+
+def busy_of(run: RunSignals) -> Array:
+    """(m + 1, 2) running sums of the mean square displacement of the mouth, and of all else but the lids."""
+    square = (np.asarray(run.quick, np.float64) ** 2).sum(axis=2)
+    each = np.stack([square[:, cells].mean(axis=1) for cells in _BUSY], axis=1)
+    return np.concatenate([np.zeros((1, 2)), each.cumsum(axis=0)])
 
 
 def describe(
-    run: RunSignals, movement: Movement, noise: Array
+    run: RunSignals, movement: Movement, noise: Array, busy: Array
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return window and scalars of a candidate, as in `Candidate`."""
     at = np.arange(SAMPLES) * STEP_S - SAMPLES * STEP_S / 2 + run.grid[movement.apex]
@@ -140,8 +157,20 @@ def describe(
         float((active > 0.5 * active.max()).mean()),
         float(inside.mean()) - 1,
         float(np.log(np.median(noise) / 0.1)),
+        *_context(run, movement, busy),
     ]
     return np.concatenate(parts, axis=1).T.astype(np.float32), np.array(scalars, np.float32)
+
+
+def _context(run: RunSignals, movement: Movement, busy: Array) -> list[float]:
+    """How far mouth and the rest moved around a candidate, without what they did in it: logarithms of 0.3 %."""
+    last = len(busy) - 1
+    before, after = round(CONTEXT_S / run.period), round(SAMPLES * STEP_S / 2 / run.period)
+    first, end = max(movement.apex - before, 0), min(movement.apex + after + 1, last)
+    onset, offset = max(movement.onset, first), min(movement.offset + 1, end)
+    total = busy[end] - busy[first] - (busy[offset] - busy[onset])
+    mean = total / max(end - first - (offset - onset), 1)
+    return [float(v) for v in np.log(np.sqrt(np.maximum(mean, 0)) + 0.02) - np.log(0.3)]
 
 
 def mirrored(window: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

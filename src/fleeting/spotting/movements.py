@@ -23,6 +23,17 @@ SLOPE_REACH = 0.15
 is 0.70 down to rest and 0.20 down to 5 %, for a straight ramp 0.25; smoothing over time has moved the crossing out by
 about the difference."""
 
+SETTLES = 0.1
+"""A return that goes on by less than this share of the peak, in the time that its first half took, has become settling:
+the coders of CASME leave changes that can hardly be seen out of the movement (`docs/analyse.md`)."""
+
+LONG = 3.2
+"""Settling is looked for where the second half of the return takes so many times as long as the first one: longer than
+in an exponential, which has no moment at which it becomes slow."""
+
+LEAST_RETURN = 0.45
+"""A movement that is still further from rest than this has not come back, however slowly it goes on."""
+
 TOGETHER_S = 0.06
 """Regions whose peaks lie this close in time belong to one movement."""
 
@@ -141,7 +152,7 @@ def grow(deviation: Array, size: Array, standing_out: Array, apex: int, *, toget
     apex = near.start + int(np.argmax(profile[near]))
     profile = profile / max(float(profile[apex]), 1e-12)
     onset, begins = _edge(profile, apex, step=-1)
-    offset, ends = _edge(profile, apex, step=1)
+    offset, ends = _edge(_settled(profile, apex, together), apex, step=1)
     order = [i for i in np.argsort(-size[apex]) if takes_part[i]]
     return Movement(
         onset=onset,
@@ -153,6 +164,38 @@ def grow(deviation: Array, size: Array, standing_out: Array, apex: int, *, toget
         begins=begins,
         ends=ends,
     )
+
+
+def _settled(profile: Array, apex: int, least: int) -> Array:
+    """Return the profile with the level at which its fast return has ended as rest, where it settles from there slowly.
+
+    Parameters
+    ----------
+    profile
+        (n,) 1 at the apex.
+    apex
+        Sample.
+    least
+        Samples over which a slope can be told.
+    """
+    after = profile[apex:]
+    back, half = (np.flatnonzero(after <= level) for level in (EDGE, MID))
+    if not len(half):
+        return profile
+    middle = int(half[0])
+    began = int(np.flatnonzero(after[: middle + 1] >= 1 - EDGE)[-1])
+    first = max(middle - began, least)
+    end = int(back[0]) if len(back) else len(after) - 1
+    if end - middle <= LONG * first:
+        return profile
+    # The mean over two stretches, so that noise makes no slope.
+    width = max(1, first // 2)
+    level = np.convolve(after[: end + first + 1], np.ones(width) / width, "valid")
+    for place in range(middle, min(end, len(level) - first)):
+        rest = float(level[place + first])
+        if rest <= LEAST_RETURN and level[place] - rest < SETTLES:
+            return (profile - rest) / max(1 - rest, 1e-6)
+    return profile
 
 
 def _edge(profile: Array, apex: int, *, step: int) -> tuple[int, bool]:

@@ -44,6 +44,12 @@ DOUBT = 0.5
 NEARLY = 0.95
 """A clear movement that lasts nearly half a second, of which the judge doubts that it is so short, is a longer one."""
 
+MOST_PERCENT = 12.0
+"""Percent of the inter-ocular distance: what moves further in half a second is a hand or a jaw."""
+
+CAME_BACK = 0.4
+"""A movement that goes back fast by this share of its way is a short one, wherever it settles from there."""
+
 PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
 
@@ -150,7 +156,7 @@ def _judged(
                 longer.append(movement)
             continue
         placed = _placed(run, movement, times[place], settings)
-        if placed is None or _is_blink(placed, blinks):
+        if placed is None or placed.peak > MOST_PERCENT or _is_blink(placed, blinks):
             continue
         if not enough_evidence(placed, probability, speaking, settings):
             syllables.append((placed, probability))
@@ -204,6 +210,8 @@ def _is_blink(movement: Movement, blinks: list[Closing]) -> bool:
 
 def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged], list[Judged]]:
     """Report what was found on both scales of time once."""
+    # A fast rise and a fast return are a short one, though it is a long way to settle from there.
+    macro = [(a, p) for a, p in macro if not any(_is_rest_of(a, m) for m, _ in micro)]
     # What only joins a short one to a wandering rest says nothing of other short ones within it.
     macro = [(a, p) for a, p in macro if not any(_peaks_in(a, m) and m.peak >= PART * a.peak for m, _ in micro)]
     # A short one within a long, larger one is an unevenness of it, or its beginning.
@@ -213,6 +221,17 @@ def _told_apart(micro: list[Judged], macro: list[Judged]) -> tuple[list[Judged],
     # A long one that peaks in a short one is that one, on top of a wandering rest.
     macro = [(a, p) for a, p in macro if not any(_peaks_in(a, m) and m.peak >= 0.5 * a.peak for m, _ in micro)]
     return micro, macro
+
+
+def _is_rest_of(long: Movement, short: Movement) -> bool:
+    return (
+        short.begins
+        and short.ends
+        and short.score >= CLEAR
+        and _peaks_in(long, short)
+        and short.peak >= CAME_BACK * long.peak
+        and short.onset - long.onset <= 0.5 * len(short)
+    )
 
 
 def _peaks_in(long: Movement, short: Movement) -> bool:

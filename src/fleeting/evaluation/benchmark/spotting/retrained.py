@@ -30,7 +30,9 @@ from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
 from fleeting.synthesis.truth import TruthRow
 from fleeting.training.calibration import fit_temperature
-from fleeting.training.spotter.examples import MICRO, Examples, MeasuredFilm, candidates_of, examples_of, patterns_of
+from fleeting.training.spotter.examples import MICRO, Examples, candidates_of, examples_of
+from fleeting.training.spotter.films import MeasuredFilm
+from fleeting.training.spotter.patterns import patterns_of
 
 if TYPE_CHECKING:
     from fleeting.training.spotter.network import ExportedSpottingNetwork
@@ -58,7 +60,7 @@ class Retrained:
     learns = True
 
     def __init__(self) -> None:
-        from fleeting.training.spotter.train import SpotterRecipe
+        from fleeting.training.spotter.recipe import SpotterRecipe
 
         # Of recipes/spotter.toml, with one network instead of two.
         self.recipe = SpotterRecipe(
@@ -101,7 +103,8 @@ class Retrained:
             Where the training people show no micro-expression that is among the candidates.
         """
         from fleeting.training.spotter.network import ExportedSpottingNetwork
-        from fleeting.training.spotter.train import Trainer, answers, counts, scores_of
+        from fleeting.training.spotter.train import counts
+        from fleeting.training.spotter.trainer import Trainer, answers, scores_of
 
         inner = set() if validation else _inner(sorted(train), seed)
         examples = _joined(part for person, part in train.items() if person not in inner)
