@@ -25,6 +25,8 @@ _TAIL = (
     "confidence",
     "surrounding",
     "contradicts",
+    "action_units",
+    "action_unit_probabilities",
 )
 COLUMNS: tuple[str, ...] = ("onset", "duration", "trial_type", *_TAIL)
 
@@ -63,6 +65,13 @@ SIDECAR: dict[str, dict[str, Any]] = {
     "contradicts": {
         "Description": "Whether a micro-expression is named the opposite of the expression around it.",
         "Levels": {"True": "It is.", "False": "It is not, or the whole face was not read."},
+    },
+    "action_units": {
+        "Description": "Action units of the Facial Action Coding System that moved, joined by '+', the most probable "
+        "first. L or R before a unit: on the person's own left or right alone.",
+    },
+    "action_unit_probabilities": {
+        "Description": "Calibrated probability of each of these action units, 0 to 1, joined by '+' in their order.",
     },
 }
 

@@ -89,7 +89,8 @@ def _mark(event: Event, status: str, code: str, modifier: str) -> Mark:
     time_s, frame = (event.onset_s, event.onset_frame) if start else (event.offset_s, event.offset_frame)
     if not start and event.offset_s <= event.onset_s:
         time_s += 0.001  # two entries at one time could not be told apart
-    comment = f"apex {cell(event.apex_s, 'apex_s')} s; {cell(event.regions)}" if start else ""
+    said = (f"apex {cell(event.apex_s, 'apex_s')} s", cell(event.regions), cell(event.action_units))
+    comment = "; ".join(part for part in said if part) if start else ""
     return (round(time_s, 6), f"face{event.face}", code, modifier, comment, frame, status)
 
 

@@ -1,7 +1,7 @@
 """``events.eaf`` for ELAN, by pympi-ling.
 
 One tier per face and kind of event (``face0_micro``), whose annotations carry the emotion (or the kind, where no
-emotion was recognised); below it one tier with the regions that moved, and beside it one with the apex. Where the
+emotion was recognised); below it one tier with the regions that moved and one with the action units, and beside it one with the apex. Where the
 whole face was read, ``face0_expression`` holds the stretches of one expression. ELAN counts in whole milliseconds.
 The video is linked both by its full path and relative to the file.
 """
@@ -60,11 +60,13 @@ def _tiers(eaf: Any, name: str, person: str, events: list[Event], frame_ms: floa
         tier = name if lane == 0 else f"{name}_{lane + 1}"
         eaf.add_tier(tier, ling=TIME_ALIGNED, part=person)
         eaf.add_tier(f"{tier}_regions", ling=DETAIL, parent=tier, part=person)
+        eaf.add_tier(f"{tier}_action_units", ling=DETAIL, parent=tier, part=person)
         eaf.add_tier(f"{tier}_apex", ling=TIME_ALIGNED, part=person)
         for event in (e for e, where in placed if where == lane):
             onset, offset = _span(event.onset_s, event.offset_s)
             eaf.add_annotation(tier, onset, offset, event.emotion or event.kind)
             eaf.add_ref_annotation(f"{tier}_regions", tier, onset, "+".join(event.regions))
+            eaf.add_ref_annotation(f"{tier}_action_units", tier, onset, "+".join(map(str, event.action_units)))
             apex, end = _span(event.apex_s, event.apex_s + frame_ms / 1000)
             eaf.add_annotation(f"{tier}_apex", apex, end, "apex")
 

@@ -36,6 +36,7 @@ from fleeting.records import (
     Signals,
     SystemAnswer,
     Timeline,
+    UnitAnswer,
     VideoInfo,
 )
 
@@ -190,7 +191,9 @@ def _record(kind: type[T], values: dict[str, Any]) -> T:
 
 def _event(values: dict[str, Any]) -> Event:
     systems = tuple(_record(SystemAnswer, said) for said in values.get("systems", ()))
-    return _record(Event, {**values, "regions": tuple(values.get("regions", ())), "systems": systems})
+    units = tuple(_record(UnitAnswer, said) for said in values.get("action_units", ()))
+    regions = tuple(values.get("regions", ()))
+    return _record(Event, {**values, "regions": regions, "systems": systems, "action_units": units})
 
 
 def _track(values: dict[str, Any]) -> FaceTrack:

@@ -53,6 +53,37 @@ class SystemAnswer:
     probabilities: dict[str, float]
 
 
+UnitSide = Literal["left", "right", "both"]
+UNIT_SIDES: tuple[UnitSide, ...] = get_args(UnitSide)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitAnswer:
+    """One action unit of the Facial Action Coding System that moved.
+
+    Attributes
+    ----------
+    unit
+        ``AU12``: always two digits.
+    side
+        The person's own ``left`` or ``right``, or ``both``.
+    probability
+        Calibrated probability that the unit moved, on whichever side.
+    """
+
+    unit: str
+    side: UnitSide
+    probability: float
+
+    def __post_init__(self) -> None:
+        if self.side not in UNIT_SIDES:
+            raise ValueError(f"Expected a side of {UNIT_SIDES}; got {self.side!r}.")
+
+    def __str__(self) -> str:
+        """``LAU12``, ``RAU12`` or ``AU12``, as manifests write it."""
+        return {"left": "L", "right": "R", "both": ""}[self.side] + self.unit
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One facial movement, with its onset, apex and offset.
@@ -87,6 +118,9 @@ class Event:
         where the whole face was not read.
     contradicts
         Whether a micro-expression says the opposite of the face around it (`naming.whole_face.contradiction`).
+    action_units
+        Units that moved, the most probable first (`naming.action_units`); empty where none is probable enough, and for
+        blinks and winks.
     """
 
     face: int
@@ -106,6 +140,7 @@ class Event:
     systems: tuple[SystemAnswer, ...] = ()
     surroundings: dict[str, float] = field(default_factory=dict)
     contradicts: bool = False
+    action_units: tuple[UnitAnswer, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in EVENT_KINDS:
@@ -125,6 +160,11 @@ class Event:
     def duration_s(self) -> float:
         """Seconds from the onset frame to the offset frame, without the rounding of timestamps."""
         return round(self.offset_s - self.onset_s, 9)
+
+    @property
+    def action_unit_probabilities(self) -> tuple[float, ...]:
+        """Probability of each of `action_units`, in their order."""
+        return tuple(unit.probability for unit in self.action_units)
 
     @property
     def surrounding(self) -> str | None:

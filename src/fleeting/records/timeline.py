@@ -148,12 +148,17 @@ EVENT_COLUMNS: tuple[str, ...] = (
     "regions",
     "displacement_percent_iod",
     "confidence",
+    "action_units",
+    "action_unit_probabilities",
 )
 
 
 def _tail(event: Event) -> list[Any]:
     regions = "+".join(event.regions)
-    return [event.emotion, event.probability, regions, event.displacement_percent_iod, event.confidence]
+    units = "+".join(map(str, event.action_units))
+    chances = "+".join(f"{p:.4f}" for p in event.action_unit_probabilities)
+    measured = [event.emotion, event.probability, regions, event.displacement_percent_iod, event.confidence]
+    return [*measured, units, chances]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from fleeting.files import write_text
 from fleeting.labels import UNSURE
 from fleeting.records import LID_KINDS, Event, EventMedia, FaceTrack, Timeline
-from fleeting.report import calibration, wording
+from fleeting.report import calibration, muscles, wording
 from fleeting.report.curves import pack_face
 from fleeting.report.pictures import arrows, at_most, heat_uri, picture_uri, quality_for, saliency_uri, sheet
 from fleeting.report.still import still
@@ -146,6 +146,8 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str
                 "event": event,
                 "title": f"{KIND_NAMES[event.kind]} {counts[event.kind]}",
                 "classes": _classes(event),
+                "units": muscles.rows(event.action_units),
+                "muscles": muscles.strokes(event.action_units),
                 "systems": _systems(event),
                 "unsure": event.emotion == UNSURE,
                 "by_face": "neutral" in event.probabilities,
@@ -212,6 +214,7 @@ def _marks(timeline: Timeline, cards: list[dict[str, Any]]) -> list[dict[str, An
             "offset": round(event.offset_s, 4),
             "title": titles.get(index, KIND_NAMES[event.kind]),
             "emotion": event.emotion or "",
+            "units": "+".join(map(str, event.action_units)),
             "probability": ""
             if event.probability is None or event.emotion == UNSURE
             else wording.percent(event.probability),
