@@ -176,6 +176,7 @@ def fourdme(root: Path) -> Path:
         ["001", "micro_1_20_a", 20, 26, 40, "4(k)+7", "Negative", 1, 0, 1],
         ["001", "micro_1_90_a", 90, 96, 110, "6+12", "Positive+Repression", 0, 1, 0],
         ["002", "micro_2_10_b", 10, 16, 30, "4", "", 1, 0, 1],
+        ["002", "micro_2_50_b", 50, 56, 70, "4(B/C)+7", "Negative", 1, 0, 0],
     ]
     workbook(root / "4DME_release.xlsx", Sheet1=[head, *rows])
     return root

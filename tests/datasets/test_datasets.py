@@ -140,11 +140,22 @@ def test_mmew(tmp_path: Path) -> None:
     assert [r.subject for r in found.missing()] == ["S04"]
 
 
+def test_a_unit_that_is_none_in_a_table_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,subject,onset,offset,emotion,fps,AU\na.mp4,s,0,9,happiness,100,6+144\n")
+    with pytest.raises(DataError, match=r"action units such as 4\+L12B in row 2 of .*; got no action unit: '144'"):
+        read("own", tmp_path)
+
+
 def test_4dme(tmp_path: Path) -> None:
     found = read("4dme", make.fourdme(tmp_path))
-    assert [r.emotion for r in found.rows] == ["negative", "positive+repression", "negative"]
+    assert [r.emotion for r in found.rows] == ["negative", "positive+repression", "negative", "negative"]
     assert [str(u) for u in found.rows[0].action_units] == ["AU04?", "AU07"]
-    assert repairs(found) == {("002/micro_2_10_b", "emotion", "", "negative")}
+    assert [str(u) for u in found.rows[3].action_units] == ["AU04", "AU07"]
+    assert repairs(found) == {
+        ("002/micro_2_10_b", "emotion", "", "negative"),
+        ("002/micro_2_50_b", "action units", "4(B/C)+7", "AU04+AU07"),
+        ("002/micro_2_50_b", "action units", "AU4 0", "4(B/C)+7"),
+    }
 
 
 def test_dfme(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleeting.datasets.action_unit_text import ActionUnit
 from fleeting.datasets.manifest import COLUMNS, Correction, Manifest, ManifestRow, checked, joined
 from fleeting.datasets.manifest_files import corrections_path, read_manifest, write_manifest
 from fleeting.datasets.registry import named_data
 from fleeting.errors import DataError, SettingsError
+from fleeting.records.action_units import ActionUnit
 
 ROW = ManifestRow(
     "x", "01", 'a, "b"\nc', "v", "p#1", 29.97, 3, None, 9, (ActionUnit(4, "left", "B"),), "fear", "micro", 1

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from command import Command
 
-from fleeting.errors import DataError
+from fleeting.errors import DataError, FleetingWarning
 from fleeting.evaluation.megc import Marked, matched, public_script, spotting_scores, strs
-from fleeting.evaluation.megc_tables import read_intervals
+from fleeting.evaluation.megc_tables import evaluate_megc, read_intervals
 
 TRUTH = [
     Marked("A", "1", 0, 19, "negative"),
@@ -189,3 +189,12 @@ def test_wrong_tables(fleeting: Command, tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="a readable table"):
         read_intervals(path)
+
+
+def test_people_spelled_otherwise_in_the_predictions_are_the_same(tmp_path: Path) -> None:
+    head = "subject,video,onset,offset,emotion\n"
+    (tmp_path / "truth.csv").write_text(f"{head}s01,v,0,9,negative\ns02,v,0,9,positive\n")
+    (tmp_path / "predictions.csv").write_text(f"{head}S1,v,0,9,negative\ns02,v,0,9,positive\n")
+    with pytest.warns(FleetingWarning, match="One subject in several spellings, 's01' for 'S1'"):
+        found = evaluate_megc(tmp_path)
+    assert found["micro"]["f1"] == 1

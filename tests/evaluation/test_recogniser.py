@@ -28,7 +28,7 @@ def arrays(n: int = 12) -> dict[str, np.ndarray]:
     return {
         "flow": rng.integers(0, 256, (n, 28, 28, 3)).astype(np.uint8),
         "label": (np.arange(n) % 3).astype(np.uint8),
-        "subject": np.array([f"s{i // 3}" for i in range(n)]),
+        "subject": np.array([f"p{i // 3}" for i in range(n)]),
         "clip": np.array([f"c{i}" for i in range(n)]),
         "dataset": np.array(["smic", "casme2"] * (n // 2)),
     }
@@ -43,10 +43,10 @@ def stored(folder: Path, **changes: np.ndarray) -> Path:
 def test_composite_keeps_people_of_different_sets_apart(tmp_path: Path) -> None:
     data = composite.read(stored(tmp_path))
     assert len(data) == 12
-    assert data.subject[0] == "smic/s0"
-    assert data.subject[1] == "casme2/s0"
-    part = data.select(data.subject == "smic/s0")
-    assert set(part.subject) == {"smic/s0"}
+    assert data.subject[0] == "smic/p0"
+    assert data.subject[1] == "casme2/p0"
+    part = data.select(data.subject == "smic/p0")
+    assert set(part.subject) == {"smic/p0"}
     assert len(part.flow) == len(part.label) == len(part.clip) == len(part)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.datasets.people import spelled_alike
 from fleeting.errors import DataError
 from fleeting.labels import THREE_CLASSES
 
@@ -77,9 +78,10 @@ def read(path: str | Path) -> FlowImages:
     if not np.isin(label, range(len(THREE_CLASSES))).all():
         codes = ", ".join(f"{i} {name}" for i, name in enumerate(THREE_CLASSES))
         raise DataError(f"labels {codes}", f"{sorted({int(c) for c in label})} in {path}", "Drop the other classes.")
-    names = np.char.add(arrays["dataset"].astype(str), "/")
+    names = np.char.add(spelled_alike(arrays["dataset"], what="data set"), "/")
     clip = np.char.add(names, arrays["clip"].astype(str))
     unique, counts = np.unique(clip, return_counts=True)
     if len(unique) != n:
         raise DataError("every clip once", f"'{unique[counts > 1][0]}' twice in {path}", "Remove the duplicate.")
-    return FlowImages(flow, label.astype(np.int64), np.char.add(names, arrays["subject"].astype(str)), clip)
+    subject = spelled_alike(np.char.add(names, arrays["subject"].astype(str)))
+    return FlowImages(flow, label.astype(np.int64), subject, clip)

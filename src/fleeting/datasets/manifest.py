@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from fleeting.datasets.action_unit_text import ActionUnit
+from fleeting.datasets.people import WHY, spellings
 from fleeting.errors import DataError
 from fleeting.records import EVENT_KINDS
+from fleeting.records.action_units import ActionUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +149,28 @@ class Manifest:
 def checked(rows: Iterable[ManifestRow], corrections: Sequence[Correction], source: Sequence[str | Path]) -> Manifest:
     """Return a manifest whose ids are unique; a row that only repeats another is left out, visibly.
 
+    Subjects of one data set whose names differ only in case, blanks or leading zeros become one person, visibly too.
+
     Raises
     ------
     DataError
         Where nothing is left, or two different rows have one id.
     """
-    kept: dict[str, ManifestRow] = {}
+    given = list(rows)
     listed = list(corrections)
-    for row in rows:
-        other = kept.get(row.id)
+    kept: dict[str, tuple[ManifestRow, ManifestRow]] = {}
+    for before, row in zip(given, _spelled_alike(given, listed), strict=True):
+        first, other = kept.get(row.id, (before, None))
         if other is None:
-            kept[row.id] = row
+            kept[row.id] = before, row
         elif other == row:
             listed.append(Correction(f"{row.subject}/{row.clip}", "(row)", "twice", "left out", "It repeats a row."))
+        elif first.subject != before.subject:
+            raise DataError(
+                f"one spelling for each person of '{row.dataset}'",
+                f"'{first.subject}' and '{before.subject}', who both have a clip '{row.clip}', and not the same",
+                "Spell the subject alike and rename one clip; if they are two people, give them different names.",
+            )
         else:
             differing = [n for n in COLUMNS if getattr(row, n) != getattr(other, n)]
             raise DataError(
@@ -171,7 +181,31 @@ def checked(rows: Iterable[ManifestRow], corrections: Sequence[Correction], sour
     names = ", ".join(map(str, source))
     if not kept:
         raise DataError("at least one clip", f"none in {names}", "Check that this is the right table.")
-    return Manifest(tuple(kept.values()), tuple(listed), tuple(map(str, source)))
+    return Manifest(tuple(row for _, row in kept.values()), tuple(listed), tuple(map(str, source)))
+
+
+def _spelled_alike(rows: Sequence[ManifestRow], listed: list[Correction]) -> list[ManifestRow]:
+    """Rows with one spelling for each data set and, in it, each person; pictures (without a type) name nobody."""
+    sets = spellings(r.dataset for r in rows)
+    alike = [replace(r, dataset=sets[r.dataset]) if r.dataset in sets else r for r in rows]
+    usual = {
+        (dataset, name): other
+        for dataset in dict.fromkeys(r.dataset for r in alike)
+        for name, other in spellings(r.subject for r in alike if r.dataset == dataset and r.type).items()
+    }
+    listed += [Correction("(table)", "dataset", was, now, WHY) for was, now in sets.items()]
+    listed += [Correction(f"(all of {d})", "subject", was, now, WHY) for (d, was), now in usual.items()]
+    return [_as_person(r, usual.get((r.dataset, r.subject), r.subject)) if r.type else r for r in alike]
+
+
+def _as_person(row: ManifestRow, subject: str) -> ManifestRow:
+    if subject == row.subject:
+        return row
+    # Recordings that are named after the person would tell the spellings apart again.
+    video = row.source_video
+    if video.startswith(f"{row.subject}/"):
+        video = subject + video[len(row.subject) :]
+    return replace(row, subject=subject, source_video=video)
 
 
 def with_absolute_paths(manifest: Manifest) -> Manifest:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fleeting.datasets import action_unit_text
 from fleeting.datasets.manifest import COLUMNS, CORRECTION_COLUMNS, Correction, Manifest, ManifestRow, checked
 from fleeting.datasets.tables import Table
 from fleeting.errors import DataError, SettingsError
 from fleeting.files import atomic_path, require_parquet, write_text
+from fleeting.records import action_units
 
 SUFFIXES: tuple[str, ...] = (".csv", ".parquet")
 _FRAMES = ("onset", "apex", "offset")
@@ -74,7 +74,7 @@ def read_manifest(path: str | Path) -> Manifest:
 
 def _cell(row: ManifestRow, name: str) -> Any:
     value = getattr(row, name)
-    return action_unit_text.as_text(value) if name == "action_units" else value
+    return action_units.as_text(value) if name == "action_units" else value
 
 
 def _csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -135,7 +135,7 @@ def _row(record: dict[str, str], number: int, path: Path) -> ManifestRow:
             onset=whole("onset"),
             apex=whole("apex"),
             offset=whole("offset"),
-            action_units=action_unit_text.parse(record.get("action_units", "")).units,
+            action_units=action_units.parse_strictly(record.get("action_units", "")),
             emotion=record["emotion"],
             type=record.get("type", "micro"),
             first_number=whole("first_number") or 0,

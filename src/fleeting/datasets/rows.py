@@ -8,10 +8,10 @@ What is repaired, and how:
 - apex missing, on the onset, or outside of the clip: unknown (`datasets.prepare` says what is then done);
 - a fractional frame: rounded to the nearest;
 - one emotion in several spellings ("Others" beside "others"): the more frequent one;
-- words among the action units: remarks.
+- words among the action units: remarks; a side or strength in doubt: the unit goes without.
 
 An emotion that is no known word is never guessed: it is an error in a table of one's own, which can be mended, and an
-unknown emotion in a published one.
+unknown emotion in a published one. So is a unit that is none, which a published table goes without.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fleeting.datasets import action_unit_text
 from fleeting.datasets.manifest import Correction, Manifest, ManifestRow, checked
 from fleeting.errors import DataError
 from fleeting.labels import WORDS
-from fleeting.records import EVENT_KINDS
+from fleeting.records import EVENT_KINDS, action_units
 from fleeting.settings import nearest
 
 UNKNOWN = "unknown"
@@ -81,8 +80,8 @@ class Rows:
     several_per_video
         Whether clips are named after their video, so that a second one of a name gets a number.
     mend_words
-        Whether an emotion that is no known word is an error, as in a table that its user can mend; else it is listed
-        and the clip goes without.
+        Whether an emotion that is no known word, or a unit that is none, is an error, as in a table that its user can
+        mend; else it is listed and the clip goes without.
     """
 
     def __init__(self, dataset: str, table: Path, *, several_per_video: bool = False, mend_words: bool = False) -> None:
@@ -104,17 +103,18 @@ class Rows:
         Raises
         ------
         DataError
-            For an unknown type, a frame that is no number, or (`mend_words`) an unknown emotion.
+            For an unknown type, a frame that is no number, or (`mend_words`) an unknown emotion or unit.
         """
         where = f"{raw.subject}/{raw.clip}"
         frames = self._frames(raw, where)
         if frames is None:
             return
         onset, apex, offset = frames
-        units = action_unit_text.parse(raw.units)
-        if units.remarks:
-            read = action_unit_text.as_text(units.units)
-            self.correct(where, "action units", raw.units, read, f"No unit: {', '.join(units.remarks)}.")
+        units = self._units(raw)
+        for said, why in ((units.remarks, "No unit"), (units.dropped, "Side or strength in doubt")):
+            if said:
+                read = action_units.as_text(units.units)
+                self.correct(where, "action units", raw.units, read, f"{why}: {', '.join(said)}.")
         row = ManifestRow(
             dataset=self.dataset,
             subject=raw.subject,
@@ -153,6 +153,16 @@ class Rows:
         if not self._several or len(before) == 1 or row in before[:-1]:
             return row
         return replace(row, clip=f"{row.clip}_{len(before)}")
+
+    def _units(self, raw: RawClip) -> action_units.ActionUnits:
+        if self._mend_words:
+            try:
+                action_units.parse_strictly(raw.units)
+            except ValueError as error:
+                raise DataError(
+                    f"action units such as 4+L12B in row {raw.number} of {self.table}", str(error), "Correct the cell."
+                ) from error
+        return action_units.parse(raw.units)
 
     def _frames(self, raw: RawClip, where: str) -> tuple[int, int | None, int] | None:
         onset = self._frame(raw, where, "onset", raw.onset)

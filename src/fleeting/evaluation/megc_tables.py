@@ -10,9 +10,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fleeting.datasets.people import spelled_alike
 from fleeting.errors import DataError
 from fleeting.evaluation import megc
 from fleeting.evaluation.megc import Marked
@@ -49,6 +53,9 @@ def evaluate_megc(folder: str | Path, *, out: str | Path | None = None) -> dict[
         Where the results cannot be written.
     """
     truth, spotted = (read_intervals(_table(Path(folder), names)) for names in (TRUTH, PREDICTIONS))
+    people = spelled_alike(np.array([m.subject for m in (*truth, *spotted)], np.str_))
+    named = [replace(m, subject=str(person)) for m, person in zip((*truth, *spotted), people, strict=True)]
+    truth, spotted = named[: len(truth)], named[len(truth) :]
     found = megc.strs(truth, spotted)
     scores: dict[str, Any] = {
         **megc.spotting_scores(truth, spotted),

@@ -56,7 +56,7 @@ def evaluate_recogniser(data: str | Path, *, out: str | Path | None = None, name
     answered = probabilities.max(1) >= card["unsure"]["threshold"]
     fold = np.full(len(images), "shipped")
     table = Predictions(fold, images.clip, images.subject, images.label, probabilities, answered)
-    shared = overlap(card["subjects"], images.subject)
+    shared = overlap(card["subjects"], images.subject, people=True)
     if shared:
         warnings.warn(
             f"The recogniser was trained on {len(shared)} of these {len(np.unique(images.subject))} subjects "

@@ -23,6 +23,7 @@ from fleeting.datasets import composite
 from fleeting.datasets.composite import FlowImages
 from fleeting.datasets.folders import existing
 from fleeting.datasets.manifest import Correction, Manifest, ManifestRow, checked
+from fleeting.datasets.people import spelled_alike
 from fleeting.errors import DataError
 from fleeting.labels import THREE_CLASSES
 
@@ -100,7 +101,7 @@ def _read(root: Path) -> tuple[FlowImages, list[Path], list[Correction]]:
     images = FlowImages(
         flow=flow,
         label=np.array([label for *_, label, _ in rows], np.int64),
-        subject=np.array([f"{dataset}/{subject}" for dataset, subject, *_ in rows], np.str_),
+        subject=spelled_alike(np.array([f"{dataset}/{subject}" for dataset, subject, *_ in rows], np.str_)),
         clip=names,
     )
     return images, [file for *_, file in rows], corrections

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.datasets import action_unit_text
 from fleeting.datasets.folders import existing
 from fleeting.datasets.manifest import COLUMNS, Manifest, ManifestRow, checked
 from fleeting.datasets.prepare import Prepared, arrays_of
 from fleeting.errors import DataError
 from fleeting.files import atomic_path
+from fleeting.records import action_units
 
 _FRAMES = ("onset", "apex", "offset")
 
@@ -66,7 +66,7 @@ def write(prepared: Prepared, path: str | Path, *, settings: Mapping[str, Any]) 
         if name in (*_FRAMES, "first_number"):
             columns[name] = np.array([-1 if v is None else v for v in values], np.int64)
         elif name == "action_units":
-            columns[name] = np.array([action_unit_text.as_text(v) for v in values], np.str_)
+            columns[name] = np.array([action_units.as_text(v) for v in values], np.str_)
         else:
             columns[name] = np.array(values, np.float64 if name == "fps" else np.str_)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -124,7 +124,7 @@ def _row(values: Mapping[str, Any]) -> ManifestRow:
         elif name == "first_number":
             cells[name] = int(value)
         elif name == "action_units":
-            cells[name] = action_unit_text.parse(str(value)).units
+            cells[name] = action_units.parse(str(value)).units
         else:
             cells[name] = float(value) if name == "fps" else str(value)
     return ManifestRow(**cells)

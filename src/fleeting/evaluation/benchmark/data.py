@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fleeting.datasets import composite
 from fleeting.datasets.load import load_samples
+from fleeting.datasets.people import spelled_alike
 from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError, SettingsError
 from fleeting.evaluation.benchmark.leakage import require_disjoint
@@ -63,7 +64,7 @@ def _bytes(array: npt.NDArray[Any] | None) -> bytes:
 
 
 def benchmark_data(parts: Sequence[tuple[str, Samples]], *, held_out: Sequence[str] = ()) -> BenchmarkData:
-    """Join data sets and sort their clips by id.
+    """Join data sets and sort their clips by id; a person in several spellings is one (`datasets.people`).
 
     Parameters
     ----------
@@ -77,6 +78,11 @@ def benchmark_data(parts: Sequence[tuple[str, Samples]], *, held_out: Sequence[s
     DataError
         For nothing at all, a set without clips, sets with other classes or other arrays than the first, and a clip id
         that occurs twice.
+
+    Warns
+    -----
+    FleetingWarning
+        Where a person or a data set is spelled in several ways.
     """
     if not parts:
         raise DataError("at least one data set", "none", "Name one with --data NAME=PATH.")
@@ -96,8 +102,15 @@ def benchmark_data(parts: Sequence[tuple[str, Samples]], *, held_out: Sequence[s
                 raise DataError(
                     f"the same kind of '{array}' in all data sets", f"another in '{name}'", "Prepare all sets alike."
                 )
+    clip, subject, dataset = (np.concatenate([getattr(s, n) for _, s in parts]) for n in ("clip", "subject", "dataset"))
+    named = subject != clip  # of single pictures each stands for itself
+    subject = subject.astype(object)
+    subject[named] = spelled_alike(subject[named])
     joined = Samples(
-        **{n: np.concatenate([getattr(s, n) for _, s in parts]) for n in ("clip", "subject", "dataset", "label")},
+        clip=clip,
+        subject=subject.astype(np.str_),
+        dataset=spelled_alike(dataset, what="data set"),
+        label=np.concatenate([s.label for _, s in parts]),
         source_video=np.concatenate([s.source_video for _, s in parts]),
         classes=first.classes,
         flow=None if first.flow is None else np.concatenate([_array(s.flow) for _, s in parts]),

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.datasets.people import person_key
 from fleeting.errors import LeakageError
 
 SIDES = ("training", "test")
@@ -35,7 +36,7 @@ def require_disjoint(
     LeakageError
         Naming up to five ids on both sides.
     """
-    shared = overlap(train, test)
+    shared = overlap(train, test, people=what == "subject")
     if shared:
         raise LeakageError(
             f"no {what} in both {sides[0]} and {sides[1]}",
@@ -91,7 +92,7 @@ def require_unseen(seen: Iterable[str], test: Iterable[str], *, name: str) -> No
     LeakageError
         Naming up to five of the subjects.
     """
-    shared = overlap(seen, test)
+    shared = overlap(seen, test, people=True)
     if shared:
         raise LeakageError(
             f"a model '{name}' that has not seen the test subjects",
@@ -100,9 +101,17 @@ def require_unseen(seen: Iterable[str], test: Iterable[str], *, name: str) -> No
         )
 
 
-def overlap(train: Iterable[str], test: Iterable[str]) -> list[str]:
-    """Return the ids that occur on both sides, sorted."""
-    return sorted(set(map(str, train)) & set(map(str, test)))
+def overlap(train: Iterable[str], test: Iterable[str], *, people: bool = False) -> list[str]:
+    """Return the ids that occur on both sides, sorted and as the test has them.
+
+    Parameters
+    ----------
+    people
+        Whether the ids are people, who are the same in every spelling (`datasets.people`).
+    """
+    key = person_key if people else str
+    there = {key(name) for name in set(map(str, train))}
+    return sorted(name for name in set(map(str, test)) if key(name) in there)
 
 
 def _named(items: list[str]) -> str:
