@@ -85,9 +85,9 @@ def second_look(
         event = replace(_answered(event, answers(systems, view)), action_units=units.of_flow_image(found.flow_image))
         if network is None:
             return event, None if found.media is None else replace(found.media, face=None)
-        probabilities = network(found.face[None])[0]
+        probabilities, before = network(np.stack([found.face, found.face_before]))
         if event.kind == "macro":
-            event = named(event, probabilities, least=settings.expressions.min_probability)
+            event = named(event, probabilities, before, least=settings.expressions.min_probability)
         return event, None if found.media is None else _mapped(found.media, found.face, network, probabilities)
 
     with ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers:

@@ -45,9 +45,9 @@ SIDECAR: dict[str, dict[str, Any]] = {
     },
     "face": {"Description": "Number of the face, counted from 0 in order of appearance."},
     "emotion": {
-        "Description": "Class of the recogniser, of a macro-expression that of the whole face at the apex unless it is "
-        "neutral; 'unsure' where no class is probable enough. A micro-expression is no proof of an emotion, nor of a "
-        "lie.",
+        "Description": "Class of the recogniser of movements, of a macro-expression the expression that came over the "
+        "whole face with it, where one did; 'unsure' where no class is probable enough. A micro-expression is no proof "
+        "of an emotion, nor of a lie.",
     },
     "probability": {"Description": "Calibrated probability of the most probable class, 0 to 1; not named if 'unsure'."},
     "apex_s": {"Description": "Time of the strongest movement, from the first frame of the video.", "Units": "s"},

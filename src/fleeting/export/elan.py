@@ -1,9 +1,9 @@
 """``events.eaf`` for ELAN, by pympi-ling.
 
 One tier per face and kind of event (``face0_micro``), whose annotations carry the emotion (or the kind, where no
-emotion was recognised); below it one tier with the regions that moved and one with the action units, and beside it one with the apex. Where the
-whole face was read, ``face0_expression`` holds the stretches of one expression. ELAN counts in whole milliseconds.
-The video is linked both by its full path and relative to the file.
+emotion was recognised); below it a tier with the regions that moved and one with the action units, and beside it one
+with the apex. Where the whole face was read, ``face0_expression`` holds the stretches of one expression. ELAN counts in
+whole milliseconds. The video is linked both by its full path and relative to the file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 r"""``events.csv``: one row per event, with the columns of `records.EVENT_COLUMNS`.
 
 Comma separated, UTF-8, a header without blanks, ``\n`` line ends, a point as decimal sign whatever the locale. Regions
-are joined by ``+``, the strongest first; action units likewise, the most probable first. A cell is empty where there is no value. Rounded: seconds to microseconds,
-probability and confidence to 4 digits, displacement to 3.
+are joined by ``+``, the strongest first; action units and their probabilities too, the most probable first. A cell is
+empty where there is no value. Rounded: seconds to microseconds, probability and confidence to 4 digits, displacement to
+3.
 """
 
 from __future__ import annotations

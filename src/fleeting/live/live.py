@@ -299,7 +299,8 @@ class LiveAnalysis:
         )
         if event.kind == "micro" or self._network is None:
             return event
-        return named(event, self._network(apex.whole[None])[0], least=self.settings.expressions.min_probability)
+        shown, before = self._network(np.stack([apex.whole, onset.whole]))
+        return named(event, shown, before, least=self.settings.expressions.min_probability)
 
     def _beside_the_face(self, event: Event) -> Event:
         """Return an event with what the whole face showed around it, as far as that was seen by now."""

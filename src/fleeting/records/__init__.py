@@ -11,7 +11,16 @@ from __future__ import annotations
 
 from fleeting.records.calibration import Calibration, CalibrationTrial
 from fleeting.records.clips import Clip
-from fleeting.records.events import EVENT_KINDS, LID_KINDS, Event, EventKind, Interval, SystemAnswer, UnitAnswer, UnitSide
+from fleeting.records.events import (
+    EVENT_KINDS,
+    LID_KINDS,
+    Event,
+    EventKind,
+    Interval,
+    SystemAnswer,
+    UnitAnswer,
+    UnitSide,
+)
 from fleeting.records.faces import ABSENT_STEPS, REGIONS, ExpressionCurve, FaceBox, FaceSegment, FaceTrack, Signals
 from fleeting.records.timeline import EVENT_COLUMNS, Cut, EventMedia, Timeline, VideoInfo
 

@@ -112,7 +112,7 @@ class Event:
         Probability of every class of the recogniser.
     systems
         Where several systems were asked, what each of them says; the first one's answer is `emotion` (of a
-        macro-expression only where its whole face was not read, or is neutral).
+        macro-expression only where no expression came over the whole face with it, or it was not read).
     surroundings
         Mean probability of every class of `labels.SEVEN_CLASSES` over the face just before and after the event; empty
         where the whole face was not read.

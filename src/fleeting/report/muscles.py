@@ -34,10 +34,14 @@ class Muscle:
 
 MUSCLES: dict[str, Muscle] = {
     "AU01": Muscle("inner brow raiser", "frontalis, pars medialis", "M83 19V-14M93 18V-17"),
-    "AU02": Muscle("outer brow raiser", "frontalis, pars lateralis", "M109 16C112 4 112-6 110-15M123 20C128 9 128 1 125-7"),
+    "AU02": Muscle(
+        "outer brow raiser", "frontalis, pars lateralis", "M109 16C112 4 112-6 110-15M123 20C128 9 128 1 125-7",
+    ),
     "AU04": Muscle("brow lowerer", "corrugator, procerus", "M78 28L102 16M76 42V26"),
     "AU05": Muscle("upper lid raiser", "levator palpebrae superioris", "M91 42Q107 27 123 42"),
-    "AU06": Muscle("cheek raiser", "orbicularis oculi, pars orbitalis", "M83 50C86 72 131 72 135 46C134 38 132 33 128 30"),
+    "AU06": Muscle(
+        "cheek raiser", "orbicularis oculi, pars orbitalis", "M83 50C86 72 131 72 135 46C134 38 132 33 128 30",
+    ),
     "AU07": Muscle("lid tightener", "orbicularis oculi, pars palpebralis", "M90 51Q107 63 124 50"),
     "AU09": Muscle("nose wrinkler", "levator labii superioris alaeque nasi", "M78 48L84 96"),
     "AU10": Muscle("upper lip raiser", "levator labii superioris", "M102 68L89 112"),

@@ -76,7 +76,7 @@ def kernel_answers(g: Graph, both: str, projections: Array, ridge: Array) -> str
 
 
 def network_logits(g: Graph, x: str, network: nn.Module, name: str) -> str:
-    """Outputs (2 n, classes) of a small network for `both_ways`."""
+    """Add a small network, and return its outputs (2 n, classes) for `both_ways`."""
     for i, layer in enumerate(network.children()):
         out = f"{name}_{i}"
         if isinstance(layer, nn.Conv2d | nn.Linear):

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from fleeting.errors import DataError, SettingsError
 from fleeting.faces.align import CANONICAL_WIDTH, align, crop_size, crop_transform, to_crop
 from fleeting.faces.ibug import MIRROR
-from fleeting.motion.flow_image import SIZE, expression_flow, flow_image
+from fleeting.motion.flow_image import expression_flow, flow_image
 from fleeting.recognisers.sequences.portraits import found_faces
 from fleeting.settings import FlowMethod
 from fleeting.synthesis.face.action_units import ACTION_UNITS, patch_field
@@ -61,7 +61,7 @@ class FilmSettings:
         Of flow, in equal parts.
     """
 
-    count: int = 6000
+    count: int = 8000
     peak: tuple[float, float] = (0.8, 6.0)
     noise: float = 2.0
     blur: float = 1.0
@@ -152,7 +152,7 @@ def filmed(crop: Grey, field: Grid, settings: FilmSettings, rng: np.random.Gener
     seen = []
     for picture, gain in ((crop.astype(np.float32), 1.0), (moved, light)):
         if blur > 0.3:
-            picture = cv2.GaussianBlur(picture, (0, 0), blur)
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32)
         picture = picture * np.float32(gain) + rng.normal(0, 1, picture.shape).astype(np.float32) * np.float32(noise)
         seen.append(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
     return seen[0], seen[1]
@@ -187,15 +187,31 @@ def _measured(
     done = 0
     for turn, face in enumerate(faces):
         fields = unit_fields(face.points)
-        iod = face_frame(face.points).iod
         until = settings.count * (turn + 1) // len(faces)
         while done < until:
             movement = draw(settings.movement, rng)
-            field = displacement(fields, movement, peak_px=float(np.exp(rng.uniform(low, high))) / 100 * iod)
-            try:
-                onset, apex = filmed(face.crop, field, settings, rng)
-            except SettingsError:  # a face that is turned squeezes one half of the field until it folds
-                continue
-            flow, _ = expression_flow(onset, apex, method=settings.methods[done % len(settings.methods)])
-            yield flow_image(flow, size=SIZE), movement.truth
-            done += 1
+            peak = float(np.exp(rng.uniform(low, high)))
+            image = image_of(
+                face, fields, movement, peak, settings.methods[done % len(settings.methods)], settings, rng
+            )
+            if image is not None:
+                yield image, movement.truth
+                done += 1
+
+
+def image_of(
+    face: Face,
+    fields: npt.NDArray[np.float32],
+    movement: Movement,
+    peak_percent_iod: float,
+    method: FlowMethod,
+    settings: FilmSettings,
+    rng: np.random.Generator,
+) -> Grey | None:
+    """Return the measured flow image of one movement; None where its field folds, as on a face that is turned."""
+    peak_px = peak_percent_iod / 100 * face_frame(face.points).iod
+    try:
+        onset, apex = filmed(face.crop, displacement(fields, movement, peak_px=peak_px), settings, rng)
+    except SettingsError:
+        return None
+    return flow_image(expression_flow(onset, apex, method=method)[0])

@@ -1,6 +1,6 @@
 """Movements whose action units and sides are known, drawn at random: what the network sees before it sees people.
 
-Half of them are sets of units that go together in faces (`recognisers.fleeting.synthetic_flow.CLASS_ACTION_UNITS`), half
+Half of them are sets of units that go together in faces (`synthetic_flow.CLASS_ACTION_UNITS` of our recogniser), half
 are any units, so that rare ones are as frequent as common ones. Some show on one side, a few each unit on a side of its
 own.
 """

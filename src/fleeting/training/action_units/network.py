@@ -130,9 +130,7 @@ def train_network(
     chance = torch.Generator().manual_seed(seed)
     count = len(rows.inputs)
     steps = settings.epochs * -(-count // settings.batch_size)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.15)
     shift = log_odds(rows.truth) if balanced else None
     network.train()
