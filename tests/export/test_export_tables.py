@@ -106,7 +106,7 @@ def test_numbers_without_a_value_are_empty_cells(timeline: Timeline, tmp_path: P
     path = write(replace(timeline, events=(bare, small)), tmp_path, ["csv"])[0]
     rows = path.read_text().splitlines()
     assert rows[1] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,,,,"
-    assert rows[2] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,0.123,0"
+    assert rows[2] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,0.123,0,,"
 
 
 def test_bids_tells_seconds_and_describes_every_column(timeline: Timeline, tmp_path: Path) -> None:

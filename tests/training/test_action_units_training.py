@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import pytest
 import torch
 
@@ -21,6 +20,7 @@ from fleeting.training.action_units.clips import CodedClips, read_clips, truth_o
 from fleeting.training.action_units.model import UnitModel, UnitSettings, fit, make_start
 from fleeting.training.action_units.movements import NAMES, UNKNOWN, MovementSettings, draw
 from fleeting.training.action_units.network import TrainingSettings, loss_of, unit_logits, unit_net
+from fleeting.weights.runtime import open_network
 
 BROWS, MOUTH, CHIN = (UNITS.index(name) for name in ("AU02", "AU12", "AU17"))
 SMALL = UnitSettings(
@@ -102,7 +102,7 @@ def test_mirrored_clips(model: UnitModel) -> None:
 
 def test_the_file_says_what_the_model_says(model: UnitModel) -> None:
     images = made_clips(20, seed=8).images
-    session = onnxruntime.InferenceSession(export.graph(model).SerializeToString())
+    session = open_network(export.graph(model).SerializeToString())
     np.testing.assert_allclose(session.run(None, {"flow": images})[0], model.answers(images), atol=1e-5)
 
 
