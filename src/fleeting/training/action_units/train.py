@@ -27,11 +27,15 @@ log = logging.getLogger(__name__)
 MOVED = "moved_portraits.npz"
 """Kept in the folder of the training, so that it need not be measured again."""
 
+PROTOCOL = (
+    "trained on one laboratory and measured on the other (casme2 -> samm, samm -> casme2), and folds over all people;"
+    " probabilities and bars made inside the training people"
+)
 LOOKED_AT = (
     "About 60 variants (kernels and their widths, scalings of the image, networks with and without synthetic movements,"
-    " the classes of SMIC as a further task, rules for thresholds) were compared by training on one laboratory and testing"
-    " on the other, and in folds over people of the same clips; most differ by less than chance. The choice of the family"
-    " has therefore seen every person: a test on others may come out lower."
+    " the classes of SMIC as a further task, rules for thresholds) were compared by training on one laboratory and"
+    " testing on the other, and in folds over people of the same clips; most differ by less than chance. The choice of"
+    " the family has therefore seen every person: a test on others may come out lower."
 )
 
 
@@ -111,12 +115,15 @@ def start_of(wanted: UnitsRecipe, data: Path, folder: Path) -> Start:
 
 
 def _scores(path: Path) -> dict[str, Any]:
-    """Means and units of the benchmark, without the floor."""
+    """Means of the benchmark, without the floor; those of each unit are in its own file."""
     if not path.exists():
         return {}
     results = json.loads(path.read_text(encoding="utf-8"))
-    found = {protocol: by_model["action_units"] for protocol, by_model in results["protocols"].items()}
-    return found | {"protocol": results["note"], "looked_at": LOOKED_AT}
+    found = {
+        protocol: {key: value for key, value in by_model["action_units"].items() if key != "units"}
+        for protocol, by_model in results["protocols"].items()
+    }
+    return found | {"protocol": PROTOCOL, "looked_at": LOOKED_AT}
 
 
 def _card(network: Path, model: UnitModel, clips: CodedClips, scores: dict[str, Any]) -> dict[str, Any]:
