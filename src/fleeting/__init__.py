@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fleeting.evaluation.comparison.compare import compare
     from fleeting.expressions.explain import explain_face
     from fleeting.expressions.files import emotion
-    from fleeting.records import Calibration, Cut, Event, FaceTrack, Interval, Timeline, VideoInfo
+    from fleeting.records import Calibration, Cut, Event, FaceTrack, Interval, Timeline, UnitAnswer, VideoInfo
     from fleeting.settings import AnalyseSettings
 
 _HOME = {
@@ -43,6 +43,7 @@ _HOME = {
     "FaceTrack": "records",
     "Interval": "records",
     "Timeline": "records",
+    "UnitAnswer": "records",
     "VideoInfo": "records",
     "AnalyseSettings": "settings",
 }
@@ -59,6 +60,7 @@ __all__ = [
     "Interval",
     "Samples",
     "Timeline",
+    "UnitAnswer",
     "VideoInfo",
     "analyse",
     "analyse_many",

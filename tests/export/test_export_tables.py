@@ -80,9 +80,9 @@ def test_events_csv_has_exactly_the_promised_header(timeline: Timeline, tmp_path
     text = write(timeline, tmp_path, ["csv"])[0].read_text()
     assert text.splitlines()[0] == (
         "face,kind,onset_frame,apex_frame,offset_frame,onset_s,apex_s,offset_s,emotion,probability,regions,"
-        "displacement_percent_iod,confidence,speaking"
+        "displacement_percent_iod,confidence,speaking,action_units,action_unit_probabilities"
     )
-    assert text.splitlines()[1] == "0,blink,180,196,224,0.9,0.98,1.12,,,left_lid+right_lid,6,0.99,False"
+    assert text.splitlines()[1] == "0,blink,180,196,224,0.9,0.98,1.12,,,left_lid+right_lid,6,0.99,False,,"
     assert "\r" not in text
     assert text.endswith("\n")
 
@@ -106,8 +106,8 @@ def test_numbers_without_a_value_are_empty_cells(timeline: Timeline, tmp_path: P
     small = replace(bare, displacement_percent_iod=np.float32(0.12345), confidence=1e-9)  # type: ignore[arg-type]
     path = write(replace(timeline, events=(bare, small)), tmp_path, ["csv"])[0]
     rows = path.read_text().splitlines()
-    assert rows[1] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,,,False"
-    assert rows[2] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,0.123,0,False"
+    assert rows[1] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,,,False,,"
+    assert rows[2] == "0,micro,1,2,3,0.033333,0.066667,0.1,,,,0.123,0,False,,"
 
 
 def test_bids_tells_seconds_and_describes_every_column(timeline: Timeline, tmp_path: Path) -> None:

@@ -236,26 +236,41 @@ def test_surroundings_add_up() -> None:
     assert not contradiction(replace(event(), probability=None), {"happy": 0.9}, least=0.6)
 
 
+CALM = np.float32([0, 0, 0, 0.05, 0.05, 0, 0.9])
+"""A neutral face, at the onset."""
+
+
 def test_a_macro_expression_is_named_by_the_whole_face() -> None:
     p = np.float32([0.1, 0, 0, 0.7, 0.1, 0, 0.1])
-    found = named(event("negative", kind="macro"), p, least=0.5)
+    found = named(event("negative", kind="macro"), p, CALM, least=0.5)
     assert (found.emotion, found.probability) == ("happy", pytest.approx(0.7))
     assert list(found.probabilities) == list(SEVEN_CLASSES)
-    assert named(event(kind="macro"), p, least=0.75).emotion == "unsure"
+    assert named(event(kind="macro"), p, CALM, least=0.75).emotion == "unsure"
 
 
 def test_a_movement_is_never_named_neutral() -> None:
     """Whatever the whole face is read as, and whatever named the movement before."""
     neutral = np.float32([0.1, 0, 0, 0.1, 0.1, 0, 0.7])
     by_movement = event("surprise", kind="macro", probability=0.8)
-    assert named(by_movement, neutral, least=0.5) == by_movement
-    bare = named(replace(by_movement, emotion=None, probability=None, probabilities={}), neutral, least=0.5)
+    assert named(by_movement, neutral, CALM, least=0.5) == by_movement
+    bare = named(replace(by_movement, emotion=None, probability=None, probabilities={}), neutral, CALM, least=0.5)
     assert (bare.emotion, bare.probability) == ("unsure", pytest.approx(0.7))
     for best in range(7):
         rows = np.full(7, 0.05, np.float32)
         rows[best] = 0.7
         for before in (by_movement, replace(by_movement, emotion="unsure"), replace(by_movement, emotion=None)):
-            assert named(before, rows, least=0.5).emotion not in ("neutral", None)
+            for at_onset in (CALM, rows, np.full(7, 1 / 7, np.float32)):
+                assert named(before, rows, at_onset, least=0.5).emotion not in ("neutral", None)
+
+
+def test_what_the_face_showed_before_does_not_name_a_movement() -> None:
+    """Brows that go up in a smile are no happiness."""
+    smile = np.float32([0.02, 0, 0, 0.9, 0, 0.02, 0.06])
+    raised = event("surprise", kind="macro", probability=0.8)
+    assert named(raised, smile, smile + 0.02, least=0.5) == raised
+    assert named(raised, smile, CALM, least=0.5).emotion == "happy", "a smile that comes is named by the face"
+    grows = np.float32([0.1, 0, 0, 0.55, 0, 0.05, 0.3])
+    assert named(raised, smile, grows, least=0.5).emotion == "happy", "a smile that grows too"
 
 
 class Neutral:

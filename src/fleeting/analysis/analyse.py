@@ -26,6 +26,8 @@ from fleeting.analysis.second_look import second_look
 from fleeting.errors import FleetingWarning, VideoError
 from fleeting.faces.upright import open_upright
 from fleeting.naming import expression_net as expression
+from fleeting.naming.action_units import NAME as ACTION_UNITS
+from fleeting.naming.action_units import ActionUnitNet
 from fleeting.naming.systems import System, open_systems
 from fleeting.naming.whole_face import ExpressionMeter, with_surroundings
 from fleeting.quality.meter import Measure, QualityMeter
@@ -105,6 +107,7 @@ def analyse_video(
     check_faces(settings.faces)
     systems = open_systems(settings.recognition)
     network = expression_network(settings.expressions)
+    units = ActionUnitNet()
     with unchanged(Path(path)), open_upright(path, fps=fps, settings=settings.faces, limits=settings.limits) as reader:
         notes: list[str] = []
         seen, meter, shown = _looked(reader, settings, network, progress, None if kept is None else kept.part(0))
@@ -127,7 +130,7 @@ def analyse_video(
             events += found
             signals.append(curves)
         events.sort(key=lambda e: (e.onset_frame, e.face, e.offset_frame))
-        events, media = second_look(reader, events, measured, settings, systems, network, pictures=pictures)
+        events, media = second_look(reader, events, measured, settings, systems, network, units, pictures=pictures)
         shown = {track.id: shown[track.id] for track in chosen if track.id in shown}
         events = with_surroundings(events, shown, settings.expressions, cuts=seen.tracker.cuts)
         quality = meter.quality(chosen[0])
@@ -181,7 +184,8 @@ def describe_models(
     The system that decides is the ``recogniser`` (the shipped one where None); those beside it have their own names.
     What reads whole faces, if anything does, is the ``expression``.
     """
-    whole = {} if network is None else {"expression": card_summary(network.card)}
+    whole = {ACTION_UNITS: card_summary(weights.card(ACTION_UNITS))}
+    whole |= {} if network is None else {"expression": card_summary(network.card)}
     found = {name: card_summary(weights.card(name)) for name in ("face_finder", "landmarks")}
     if systems is None:
         return found | {"recogniser": card_summary(weights.card("fleeting"))} | whole

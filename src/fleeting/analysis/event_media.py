@@ -42,14 +42,15 @@ class EventPictures:
     ----------
     flow_image
         (28, 28, 3) uint8 of onset -> apex.
-    face
-        (48, 48) uint8 the whole face at the apex, as the expression network sees it.
+    face, face_before
+        (48, 48) uint8 the whole face at the apex and at the onset, as the expression network sees it.
     views
         For the report, where they were asked for; without the map of the whole face.
     """
 
     flow_image: npt.NDArray[np.uint8]
     face: npt.NDArray[np.uint8]
+    face_before: npt.NDArray[np.uint8]
     views: Views | None
 
 
@@ -96,8 +97,9 @@ def picture_event(
     image = flow_image(flow)
     grey, rgb = frames[event.apex_frame]
     face = cut(grey, expression_transform(apex.transform), size=SIZE)
+    before = cut(onset_grey, expression_transform(transform), size=SIZE)
     if form is None:
-        return EventPictures(image, face, None)
+        return EventPictures(image, face, before, None)
     placed: dict[int, npt.NDArray[np.float64]] = {}
     guess = transform
     for index in sorted(frames):
@@ -114,6 +116,7 @@ def picture_event(
     return EventPictures(
         image,
         face,
+        before,
         Views(
             onset=crops[event.onset_frame],
             apex=crops[event.apex_frame],

@@ -1,4 +1,4 @@
-"""The frames of every event once more: its class and its pictures."""
+"""The frames of every event once more: its class, its action units and its pictures."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fleeting.analysis.event_media import picture_event
 from fleeting.analysis.pictures import Views, compressed, format_for, pictured
 from fleeting.labels import SEVEN_CLASSES
+from fleeting.naming.action_units import ActionUnitNet
 from fleeting.naming.event_frames import bare, with_frames
 from fleeting.naming.expression_net import ExpressionNet
 from fleeting.naming.occlusion import occlusion_map
@@ -36,6 +37,7 @@ def second_look(
     settings: AnalyseSettings,
     systems: Mapping[str, System],
     network: ExpressionNet | None,
+    units: ActionUnitNet,
     *,
     pictures: bool,
 ) -> tuple[list[Event], Mapping[int, EventMedia]]:
@@ -55,6 +57,8 @@ def second_look(
         What names micro-expressions, and macro-expressions whose whole face is not read or is neutral.
     network
         Reads the whole face at the apex.
+    units
+        Says which action units moved.
     pictures
         Whether to make pictures.
 
@@ -80,12 +84,12 @@ def second_look(
         view = bare(found.flow_image)
         if frames_too:
             view = with_frames(view, reader, event, transforms, settings.motion)
-        event = _answered(event, answers(systems, view))
+        event = replace(_answered(event, answers(systems, view)), action_units=units.of_flow_image(found.flow_image))
         views = found.views
         if network is not None:
-            probabilities = network(found.face[None])[0]
+            probabilities, before = network(np.stack([found.face, found.face_before]))
             if event.kind == "macro":
-                event = named(event, probabilities, least=settings.expressions.min_probability)
+                event = named(event, probabilities, before, least=settings.expressions.min_probability)
             views = None if views is None else _mapped(views, found.face, network, probabilities)
         return event, None if views is None else compressed(views, quality=form.quality)
 

@@ -19,7 +19,7 @@ from fleeting.settings import FLOW_DEFAULT, FLOW_METHODS, AnalyseSettings
 
 if TYPE_CHECKING:
     from fleeting.batch import Outcome
-    from fleeting.records import Timeline
+    from fleeting.records import Event, Timeline
 
 
 TURN_HELP = "Degrees clockwise to turn the picture: 0, 90, 180, 270, or auto to see from the faces."
@@ -236,7 +236,7 @@ def _summary(outcome: Outcome) -> None:
             named = class_text(event.emotion, event.probability)
             typer.echo(
                 f"  {event.kind} {event.onset_s:.3f} - {event.apex_s:.3f} - {event.offset_s:.3f} s, "
-                f"{named + ', ' if named else ''}"
+                f"{(named + units_text(event)).removeprefix(', ')}{', ' if named or event.action_units else ''}"
                 f"{event.displacement_percent_iod:.1f} % of the eye distance, {', '.join(event.regions[:3])}"
             )
     for name, value, verdict, said in quality_rows(timeline.quality):
@@ -245,6 +245,11 @@ def _summary(outcome: Outcome) -> None:
             typer.echo(f"  {name}: {value}, {verdict}. {said}")
     report = outcome.folder / "report.html"
     typer.echo(f"  results: {_shown(report if report.exists() else outcome.folder)}")
+
+
+def units_text(event: Event) -> str:
+    """Return an event's action units after a comma; nothing where there are none."""
+    return ", " + "+".join(map(str, event.action_units)) if event.action_units else ""
 
 
 def found_text(timeline: Timeline) -> str:

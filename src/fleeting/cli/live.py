@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fleeting.cli.analyse import TURN_HELP, found_text
+from fleeting.cli.analyse import TURN_HELP, found_text, units_text
 from fleeting.errors import SettingsError
 from fleeting.labels import class_text, counted
 
@@ -90,7 +90,7 @@ def _show(told: list[Told], *, as_json: bool) -> None:
         chance = f", {named}" if named else ""
         chance += f", against a face that is {event.surrounding}" if event.contradicts else ""
         typer.echo(
-            f"{event.onset_s:8.2f} s  {event.kind} of {event.duration_s:.2f} s{chance}, "
+            f"{event.onset_s:8.2f} s  {event.kind} of {event.duration_s:.2f} s{chance}{units_text(event)}, "
             f"{event.displacement_percent_iod:.1f} % of the eye distance, {', '.join(event.regions[:3])}"
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 from fleeting.coding.checks import scheme_of
 from fleeting.coding.films import new_id
@@ -40,20 +40,27 @@ class Proposal:
 
 def accepted(proposal: Event) -> CodedEvent:
     """Return a proposal as the coder's own event, to be put into the log as it is or corrected."""
-    values = {f.name: getattr(proposal, f.name) for f in fields(Event)}
-    return CodedEvent(**values, id=new_id(), scheme=scheme_of(proposal.emotion), origin="machine", proposal=proposal)
+    return CodedEvent(
+        **_said(proposal), id=new_id(), scheme=scheme_of(proposal.emotion), origin="machine", proposal=proposal
+    )
 
 
 def refused(proposal: Event) -> CodedEvent:
     """Return the record that a proposal is no event."""
     return CodedEvent(
-        **{f.name: getattr(proposal, f.name) for f in fields(Event)},
+        **_said(proposal),
         id=new_id(),
         scheme=scheme_of(proposal.emotion),
         origin="machine",
         proposal=proposal,
         refused=True,
     )
+
+
+def _said(proposal: Event) -> dict[str, Any]:
+    """Return what a proposal says, its units in the text form of coders."""
+    values = {f.name: getattr(proposal, f.name) for f in fields(Event)}
+    return {**values, "action_units": "+".join(map(str, proposal.action_units))}
 
 
 def proposals(log: CodingLog) -> tuple[Proposal, ...]:

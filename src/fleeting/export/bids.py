@@ -27,6 +27,8 @@ _TAIL = (
     "surrounding",
     "contradicts",
     "speaking",
+    "action_units",
+    "action_unit_probabilities",
 )
 COLUMNS: tuple[str, ...] = ("onset", "duration", "trial_type", *_TAIL)
 
@@ -45,9 +47,9 @@ SIDECAR: dict[str, dict[str, Any]] = {
     },
     "face": {"Description": "Number of the face, counted from 0 in order of appearance."},
     "emotion": {
-        "Description": "Class of the recogniser, of a macro-expression that of the whole face at the apex unless it is "
-        "neutral; 'unsure' where no class is probable enough. A micro-expression is no proof of an emotion, nor of a "
-        "lie.",
+        "Description": "Class of the recogniser of movements, of a macro-expression the expression that came over the "
+        "whole face with it, where one did; 'unsure' where no class is probable enough. A micro-expression is no proof "
+        "of an emotion, nor of a lie.",
     },
     "probability": {"Description": "Calibrated probability of the most probable class, 0 to 1; not named if 'unsure'."},
     "apex_s": {"Description": "Time of the strongest movement, from the first frame of the video.", "Units": "s"},
@@ -69,6 +71,13 @@ SIDECAR: dict[str, dict[str, Any]] = {
     "speaking": {
         "Description": "Whether the face speaks in most of the frames of the movement.",
         "Levels": {"True": "It does.", "False": "It does not."},
+    },
+    "action_units": {
+        "Description": "Action units of the Facial Action Coding System that moved, joined by '+', the most probable "
+        "first. L or R before a unit: on the person's own left or right alone.",
+    },
+    "action_unit_probabilities": {
+        "Description": "Calibrated probability of each of these action units, 0 to 1, joined by '+' in their order.",
     },
 }
 

@@ -99,8 +99,8 @@ def _mark(event: Event, status: str, code: str, modifier: str) -> Mark:
 def _comment(event: Event) -> str:
     """``apex 1.2 s; left_brow``, and what a coder said as ``name: value``, the note last: it may hold anything."""
     if not isinstance(event, CodedEvent):
-        speaks = "; speaking" if event.speaking else ""
-        return f"apex {cell(event.apex_s, 'apex_s')} s; {cell(event.regions)}{speaks}"
+        said = (f"apex {cell(event.apex_s, 'apex_s')} s", cell(event.regions), cell(event.action_units))
+        return "; ".join(part for part in (*said, "speaking" if event.speaking else "") if part)
     parts = [f"apex {cell(event.apex_s, 'apex_s')} s"] if event.apex_known else []
     parts += [cell(event.regions)] if event.regions else []
     names = sorted(CODED_COLUMNS, key="note".__eq__)

@@ -1,13 +1,13 @@
 """``events.eaf`` for ELAN, by pympi-ling.
 
 One tier per face and kind of event (``face0_micro``), whose annotations carry the emotion (or the kind, where no
-emotion was recognised); below it one tier with the regions that moved, and beside it one with the apex. Where the
-whole face was read, ``face0_expression`` holds the stretches of one expression; ``face0_speaking`` holds those in which
-the face speaks, if it does. ELAN counts in whole milliseconds.
+emotion was recognised); below it a tier with the regions that moved and one with the action units, and beside it one
+with the apex. Where the whole face was read, ``face0_expression`` holds the stretches of one expression;
+``face0_speaking`` holds those in which the face speaks, if it does. ELAN counts in whole milliseconds.
 The video is linked both by its full path and relative to the file.
 
 A coder's events are in tiers of the same names, with the coder as their annotator. What else the coder said
-(`CODED_COLUMNS`) is in tiers below them: ``face0_micro_action_units``, ``face0_micro_note`` ...
+(`CODED_COLUMNS`) is in tiers below them: ``face0_micro_note`` ...
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from fleeting.export.events_csv import cell
 from fleeting.export.expression_spans import expression_spans
 from fleeting.export.lanes import kinds_of, lanes
 from fleeting.files import atomic_path, printable
@@ -73,14 +74,18 @@ def _tiers(eaf: Any, name: str, person: str, events: list[Event], frame_ms: floa
         coder = next((e.coder for e in here if isinstance(e, CodedEvent)), None)
         eaf.add_tier(tier, ling=TIME_ALIGNED, part=person, ann=coder)
         eaf.add_tier(f"{tier}_regions", ling=DETAIL, parent=tier, part=person)
+        eaf.add_tier(f"{tier}_action_units", ling=DETAIL, parent=tier, part=person, ann=coder)
         eaf.add_tier(f"{tier}_apex", ling=TIME_ALIGNED, part=person, ann=coder)
-        for column in CODED_COLUMNS if coder is not None else ():
+        more = [name for name in CODED_COLUMNS if coder is not None and name != "action_units"]
+        for column in more:
             eaf.add_tier(f"{tier}_{column}", ling=DETAIL, parent=tier, part=person, ann=coder)
         for event in here:
             onset, offset = _span(event.onset_s, event.offset_s)
             eaf.add_annotation(tier, onset, offset, event.emotion or event.kind)
             eaf.add_ref_annotation(f"{tier}_regions", tier, onset, "+".join(event.regions))
-            for column in CODED_COLUMNS if isinstance(event, CodedEvent) else ():
+            if not isinstance(event, CodedEvent) or event.action_units:
+                eaf.add_ref_annotation(f"{tier}_action_units", tier, onset, cell(event.action_units))
+            for column in more if isinstance(event, CodedEvent) else ():
                 if said := getattr(event, column):
                     eaf.add_ref_annotation(f"{tier}_{column}", tier, onset, said)
             if not isinstance(event, CodedEvent) or event.apex_known:

@@ -1,8 +1,9 @@
 r"""``events.csv``: one row per event, with the columns of `records.EVENT_COLUMNS`.
 
 Comma separated, UTF-8, a header without blanks, ``\n`` line ends, a point as decimal sign whatever the locale. Regions
-are joined by ``+``, the strongest first. A cell is empty where there is no value. Rounded: seconds to microseconds,
-probability and confidence to 4 digits, displacement to 3. A coder's events have `records.CODED_COLUMNS` too.
+are joined by ``+``, the strongest first; action units and their probabilities too, the most probable first. A cell is
+empty where there is no value. Rounded: seconds to microseconds, probability and confidence to 4 digits, displacement to
+3. A coder's events have `records.CODED_COLUMNS` too.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ DIGITS = {
     "displacement_percent_iod": 3,
     "confidence": 4,
     "surrounding_probability": 4,
+    "action_unit_probabilities": 4,
 }
 """Decimal digits of each column in all tables."""
 
@@ -41,7 +43,7 @@ def cell(value: object, column: str = "", *, missing: str = "") -> str:
         text = f"{value:.{DIGITS[column]}f}" if column in DIGITS else repr(value)
         return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
     if isinstance(value, (tuple, list)):
-        return "+".join(str(v) for v in value) or missing
+        return "+".join(cell(v, column) for v in value) or missing
     return str(value)
 
 

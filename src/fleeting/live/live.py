@@ -25,6 +25,7 @@ from fleeting.faces.track import Sighting
 from fleeting.faces.upright import make_upright
 from fleeting.live.faces import KeptFaces
 from fleeting.motion.flow_image import expression_flow, flow_image
+from fleeting.naming.action_units import ActionUnitNet
 from fleeting.naming.recogniser import Recogniser
 from fleeting.naming.whole_face import ExpressionMeter, named, with_surroundings
 from fleeting.quality.meter import QualityMeter
@@ -136,6 +137,7 @@ class LiveAnalysis:
         self._kept = KeptFaces(seconds=WINDOW_S, crop_width=self.settings.motion.crop_width)
         self._next_spot_s = LEAST_SEEN_S
         self._recogniser: Recogniser | None = None
+        self._units = ActionUnitNet()
 
     def add(self, frame: Frame, seen: list[Sighting]) -> list[Told]:
         """Take the next frame with its faces; give the events that have become sure."""
@@ -285,17 +287,20 @@ class LiveAnalysis:
             return event
         flow, _ = expression_flow(onset.crop, apex.crop, method=self.settings.motion.event_flow)
         recogniser = self._recogniser = self._recogniser or Recogniser()
-        row = recogniser(flow_image(flow)[None])[0]
+        image = flow_image(flow)
+        row = recogniser(image[None])[0]
         label, probability = recogniser.name(row)
         event = replace(
             event,
             emotion=label,
             probability=float(probability),
             probabilities={name: float(p) for name, p in zip(recogniser.labels, row, strict=True)},
+            action_units=self._units.of_flow_image(image),
         )
         if event.kind == "micro" or self._network is None:
             return event
-        return named(event, self._network(apex.whole[None])[0], least=self.settings.expressions.min_probability)
+        shown, before = self._network(np.stack([apex.whole, onset.whole]))
+        return named(event, shown, before, least=self.settings.expressions.min_probability)
 
     def _beside_the_face(self, event: Event) -> Event:
         """Return an event with what the whole face showed around it, as far as that was seen by now."""

@@ -30,6 +30,9 @@ Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 OPPOSITE = {"positive": "negative", "negative": "positive"}
 
+RISE = 0.1
+"""Rise in the probability of an expression from onset to apex below which it was there before the movement."""
+
 LEAST_AROUND = 2
 """Readings around an event without which its surroundings are not known."""
 
@@ -197,11 +200,15 @@ def contradiction(event: Event, around: Mapping[str, float], *, least: float) ->
     return event.probability >= least and valence(around, opposite) >= least
 
 
-def named(event: Event, probabilities: npt.NDArray[np.float32], *, least: float) -> Event:
-    """Return a macro-expression with the class of its whole face at the apex.
+def named(
+    event: Event, probabilities: npt.NDArray[np.float32], before: npt.NDArray[np.float32], *, least: float
+) -> Event:
+    """Return a macro-expression with the class that came over the whole face with it.
 
-    A face that moves is not neutral, however small the movement is beside what the whole face shows: where it is read
-    as neutral, the event keeps the class that a recogniser of movements gave it, and is "unsure" where none did.
+    A face that moves is not neutral, however small the movement is beside what the whole face shows; and what it showed
+    before is not what the movement shows, as when brows go up in a smile. Where the whole face is read as neutral at
+    the apex, or as at the onset (a rise of less than `RISE`), the event keeps the class that a recogniser of movements
+    gave it, and is "unsure" where none did.
 
     Parameters
     ----------
@@ -209,13 +216,16 @@ def named(event: Event, probabilities: npt.NDArray[np.float32], *, least: float)
         A macro-expression, named by its movement where a recogniser was asked.
     probabilities
         (7,) of `labels.SEVEN_CLASSES` at its apex.
+    before
+        (7,) at its onset.
     least
         `settings.ExpressionSettings.min_probability`.
     """
     best = int(probabilities.argmax())
-    if SEVEN_CLASSES[best] == NEUTRAL and event.emotion is not None:
+    came = SEVEN_CLASSES[best] != NEUTRAL and probabilities[best] - before[best] >= RISE
+    if not came and event.emotion is not None:
         return event
-    sure = SEVEN_CLASSES[best] != NEUTRAL and probabilities[best] >= least
+    sure = came and probabilities[best] >= least
     return replace(
         event,
         emotion=SEVEN_CLASSES[best] if sure else UNSURE,

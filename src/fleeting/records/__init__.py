@@ -12,7 +12,16 @@ from __future__ import annotations
 from fleeting.records.calibration import Calibration, CalibrationTrial
 from fleeting.records.clips import Clip
 from fleeting.records.coded import CODED_COLUMNS, CODED_KINDS, UNCODABLE, CodedEvent, is_hidden
-from fleeting.records.events import EVENT_KINDS, LID_KINDS, Event, EventKind, Interval, SystemAnswer
+from fleeting.records.events import (
+    EVENT_KINDS,
+    LID_KINDS,
+    Event,
+    EventKind,
+    Interval,
+    SystemAnswer,
+    UnitAnswer,
+    UnitSide,
+)
 from fleeting.records.faces import ABSENT_STEPS, REGIONS, ExpressionCurve, FaceBox, FaceSegment, FaceTrack, Signals
 from fleeting.records.timeline import EVENT_COLUMNS, Cut, EventMedia, Timeline, VideoInfo
 
@@ -41,6 +50,8 @@ __all__ = [
     "SystemAnswer",
     "Timeline",
     "UNCODABLE",
+    "UnitAnswer",
+    "UnitSide",
     "VideoInfo",
     "is_hidden",
 ]

@@ -50,7 +50,7 @@ class CodedEvent(Event):
         Whether the coder says that `proposal` is no event. Such a record is no event of the coder.
     """
 
-    action_units: str = ""
+    action_units: str = ""  # type: ignore[assignment]  # as coders write them, with intensity
     scheme: str = ""
     certainty: str = ""
     note: str = ""
@@ -76,6 +76,11 @@ class CodedEvent(Event):
             )
         if self.refused and self.proposal is None:
             raise ValueError("Expected the proposal that was refused; got none.")
+
+    @property
+    def action_unit_probabilities(self) -> tuple[float, ...]:
+        """Nothing: a coder says how sure they are by `certainty`."""
+        return ()
 
 
 def is_hidden(face: int, frames: Interval, spans: Iterable[Event]) -> bool:

@@ -54,6 +54,37 @@ class SystemAnswer:
     probabilities: dict[str, float]
 
 
+UnitSide = Literal["left", "right", "both"]
+UNIT_SIDES: tuple[UnitSide, ...] = get_args(UnitSide)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitAnswer:
+    """One action unit of the Facial Action Coding System that moved.
+
+    Attributes
+    ----------
+    unit
+        ``AU12``: always two digits.
+    side
+        The person's own ``left`` or ``right``, or ``both``.
+    probability
+        Calibrated probability that the unit moved, on whichever side.
+    """
+
+    unit: str
+    side: UnitSide
+    probability: float
+
+    def __post_init__(self) -> None:
+        if self.side not in UNIT_SIDES:
+            raise ValueError(f"Expected a side of {UNIT_SIDES}; got {self.side!r}.")
+
+    def __str__(self) -> str:
+        """``LAU12``, ``RAU12`` or ``AU12``, as manifests write it."""
+        return {"left": "L", "right": "R", "both": ""}[self.side] + self.unit
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One facial movement, with its onset, apex and offset.
@@ -82,7 +113,7 @@ class Event:
         Probability of every class of the recogniser.
     systems
         Where several systems were asked, what each of them says; the first one's answer is `emotion` (of a
-        macro-expression only where its whole face was not read, or is neutral).
+        macro-expression only where no expression came over the whole face with it, or it was not read).
     surroundings
         Mean probability of every class of `labels.SEVEN_CLASSES` over the face just before and after the event; empty
         where the whole face was not read.
@@ -90,6 +121,9 @@ class Event:
         Whether a micro-expression says the opposite of the face around it (`naming.whole_face.contradiction`).
     speaking
         Whether the face speaks in most of its frames (`spotting.speaking`).
+    action_units
+        Units that moved, the most probable first (`naming.action_units`); empty where none is probable enough, and for
+        blinks and winks.
     """
 
     face: int
@@ -110,6 +144,7 @@ class Event:
     surroundings: dict[str, float] = field(default_factory=dict)
     contradicts: bool = False
     speaking: bool = False
+    action_units: tuple[UnitAnswer, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in EVENT_KINDS:
@@ -129,6 +164,11 @@ class Event:
     def duration_s(self) -> float:
         """Seconds from the onset frame to the offset frame, without the rounding of timestamps."""
         return round(self.offset_s - self.onset_s, 9)
+
+    @property
+    def action_unit_probabilities(self) -> tuple[float, ...]:
+        """Probability of each of `action_units`, in their order."""
+        return tuple(unit.probability for unit in self.action_units)
 
     @property
     def surrounding(self) -> str | None:

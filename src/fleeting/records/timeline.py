@@ -154,13 +154,17 @@ EVENT_COLUMNS: tuple[str, ...] = (
     "displacement_percent_iod",
     "confidence",
     "speaking",
+    "action_units",
+    "action_unit_probabilities",
 )
 
 
 def _tail(event: Event) -> list[Any]:
     regions = "+".join(event.regions)
-    said = [event.emotion, event.probability, regions, event.displacement_percent_iod, event.confidence]
-    return [*said, event.speaking]
+    units = "+".join(map(str, event.action_units))
+    chances = "+".join(f"{p:.4f}" for p in event.action_unit_probabilities)
+    measured = [event.emotion, event.probability, regions, event.displacement_percent_iod, event.confidence]
+    return [*measured, event.speaking, units, chances]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from fleeting.analysis.pictures import pictured, webp
 from fleeting.files import printable, write_text
 from fleeting.labels import UNSURE
 from fleeting.records import LID_KINDS, Event, EventMedia, FaceTrack, Timeline
-from fleeting.report import calibration, wording
+from fleeting.report import calibration, muscles, wording
 from fleeting.report.curves import pack_face
 from fleeting.report.still import still
 
@@ -142,6 +142,8 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str
                 "whole": index in whole,
                 "title": f"{KIND_NAMES[event.kind]} {counts[event.kind]}",
                 "classes": _classes(event),
+                "units": muscles.rows(event.action_units),
+                "muscles": muscles.strokes(event.action_units),
                 "systems": _systems(event),
                 "unsure": event.emotion == UNSURE,
                 "by_face": "neutral" in event.probabilities,
@@ -205,6 +207,7 @@ def _marks(timeline: Timeline, cards: list[dict[str, Any]]) -> list[dict[str, An
             "offset": round(event.offset_s, 4),
             "title": titles.get(index, KIND_NAMES[event.kind]),
             "emotion": event.emotion or "",
+            "units": "+".join(map(str, event.action_units)),
             "probability": ""
             if event.probability is None or event.emotion == UNSURE
             else wording.percent(event.probability),

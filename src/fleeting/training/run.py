@@ -14,6 +14,7 @@ from typing import Protocol
 from fleeting.errors import MissingExtraError, SettingsError
 
 TASKS: dict[str, str] = {
+    "action_units": "fleeting.training.action_units.train",
     "dsticnn": "fleeting.recognisers.dsticnn.train",
     "expression": "fleeting.training.expression.train",
     "face_finder": "fleeting.training.face_finder.train",

@@ -109,13 +109,16 @@ class Variation:
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return varied inputs (n, 3, 14, 14), a half of them mirrored."""
+        flip = torch.rand(len(x), generator=generator) < 0.5
+        return self.of_side(torch.where(flip[:, None, None, None], mirrored_inputs(x), x), generator)
+
+    def of_side(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return varied inputs (n, 3, 14, 14), none of them mirrored."""
         n = len(x)
 
         def either_way(most: float) -> Tensor:
             return (torch.rand(n, generator=generator) * 2 - 1) * most
 
-        flip = torch.rand(n, generator=generator) < 0.5
-        x = torch.where(flip[:, None, None, None], mirrored_inputs(x), x)
         angle, size = either_way(math.radians(self.turn)), 1 + either_way(self.scale)
         # Of `affine_grid`, which counts a side from -1 to 1.
         across, down = either_way(2 * self.shift / SIZE), either_way(2 * self.shift / SIZE)

@@ -16,6 +16,7 @@ from fleeting.datasets.samples import from_flow_images
 from fleeting.files import make_folder, write_bytes
 from fleeting.labels import THREE_CLASSES
 from fleeting.motion.flow_image import CHANNELS, SIZE
+from fleeting.recognisers.fleeting.fourier_ridge import Array
 from fleeting.recognisers.fleeting.network import LIMIT, SIDE, shrink_matrix
 from fleeting.recognisers.fleeting.recogniser import NEVER, FittedFleeting, Fleeting, FleetingSettings
 from fleeting.recognisers.half_face.train import benchmark_scores, card_of
@@ -31,8 +32,9 @@ def graph(model: FittedFleeting) -> onnx.ModelProto:
     g = Graph()
     cut = standardised(g, limit=LIMIT)
     image = g.add("Reshape", [cut, g.constant("image", [0, len(CHANNELS), SIZE, SIZE], np.int64)], "standardised")
-    both = _both_ways(g, image)
-    kernel = _kernel(g, both, model)
+    both = both_ways(g, image)
+    answers = kernel_answers(g, both, model.members.features.projections, model.members.ridge)
+    kernel = g.add("LogSoftmax", [answers], "kernel", axis=1)
     count = len(model.members.networks)
     small = [_network(g, both, network, f"net{i}") for i, network in enumerate(model.members.networks)]
     networks = g.add("Sum", small, "networks_sum") if count > 1 else small[0]
@@ -46,7 +48,13 @@ def graph(model: FittedFleeting) -> onnx.ModelProto:
     return g.model("recogniser", flow, ("probabilities", ["n", len(THREE_CLASSES)]))
 
 
-def _both_ways(g: Graph, image: str) -> str:
+def _network(g: Graph, both: str, network: nn.Module, name: str) -> str:
+    """Logarithms of a small network's probabilities (n, classes)."""
+    logits = network_logits(g, both, network, name)
+    return g.add("LogSoftmax", [mean_of_both(g, logits, len(THREE_CLASSES), name)], f"{name}_log", axis=1)
+
+
+def both_ways(g: Graph, image: str) -> str:
     """`flow_inputs` of the images, and of their mirror images after them: (2 n, channel, 14, 14)."""
     shrink = shrink_matrix()
     g.add("MatMul", [g.constant("shrink_rows", shrink), image], "short")
@@ -57,29 +65,27 @@ def _both_ways(g: Graph, image: str) -> str:
     return g.add("Concat", [small, "mirrored"], "both_ways", axis=0)
 
 
-def _mean_of_both(g: Graph, values: str, width: int, name: str) -> str:
+def mean_of_both(g: Graph, values: str, width: int, name: str) -> str:
     """Mean of a row and its mirror image: (2 n, width) to (n, width)."""
     g.add("Reshape", [values, g.constant(f"{name}_pairs", [2, -1, width], np.int64)], f"{name}_both")
     return g.add("ReduceMean", [f"{name}_both"], f"{name}_mean", axes=[0], keepdims=0)
 
 
-def _kernel(g: Graph, both: str, model: FittedFleeting) -> str:
-    """Logarithms of the kernel machine's probabilities (n, classes)."""
+def kernel_answers(g: Graph, both: str, projections: Array, ridge: Array) -> str:
+    """Answers (n, classes) of a kernel machine to `both_ways`: projections (3 * 14 * 14, m), ridge (2 m, classes)."""
     # The projections are exact in 16 bits (`fourier_features`): half the file.
-    projections = model.members.features.projections
     g.add("Cast", [g.constant("projections_16", projections, np.float16)], "projections", to=TensorProto.FLOAT)
     flat = g.add("Reshape", [both, g.constant("vector", [-1, _SMALL], np.int64)], "vectors")
     angle = g.add("MatMul", [flat, "projections"], "angle")
     waves = g.add("Concat", [g.add("Cos", [angle], "cosine"), g.add("Sin", [angle], "sine")], "waves", axis=1)
     count = projections.shape[1]
-    mean = _mean_of_both(g, waves, 2 * count, "waves")
-    weights = g.constant("kernel_weights", model.members.ridge / np.sqrt(count))
-    return g.add("LogSoftmax", [g.add("MatMul", [mean, weights], "kernel_logits")], "kernel", axis=1)
+    mean = mean_of_both(g, waves, 2 * count, "waves")
+    weights = g.constant("kernel_weights", ridge / np.sqrt(count))
+    return g.add("MatMul", [mean, weights], "kernel_logits")
 
 
-def _network(g: Graph, both: str, network: nn.Module, name: str) -> str:
-    """Logarithms of a small network's probabilities (n, classes)."""
-    x = both
+def network_logits(g: Graph, x: str, network: nn.Module, name: str) -> str:
+    """Add a small network, and return its outputs (2 n, classes) for `both_ways`."""
     for i, layer in enumerate(network.children()):
         out = f"{name}_{i}"
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -100,7 +106,7 @@ def _network(g: Graph, both: str, network: nn.Module, name: str) -> str:
             x = g.add("Flatten", [x], out, axis=1)
         elif not isinstance(layer, nn.Dropout):
             raise TypeError(f"Expected a layer of models.flow_net; got {type(layer).__name__}.")
-    return g.add("LogSoftmax", [_mean_of_both(g, x, len(THREE_CLASSES), name)], f"{name}_log", axis=1)
+    return x
 
 
 log = logging.getLogger(__name__)
