@@ -30,7 +30,7 @@ import numpy as np
 from spotting_figure import AMPLITUDES, draw_detection
 from spotting_measurements import measure
 
-from fleeting.calibration.psychometric import wilson
+from fleeting.metrics import wilson
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.judge import Judge
 from fleeting.spotting.measurements import Measurements
