@@ -186,9 +186,12 @@ def printable(text: str) -> str:
 
 
 def cell_text(text: str) -> str:
-    """Return text as a table cell that a spreadsheet takes for text: a name like ``=1+1`` must not be computed."""
+    """Return text as a table cell that a spreadsheet takes for text: a name like ``=1+1`` must not be computed.
+
+    `from_cell` gives it back.
+    """
     text = printable(text)
-    if text[:1] not in tuple("=+-@"):
+    if not _FORMULA.match(text):
         return text
     try:
         float(text)
@@ -197,7 +200,13 @@ def cell_text(text: str) -> str:
     return text
 
 
-_UNPRINTABLE = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+def from_cell(cell: str) -> str:
+    """Return the text of which `cell_text` made a cell."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+_FORMULA = re.compile("'*[=+@-]")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _flush(path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_cut_off_first_line_is_no_loss(film: Film) -> None:
         ("no json", "in line 2"),
         ('{"n": 1, "at": "", "by": "", "do": "dance"}', "does not know"),
         ('{"n": 1, "at": "", "by": "", "do": "undo"}', "nothing to undo"),
-        ('{"n": 1, "at": "", "by": "", "do": "change", "items": {"a": {"face": 0}}}', "KeyError"),
+        ('{"n": 1, "at": "", "by": "", "do": "change", "items": {"a": {"face": 0}}}', "TypeError"),
     ],
 )
 def test_damage_in_the_middle_is_an_error_that_names_the_line(film: Film, line: str, why: str) -> None:

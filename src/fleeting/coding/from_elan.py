@@ -17,7 +17,7 @@ from fleeting.labels import UNSURE, WORDS
 from fleeting.records import CODED_COLUMNS
 
 DETAILS = (*CODED_COLUMNS, "regions")
-SKIPPED = ("expression",)
+SKIPPED = ("expression", "speaking")
 """Ends of the names of tiers that hold no events: the whole face over time."""
 
 

@@ -9,12 +9,14 @@ BIDS, whose ``onset`` is in seconds. ``file`` or ``vid`` names the film, ``face`
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from fleeting.coding import from_boris
 from fleeting.coding.raw import Raw
 from fleeting.datasets.tables import Table, read_table
 from fleeting.errors import DataError
+from fleeting.files import from_cell
 from fleeting.records import CODED_COLUMNS
 
 KIND = ("kind", "type", "trial_type", "label", "event")
@@ -48,9 +50,9 @@ def read_rows(path: Path) -> list[Raw]:
         For Excel without openpyxl.
     """
     try:
-        table = read_table(path, needs=from_boris.NEEDED)
+        table = _as_written(read_table(path, needs=from_boris.NEEDED))
     except DataError:
-        table = read_table(path, needs=(KIND, ONSET))
+        table = _as_written(read_table(path, needs=(KIND, ONSET)))
     else:
         return from_boris.read_events(table)
     is_bids = table.has("duration") and table.has("trial_type")
@@ -59,6 +61,11 @@ def read_rows(path: Path) -> list[Raw]:
         names["onset_s"] = ("onset",)
     known = table.renamed(names, optional=[n for n in names if n != "kind"])
     return [_row(known, number, cells) for number, cells in zip(known.numbers, known.records, strict=True)]
+
+
+def _as_written(table: Table) -> Table:
+    """Return a table with the text of which its cells were made (`files.cell_text`)."""
+    return replace(table, records=tuple({k: from_cell(v) for k, v in row.items()} for row in table.records))
 
 
 def _row(table: Table, number: int, cells: dict[str, str]) -> Raw:
