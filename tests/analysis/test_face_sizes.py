@@ -41,7 +41,7 @@ def test_a_face_of_every_size_comes_through_to_the_report(
 ) -> None:
     true = analyse.spot
 
-    def found(measured: Any, settings: Any) -> Any:
+    def found(measured: Any, settings: Any, **_: object) -> Any:
         _, signals = true(measured, settings)
         event = Event(measured.face, "macro", 1, 2, 4, 1 / RATE, 2 / RATE, 4 / RATE, ("chin",), 1.0, 0.9)
         return [event], signals

@@ -328,5 +328,5 @@ def test_readings_must_not_be_negative(clip: Any) -> None:
     from fleeting.analysis.analyse import analyse_video
     from fleeting.settings import AnalyseSettings
 
-    with pytest.raises(SettingsError, match="0 or more readings"):
+    with pytest.raises(SettingsError, match="per_second of 0 to 1000"):
         analyse_video(clip, settings=AnalyseSettings(expressions=ExpressionSettings(per_second=-1)))
