@@ -45,17 +45,26 @@ export async function agreementPage(state, _place, query) {
 /** @param {Agreement} agreement @returns {Node[]} */
 function found(agreement) {
   const { a, b, sections, disagreements, matched } = agreement;
-  const cell = (/** @type {string | number | null} */ v) => (v === null ? "–" : typeof v === "number" && !Number.isInteger(v) ? v.toFixed(2) : String(v));
-  const tables = sections.flatMap(({ title, note, header, rows }) => [h("h2", {}, title), note ? h("p", { class: "hint" }, note) : null, table(title, header, rows.map((row) => row.map(cell)))]);
+  const tables = sections.flatMap(({ title, note, header, rows }) => [h("h2", {}, title), note ? h("p", { class: "hint" }, note) : null, table(title, header, cells(header, rows))]);
   const line = (/** @type {Disagreement} */ d) => h("li", {}, h("a", { href: `#/film/${encodeURIComponent(d.film)}?frame=${d.at_frame}` }, h("span", { class: "when" }, clock(d.at_s)), " ", wording(d, a, b), " ", h("span", { class: "dim" }, d.name)));
   const consensus = h("button", { type: "button", class: "main", onclick: () => void build(agreement) }, "Work on the consensus");
+  const decide = h("div", { class: "actions" }, consensus, h("p", { class: "hint" }, `The consensus is a coder of its own. It begins with the ${counted(matched.length, "event")} that both have; you decide on the rest.`));
   return [
     h("p", {}, agreement.heading),
     h("h2", {}, "What they differ in"),
     disagreements.length ? h("ol", { class: "differences" }, ...disagreements.map(line)) : h("p", { class: "empty" }, "Nothing."),
-    h("div", { class: "actions" }, consensus, h("p", { class: "hint" }, `The consensus is a coder of its own. It begins with the ${counted(matched.length, "event")} that both have; you decide on the rest.`)),
+    ...(a === "machine" || b === "machine" ? [] : [decide]),
     .../** @type {Node[]} */ (tables.filter((t) => t !== null)),
   ];
+}
+
+/**
+ * Numbers of a column with the same digits: counts without any, shares and means with two.
+ * @param {string[]} header @param {(string | number | null)[][]} rows
+ */
+function cells(header, rows) {
+  const isShare = header.map((name, i) => /precision|recall|F1|IoU|agreement|kappa|AC1|ICC/.test(name) || rows.some((row) => typeof row[i] === "number" && !Number.isInteger(row[i])));
+  return rows.map((row) => row.map((v, i) => (v === null ? "–" : typeof v === "number" && isShare[i] ? v.toFixed(2) : String(v))));
 }
 
 /** @param {Disagreement} d @param {string} a @param {string} b */

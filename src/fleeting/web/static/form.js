@@ -2,7 +2,7 @@
 
 import { choose, h, remember, remembered } from "./dom.js";
 import { withMark } from "./coding.js";
-import { keysText } from "./keys.js";
+import { keyOf } from "./keys.js";
 import { isOpen, titleOf } from "./items.js";
 import { INTENSITIES, NAMES, SIDES, readUnits, writeUnits } from "./units.js";
 import { clock, fixed, lasting, percent, placeOf, words } from "./words.js";
@@ -65,7 +65,7 @@ function whose(item) {
 
 /** @param {string} action @param {string} text @param {FormCalls} calls @param {string} [kind] */
 function button(action, text, calls, kind = "") {
-  return h("button", { type: "button", class: kind, "data-field": `do-${action}`, onclick: () => calls.act(action) }, text, " ", h("kbd", { "aria-hidden": "true" }, keysText(action)));
+  return h("button", { type: "button", class: kind, "data-field": `do-${action}`, onclick: () => calls.act(action) }, text, " ", h("kbd", { "aria-hidden": "true" }, keyOf(action)));
 }
 
 /** @param {Item} item @param {FormCalls} calls */
@@ -98,7 +98,7 @@ function marks(draft, times, calls) {
       h("input", { type: "text", inputmode: "decimal", autocomplete: "off", value, "data-field": `${mark}-${what}`, "aria-label": `${mark}, ${what}`, onchange: (/** @type {Event} */ e) => set(/** @type {HTMLInputElement} */ (e.target)) });
     return h("div", { class: "mark" }, h("span", {}, mark), field("frame", frame === null ? "" : String(frame)), field("time", frame === null ? "" : clock(times[frame])),
       h("button", { type: "button", "data-field": `${mark}-go`, "aria-label": `Go to the ${mark}`, title: `Go to the ${mark}`, disabled: frame === null, onclick: () => frame !== null && calls.go(frame) }, "↦"),
-      h("button", { type: "button", "data-field": `${mark}-here`, title: `${mark} at the frame that is shown (${keysText(mark)})`, onclick: () => calls.here(mark) }, "here ", h("kbd", { "aria-hidden": "true" }, keysText(mark))));
+      h("button", { type: "button", "data-field": `${mark}-here`, title: `${mark} at the frame that is shown (${keyOf(mark)})`, onclick: () => calls.here(mark) }, "here ", h("kbd", { "aria-hidden": "true" }, keyOf(mark))));
   };
   const length = times[draft.offset_frame] - times[draft.onset_frame];
   const apex = draft.kind === "uncodable" ? null : row("apex", draft.apex_frame);
@@ -121,7 +121,7 @@ function emotion(draft, schemes, calls) {
   );
   const pick = (/** @type {string} */ name, /** @type {number} */ i) =>
     h("button", { type: "button", class: "pick", "aria-pressed": String(draft.emotion === name), "data-field": `class-${name}`, onclick: () => calls.change((d) => ({ ...d, scheme, emotion: d.emotion === name ? null : name })) },
-      i < 7 ? h("kbd", { "aria-hidden": "true" }, keysText(`name${i + 1}`)) : null, " ", name);
+      i < 7 ? h("kbd", { "aria-hidden": "true" }, keyOf(`name${i + 1}`)) : null, " ", name);
   const own = h("input", { type: "text", "data-field": "word", "aria-label": "Emotion in your own word", value: draft.emotion ?? "", placeholder: "your own word", onchange: (/** @type {Event} */ e) => calls.change((d) => ({ ...d, scheme: "", emotion: /** @type {HTMLInputElement} */ (e.target).value.trim() || null })) });
   return h("fieldset", {}, h("legend", {}, "Emotion"), list, h("div", { class: "picks" }, ...(scheme ? [...classes, "unsure"].map((name, i) => pick(name, name === "unsure" ? 9 : i)) : [own])));
 }

@@ -123,5 +123,8 @@ const SHOWN = new Map([["ArrowLeft", "←"], ["ArrowRight", "→"], ["ArrowUp", 
 /** A key as people read it. @param {string} key */
 export const keyText = (key) => key.split(/\+(?=.)/).map((part) => SHOWN.get(part) ?? part).join(" ");
 
+/** The first key of an action, for its button. @param {string} name */
+export const keyOf = (name) => keyText((bindings().get(name) ?? [])[0] ?? "");
+
 /** The keys of an action as people read them. @param {string} name */
 export const keysText = (name) => (bindings().get(name) ?? []).map(keyText).join(" or ");

@@ -17,7 +17,7 @@ import { clock } from "./words.js";
  */
 
 export const GUTTER = 132;
-const HEIGHTS = { axis: 24, track: 26, curves: 50, expressions: 64, speaking: 16 };
+const HEIGHTS = { axis: 24, track: 24, curves: 42, expressions: 64, speaking: 16 };
 
 /**
  * What lies under what.

@@ -1,6 +1,6 @@
 // The films of the folder: what they are, how far they are, and what is to do.
 
-import { choose, h, remember, remembered, say } from "./dom.js";
+import { choose, dialog, h, remember, remembered, say } from "./dom.js";
 import { server } from "./server.js";
 import { onFilms, send } from "./uploads.js";
 import { counted, lasting, percent } from "./words.js";
@@ -60,7 +60,7 @@ class Library {
     for (const job of jobs) this.jobs.set(job.film, job);
     this.fill();
     clearTimeout(this.timer);
-    if (films.some((f) => f.quality === null || f.seconds === null)) this.timer = window.setTimeout(() => void this.load().catch(() => undefined), 3000);
+    if (films.some((f) => f.width === null && !f.problem)) this.timer = window.setTimeout(() => void this.load().catch(() => undefined), 3000);
   }
 
   /** @param {Job} job */
@@ -113,7 +113,7 @@ class Library {
     const isBusy = film.state === "running" || film.state === "queued";
     const share = film.progress ?? 0;
     const micro = film.counts.micro ?? 0;
-    const text = film.state === "running" ? percent(share) : film.state === "done" ? `${micro} micro, ${film.counts.macro ?? 0} macro` : film.state;
+    const text = film.state === "running" ? percent(share) : film.state === "done" ? (film.counts.micro === undefined ? "analysed" : `${micro} micro, ${film.counts.macro ?? 0} macro`) : film.state;
     const reviewed = Object.entries(film.reviewed).map(([who, { done, total }]) => h("span", { class: "chip" }, `reviewed ${done} of ${total} by ${who}`));
     return h("div", { class: "state" }, h("p", {}, h("b", {}, text)), isBusy ? h("progress", { max: 1, value: share, "aria-label": `Analysis of ${film.name}` }) : null, h("p", { class: "chips" }, ...reviewed));
   }
@@ -123,7 +123,7 @@ class Library {
     const job = this.jobs.get(film.id);
     if (film.state === "running" || film.state === "queued") return [job ? h("button", { type: "button", "aria-label": `Stop the analysis of ${film.name}`, onclick: () => this.tell(server.cancel(job.id)) }, "Stop") : null];
     const again = film.state === "done" ? "Analyse again" : "Analyse";
-    const analyse = h("button", { type: "button", "aria-label": `${again}: ${film.name}`, onclick: () => this.tell(server.start(film.id, "analyse")) }, again);
+    const analyse = h("button", { type: "button", "aria-label": `${again}: ${film.name}`, onclick: () => this.analyse(film) }, again);
     if (film.state !== "done") return [analyse];
     return [h("a", { class: "button main", href: address, "aria-label": `Review ${film.name}` }, "Review"), h("a", { class: "button", href: `/reports/${encodeURIComponent(film.id)}/`, target: "_blank", rel: "noopener", "aria-label": `Report of ${film.name}` }, "Report"), analyse];
   }
@@ -138,8 +138,15 @@ class Library {
     }
   }
 
+  /** @param {Film} film */
+  async analyse(film) {
+    const isFolder = film.width !== null && film.fps === null; // a folder of images does not say its rate
+    const fps = isFolder ? await askRate(film.name) : undefined;
+    if (fps !== null) await this.tell(server.start(film.id, "analyse", fps));
+  }
+
   async analyseAll() {
-    for (const film of this.films.filter((f) => f.state === "new")) await this.tell(server.start(film.id, "analyse"));
+    for (const film of this.films.filter((f) => f.state === "new")) await this.analyse(film);
   }
 
   close() {
@@ -147,6 +154,17 @@ class Library {
     this.unwatch();
     this.unlisten();
   }
+}
+
+/** @param {string} name @returns {Promise<number | null>} null where it was not given */
+async function askRate(name) {
+  const field = h("input", { type: "number", min: "0.1", step: "any", required: true, "aria-label": "Frames per second" });
+  const done = await dialog(name, (close) => [
+    h("form", { onsubmit: (/** @type {Event} */ e) => { e.preventDefault(); close("yes"); } },
+      h("p", {}, "These are single images. At how many frames per second were they filmed?"),
+      h("div", { class: "actions" }, field, h("button", { type: "submit", class: "main" }, "Analyse"))),
+  ]);
+  return done === "yes" ? Number(field.value) : null;
 }
 
 /** @param {Film} film */

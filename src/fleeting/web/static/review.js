@@ -9,7 +9,7 @@ import { server } from "./server.js";
 import { Stage } from "./stage.js";
 import { askCoder, coder, isBlind } from "./who.js";
 import { clock, counted, percent } from "./words.js";
-import { exportMenu, filmFacts } from "./film_parts.js";
+import { filesMenu, filmFacts } from "./film_parts.js";
 
 /** @import {Page} from "./main.js" */
 /** @import {Filter, Item} from "./items.js" */
@@ -61,7 +61,7 @@ class Review {
   }
 
   layOut() {
-    const head = h("header", { class: "film-head" }, h("h1", {}, this.film.name), filmFacts(this.film), exportMenu(this.film.id, this.state.formats, coder()));
+    const head = h("header", { class: "film-head" }, h("h1", {}, this.film.name), filmFacts(this.film), filesMenu(this.film.id, this.state.formats, coder(), () => this.reload()));
     const aside = h("aside", { "aria-label": "Coding" },
       h("div", { class: "list-head" }, h("h2", {}, "Events"), this.undo, this.redo, h("button", { type: "button", onclick: () => this.act("add") }, "New")),
       this.filters(), this.count, this.list, this.panel, this.notes);
@@ -85,7 +85,7 @@ class Review {
       return h("label", { class: "check" }, box, h("span", {}, text));
     };
     if (this.filter.blind) return h("p", { class: "hint" }, "You code blind: the machine, its curves and the other coders are hidden.");
-    return h("div", { class: "filters" }, h("label", { class: "slide" }, h("span", {}, "Proposals from"), slider, value), check("refused", "refused"), check("others", "other coders'"));
+    return h("div", { class: "filters" }, h("label", { class: "slide" }, h("span", {}, "Proposals from"), slider, value), check("refused", "refused"), check("others", "others"));
   }
 
   /** @param {URLSearchParams} query */

@@ -45,6 +45,19 @@ const film = (id) => `/api/films/${encodeURIComponent(id)}`;
 /** @param {Record<string, string | number>} values */
 const query = (values) => new URLSearchParams(Object.entries(values).map(([k, v]) => [k, String(v)])).toString();
 
+/** What stands for the face in a frame in which it is not seen. */
+function noFace() {
+  const canvas = new OffscreenCanvas(420, 510);
+  const pen = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  pen.fillStyle = "#1d1a22";
+  pen.fillRect(0, 0, 420, 510);
+  pen.fillStyle = "#a7a1b3";
+  pen.font = "20px system-ui, sans-serif";
+  pen.textAlign = "center";
+  pen.fillText("This face is not seen in this frame", 210, 255);
+  return createImageBitmap(canvas);
+}
+
 export const server = {
   /** @returns {Promise<State>} */
   state: () => ask("/api/state"),
@@ -70,14 +83,20 @@ export const server = {
   lanes: (id, of, signal) => ask(`${film(id)}/lanes?${query(of)}`, { signal }),
   /** @param {string} id @param {string} format @param {string} coder */
   exportOf: (id, format, coder) => `${film(id)}/export?${query({ format, coder })}`,
+  /** @param {string} id @param {string} coder @param {File} file @returns {Promise<{added: number, known: number, notes: string[]}>} */
+  importFile(id, coder, file) {
+    const body = new FormData();
+    body.append("file", file);
+    return ask(`${film(id)}/import?${query({ coder })}`, { method: "POST", body });
+  },
   /** @param {string | null} id @param {string} a @param {string} b @returns {Promise<Agreement>} */
   agreement: (id, a, b) => ask(`${id === null ? "/api" : film(id)}/agreement?${query({ a, b })}`),
   /** @param {string} coder @param {number} precision @returns {Promise<any>} */
   howGood: (coder, precision) => ask(`/api/machine?${query({ coder, precision })}`),
   /** @returns {Promise<Job[]>} */
   jobs: () => ask("/api/jobs"),
-  /** @param {string} id @param {string} kind @returns {Promise<Job>} */
-  start: (id, kind) => ask("/api/jobs", json({ film: id, kind })),
+  /** @param {string} id @param {string} kind @param {number} [fps] of a folder of images @returns {Promise<Job>} */
+  start: (id, kind, fps) => ask("/api/jobs", json({ film: id, kind, fps })),
   /** @param {string} job */
   cancel: (job) => ask(`/api/jobs/${encodeURIComponent(job)}`, { method: "DELETE" }),
 
@@ -96,6 +115,7 @@ export const server = {
    */
   async frame(id, n, view) {
     const answer = await fetch(`${film(id)}/frames/${n}?${query(view)}`);
+    if (answer.status === 404 && view.view !== "whole") return { number: n, bitmap: await noFace() };
     if (!answer.ok) throw new Refused(answer.status, said(answer.status, await answer.json().catch(() => null)), null);
     const number = Number(answer.headers.get("x-frame") ?? NaN);
     return { number, bitmap: await createImageBitmap(await answer.blob()) };

@@ -62,8 +62,8 @@ export class Stage {
       h("button", { type: "button", "aria-label": what, title: `${what} (${keysText(action)})`, onclick: () => this.calls.act(action) }, sign);
     const tools = h("div", { class: "bar" }, this.views, h("label", { class: "slide factor" }, this.factor, this.factorText), this.film.faces.length > 1 ? this.faces : null,
       h("button", { type: "button", class: "end", title: "The film with its sound, for watching; coding happens on the numbered pictures", onclick: () => this.watch() }, "Watch"));
-    const transport = h("div", { class: "bar transport" }, step("first", "⏮", "First frame"), step("back10", "−10", "Ten frames back"), step("back", "◀", "One frame back"), this.playButton,
-      step("forth", "▶", "One frame on"), step("forth10", "+10", "Ten frames on"), step("last", "⏭", "Last frame"), step("loop", "⟲", "Loop the event"), this.speed, this.place,
+    const transport = h("div", { class: "bar transport" }, step("first", "|◀", "First frame"), step("back10", "−10", "Ten frames back"), step("back", "◀", "One frame back"), this.playButton,
+      step("forth", "▶", "One frame on"), step("forth10", "+10", "Ten frames on"), step("last", "▶|", "Last frame"), step("loop", "Loop", "Loop the event"), this.speed, this.place,
       h("span", { class: "end" }, step("zoomOut", "−", "Further in time"), step("zoomIn", "+", "Closer in time"), step("zoomEvent", "Event", "The event fills the lanes"), step("zoomAll", "Film", "The film fills the lanes")));
     return h("div", { class: "stage" }, tools, this.picture, transport);
   }
