@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleeting.cli.frame_progress import FrameProgress
-from fleeting.cli.quality_lines import quality_rows
 from fleeting.cli.said_once import begin_anew
 from fleeting.errors import InputError
 from fleeting.labels import class_text, counted
@@ -216,6 +215,7 @@ class _Display:
 
 
 def _summary(outcome: Outcome) -> None:
+    from fleeting.quality.meter import quality_rows
     from fleeting.records import LID_KINDS
 
     timeline = outcome.timeline

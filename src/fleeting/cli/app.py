@@ -36,6 +36,7 @@ from fleeting.cli.prepare import prepare
 from fleeting.cli.probe import probe
 from fleeting.cli.report import report
 from fleeting.cli.said_once import begin_anew, is_new
+from fleeting.cli.serve import serve
 from fleeting.cli.synthesise import synthesise
 from fleeting.cli.train import train
 from fleeting.errors import FleetingError, FleetingWarning
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 
 GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
     "For recordings": {
+        "serve": (serve, "Open the workbench in a browser: see, correct, code, compare."),
         "analyse": (analyse, "Find micro-expressions: a timeline, a report and files."),
         "probe": (probe, "Check whether a recording is good enough."),
         "calibrate": (calibrate, "Measure how small a movement a recording can show."),

@@ -4,7 +4,8 @@ A numpy archive without pickles. For event 3 of the timeline it holds ``3/onset`
 lossless WebP files), ``3/loop/0``, ``3/loop/1`` ... (the loop, WebP of quality 90), ``3/flow`` ((h, w, 2) int16, in
 1/256 pixel) and ``3/numbers`` (pictures in the loop, loop frames per second, magnification). Where the whole face was
 read, also ``3/face`` (bytes of a lossless WebP file), ``3/saliency`` ((48, 48) float32), ``3/expression`` (text) and
-``3/expression_probability``. ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file).
+``3/expression_probability``. ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file), ``places/2`` where it
+was, (n, 2, 3) float32 from each frame to the canonical crop, NaN where it was not seen.
 """
 
 from __future__ import annotations
@@ -30,13 +31,17 @@ T = TypeVar("T")
 LOSSLESS = 101  # OpenCV: above 100 WebP is written without loss
 
 
-FACES = "faces"
+FACES, PLACES = "faces", "places"
 
 
 def write_media(
-    media: Mapping[int, EventMedia], path: str | Path, *, faces: Mapping[int, npt.NDArray[np.uint8]] | None = None
+    media: Mapping[int, EventMedia],
+    path: str | Path,
+    *,
+    faces: Mapping[int, npt.NDArray[np.uint8]] | None = None,
+    places: Mapping[int, npt.NDArray[np.floating]] | None = None,
 ) -> Path:
-    """Write the pictures of events, and one of each face (h, w, 3) RGB by its id.
+    """Write the pictures of events, and by the id of each face its picture (h, w, 3) RGB and where it was, (n, 2, 3).
 
     Flow is rounded to 1/256 pixel and the loop compressed with loss; the crops are kept as they are.
 
@@ -52,6 +57,8 @@ def write_media(
                 _add(archive, f"{index}/{name}", array)
         for face, picture in (faces or {}).items():
             _add(archive, f"{FACES}/{face}", _webp(picture, quality=LOSSLESS))
+        for face, transforms in (places or {}).items():
+            _add(archive, f"{PLACES}/{face}", transforms.astype(np.float32))
     return Path(path)
 
 
@@ -98,9 +105,25 @@ def read_faces(path: str | Path) -> dict[int, npt.NDArray[np.uint8]]:
     return _read(path, _faces)
 
 
+def read_places(path: str | Path) -> dict[int, npt.NDArray[np.float64]]:
+    """Read where each face was, (n, 2, 3) by id, that `write_media` wrote; none where an older version wrote it.
+
+    Raises
+    ------
+    DataError
+        As `read_media`.
+    """
+    return _read(path, _places)
+
+
 def _events(entries: Any) -> dict[int, EventMedia]:
     indices = dict.fromkeys(int(event) for event, _, _ in (n.partition("/") for n in entries.files) if event != FACES)
     return {index: _one(index, entries) for index in indices}
+
+
+def _places(entries: Any) -> dict[int, npt.NDArray[np.float64]]:
+    names = [name for name in entries.files if name.startswith(f"{PLACES}/")]
+    return {int(name.partition("/")[2]): entries[name].astype(np.float64).reshape(-1, 2, 3) for name in names}
 
 
 def _faces(entries: Any) -> dict[int, npt.NDArray[np.uint8]]:

@@ -1,0 +1,293 @@
+"""Analyses and calibrations in processes of their own: a queue, progress, cancelling, going on after a restart.
+
+The queue is a file in the folder of results, written with each change of a job's state; what was waiting or running
+when the server ended is begun again by the next one. A job runs the code of the command line.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal
+
+from fleeting.errors import FleetingError
+from fleeting.files import write_text
+
+log = logging.getLogger(__name__)
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+JobKind = Literal["analyse", "calibrate", "copy"]
+WAITING: tuple[JobState, ...] = ("queued", "running")
+
+KEPT = 200
+"""Ended jobs that are remembered."""
+
+TELL_S = 0.25
+"""How often the progress of a job is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebJob:
+    """One job.
+
+    Attributes
+    ----------
+    id, film, kind, state
+        Its id, the film's id, what is to be done and how far that is.
+    progress
+        0 to 1; None where it is not known.
+    problem
+        Why it failed; None where it did not.
+    video, folder
+        The film, and the folder of its results (of a copy: the file).
+    settings
+        Other than the defaults, as plain values.
+    fps
+        Frames per second that were given.
+    """
+
+    id: str
+    film: str
+    kind: JobKind
+    video: str
+    folder: str
+    state: JobState = "queued"
+    progress: float | None = None
+    problem: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    fps: float | None = None
+
+    def told(self) -> dict[str, Any]:
+        """Return what a page is told."""
+        return {name: getattr(self, name) for name in ("id", "film", "kind", "state", "progress", "problem")}
+
+
+class JobQueue:
+    """Runs jobs one after the other, `workers` at a time. Threads may share it.
+
+    Parameters
+    ----------
+    path
+        Of the file that keeps the queue.
+    root
+        The folder of films: a job of the file that leads out of it is left out.
+    workers
+        Jobs at the same time.
+    work
+        What a process does with a job.
+    """
+
+    def __init__(
+        self, path: Path, *, root: Path, workers: int = 1, work: Callable[[WebJob, Connection], None] | None = None
+    ) -> None:
+        self._path, self._work = path, work or work_on
+        self._news = threading.Condition()
+        self._jobs: dict[str, WebJob] = {job.id: job for job in _read(path, root)}
+        self._processes: dict[str, Any] = {}
+        self._closed = False
+        self.version = 0
+        self._threads = [threading.Thread(target=self._run, name="fleeting-jobs", daemon=True) for _ in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def jobs(self) -> list[WebJob]:
+        """Return all jobs, the first one first."""
+        with self._news:
+            return list(self._jobs.values())
+
+    def of(self, film: str, kind: JobKind | None = None) -> WebJob | None:
+        """Return the last job of a film."""
+        return next((j for j in reversed(self.jobs()) if j.film == film and kind in (None, j.kind)), None)
+
+    def add(
+        self,
+        film: str,
+        kind: JobKind,
+        *,
+        video: Path,
+        folder: Path,
+        settings: dict[str, Any] | None = None,
+        fps: float | None = None,
+    ) -> WebJob:
+        """Put a job at the end of the queue; the one that waits already where it is the same."""
+        with self._news:
+            for job in self._jobs.values():
+                if (job.film, job.kind) == (film, kind) and job.state in WAITING:
+                    return job
+            made = WebJob(secrets.token_hex(6), film, kind, str(video), str(folder), settings=settings or {}, fps=fps)
+            self._jobs[made.id] = made
+            ended = [j for j in self._jobs.values() if j.state not in WAITING]
+            for job in ended[: max(len(ended) - KEPT, 0)]:
+                del self._jobs[job.id]
+            self._changed(keep=True)
+            return made
+
+    def cancel(self, job: str) -> WebJob | None:
+        """Take a job out of the queue, or stop it; None where there is none."""
+        with self._news:
+            found = self._jobs.get(job)
+            if found is not None and found.state in WAITING:
+                found = self._jobs[job] = replace(found, state="cancelled", progress=None)
+                self._changed(keep=True)
+            process = self._processes.get(job)
+        if process is not None:
+            _stop(process)
+        return found
+
+    def wait(self, seen: int, timeout: float) -> int:
+        """Wait until something has changed since a version, and return the version of now."""
+        with self._news:
+            self._news.wait_for(lambda: self.version != seen or self._closed, timeout)
+            return self.version
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server ends."""
+        return self._closed
+
+    def close(self) -> None:
+        """Stop all; what was not finished goes on with the next server."""
+        with self._news:
+            self._closed = True
+            processes = list(self._processes.values())
+            self._news.notify_all()
+        for process in processes:
+            _stop(process)
+        for thread in self._threads:
+            thread.join(10)
+
+    def _changed(self, *, keep: bool = False) -> None:
+        self.version += 1
+        if keep:
+            kept = [asdict(job) for job in self._jobs.values()]
+            try:
+                write_text(self._path, json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
+            except FleetingError:
+                log.warning("the queue could not be kept", exc_info=True)
+        self._news.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._closed or self._next() is not None)
+                if self._closed:
+                    return
+                job = self._next()
+                assert job is not None
+                self._jobs[job.id] = job = replace(job, state="running", progress=0.0)
+                self._changed(keep=True)
+                context = multiprocessing.get_context("spawn")
+                receiver, sender = context.Pipe(duplex=False)
+                process = context.Process(target=_in_process, args=(self._work, job, sender), daemon=True)
+                process.start()
+                sender.close()
+                self._processes[job.id] = process
+            said = self._follow(job, receiver)
+            process.join()
+            with self._news:
+                del self._processes[job.id]
+                if not self._closed and self._jobs[job.id].state == "running":
+                    if said is None:
+                        said = f"The process ended with {process.exitcode}: it may have run out of memory. Try again."
+                    ended = {"state": "failed", "problem": said} if said else {"state": "done", "progress": 1.0}
+                    self._jobs[job.id] = replace(self._jobs[job.id], **ended)
+                    self._changed(keep=True)
+
+    def _next(self) -> WebJob | None:
+        return next((job for job in self._jobs.values() if job.state == "queued"), None)
+
+    def _follow(self, job: WebJob, receiver: Connection) -> str | None:
+        """Note the progress; return the last word: empty where all went well, None where there was none."""
+        said: str | None = None
+        with suppress(EOFError, OSError):
+            while True:
+                told = receiver.recv()
+                if isinstance(told, str):
+                    said = told
+                    continue
+                with self._news:
+                    if self._jobs[job.id].state == "running":
+                        self._jobs[job.id] = replace(self._jobs[job.id], progress=told)
+                        self._changed()
+        receiver.close()
+        return said
+
+
+def work_on(job: WebJob, sender: Connection) -> None:
+    """Do a job where it runs; the last thing that is sent is the problem, empty where there was none.
+
+    Raises
+    ------
+    FleetingError
+        As the function of the command line.
+    """
+    from fleeting import api, batch
+    from fleeting.settings import AnalyseSettings, from_dict
+
+    tell = _Teller(sender)
+    settings = from_dict(AnalyseSettings, job.settings) if job.settings else None
+    video, folder = Path(job.video), Path(job.folder)
+    if job.kind == "analyse":
+        outcome = batch.analyse_to(video, folder, settings=settings, fps=job.fps, force=True, progress=tell)
+        sender.send(outcome.error or "")
+        return
+    if job.kind == "calibrate":
+        api.calibrate(video, out=folder.parent, folder=folder, settings=settings, fps=job.fps, progress=tell)
+    else:
+        from fleeting.web.browser_copy import make_copy
+
+        make_copy(video, folder, fps=job.fps, turn=int(job.settings.get("turn", 0)), progress=tell)
+    sender.send("")
+
+
+class _Teller:
+    """Sends the progress of a job now and then."""
+
+    def __init__(self, sender: Connection) -> None:
+        self._sender, self._last = sender, 0.0
+
+    def __call__(self, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self._last >= TELL_S:
+            self._last = now
+            self._sender.send(min(done / total, 1.0) if total else None)
+
+
+def _in_process(work: Callable[[WebJob, Connection], None], job: WebJob, sender: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to answer
+    try:
+        work(job, sender)
+    except FleetingError as error:
+        sender.send(str(error))
+    except MemoryError:
+        sender.send("The memory of this machine is full. Close other programs or cut the film.")
+    except Exception as error:
+        log.info("job failed", exc_info=True)
+        sender.send(f"An error in Fleeting itself ({type(error).__name__}: {error}).")
+
+
+def _stop(process: Any) -> None:
+    process.terminate()
+    process.join(5)
+    if process.is_alive():
+        process.kill()
+
+
+def _read(path: Path, root: Path) -> list[WebJob]:
+    """Return the jobs of the last server; what was running waits again."""
+    try:
+        jobs = [WebJob(**values) for values in json.loads(path.read_text(encoding="utf-8"))]
+        jobs = [j for j in jobs if all(Path(p).resolve().is_relative_to(root) for p in (j.video, j.folder))]
+    except (OSError, ValueError, TypeError):
+        return []
+    return [replace(j, state="queued", progress=None) if j.state == "running" else j for j in jobs]

@@ -1,0 +1,131 @@
+"""The workbench on a port of this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import warnings
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+from fleeting.errors import FleetingWarning, InputError, MissingExtraError, OutputError
+
+PORT = 8765
+"""The port where none is asked for; a free one where it is taken."""
+
+HERE = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    folder: str | Path,
+    *,
+    port: int | None = None,
+    host: str = "127.0.0.1",
+    upload_limit: int | None = None,
+    browser: bool = True,
+    on_ready: Callable[[str], None],
+) -> None:
+    """Serve a folder of films until the program is stopped.
+
+    Parameters
+    ----------
+    folder
+        Of the films.
+    port
+        0 for any free one; `PORT`, or a free one where that is taken, where None.
+    host
+        Address on which the server listens; others than 127.0.0.1 let other machines in.
+    upload_limit
+        Most bytes of a film that is sent; the default where None.
+    browser
+        Whether to open the page in the user's browser.
+    on_ready
+        Called with the address to open, once the server answers there.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra ``web``.
+    InputError
+        Where there is no such folder, the port is taken, or the address is not this machine's.
+    OutputError
+        Where nothing can be written into the folder.
+    """
+    try:
+        import uvicorn
+
+        from fleeting.web import app
+    except ImportError as error:
+        if (error.name or "").startswith("fleeting"):
+            raise
+        raise MissingExtraError("web", "the workbench") from error
+    _check_writable(Path(folder))
+    warnings.simplefilter("ignore", FleetingWarning)  # the page shows what is worth it (`heard`)
+    with contextlib.closing(listen(host, port)) as listener:
+        name = host if host not in ("0.0.0.0", "::") else "127.0.0.1"
+        names = () if host in HERE else ("*", socket.gethostname(), host)
+        made = app.create_app(folder, hosts=names, upload_limit=upload_limit or app.UPLOAD_LIMIT)
+        shown = f"[{name}]" if ":" in name else name
+        address = f"http://{shown}:{listener.getsockname()[1]}/?token={made.token}"
+        config = uvicorn.Config(made, log_level="warning", server_header=False, date_header=False, access_log=False)
+        server = uvicorn.Server(config)
+        asyncio.run(_run(server, listener, lambda: _ready(address, browser, on_ready)))
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """Return a socket that listens on a port; see `serve`.
+
+    Raises
+    ------
+    InputError
+        Where the port is taken or not allowed, or the address is not this machine's.
+    """
+    wanted = [PORT, 0] if port is None else [port]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for place, one in enumerate(wanted):
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, one))
+            listener.listen(128)
+            return listener
+        except OSError as error:
+            listener.close()
+            if error.errno in (errno.EADDRINUSE, errno.EACCES) and place + 1 < len(wanted):
+                continue
+            got = f"{host}:{one} ({error.strerror or error})"
+            raise InputError("an address of this machine with a free port", got, "Choose --port 0.") from error
+    raise AssertionError("a port was tried")
+
+
+def _ready(address: str, browser: bool, on_ready: Callable[[str], None]) -> None:
+    on_ready(address)
+    if browser:
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(address)
+
+
+async def _run(server: object, listener: socket.socket, ready: Callable[[], None]) -> None:
+    import uvicorn
+
+    assert isinstance(server, uvicorn.Server)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not running.done():
+        await asyncio.sleep(0.02)
+    if server.started:
+        await asyncio.get_running_loop().run_in_executor(None, ready)
+    await running
+
+
+def _check_writable(folder: Path) -> None:
+    from fleeting.results import check_writable
+
+    if not folder.is_dir():
+        raise InputError("a folder of films", f"{folder}, which is none", "Check the path, or make it.")
+    try:
+        check_writable(folder / "fleeting-output")
+    except OutputError as error:
+        raise OutputError(error.expected, error.got, "The workbench keeps its results there.") from error
