@@ -73,7 +73,7 @@ def video(film: str, request: Request, library: LibraryOf) -> Response:
     last = queue.of(found.id, "copy")
     if last is not None and last.state == "failed" and request.query_params.get("again") is None:
         raise refuse(422, last.problem or f"No copy of {found.name} could be made.")
-    job = queue.add(found.id, "copy", video=path, folder=copy, fps=fps, settings={"turn": turn})
+    job = queue.add(found.id, "copy", video=path, folder=copy, fps=fps, turn=turn)
     return JSONResponse({"progress": job.progress}, 202)
 
 

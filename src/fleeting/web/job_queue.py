@@ -54,6 +54,8 @@ class WebJob:
         Other than the defaults, as plain values.
     fps
         Frames per second that were given.
+    turn
+        Of a copy: degrees clockwise.
     """
 
     id: str
@@ -66,6 +68,7 @@ class WebJob:
     problem: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     fps: float | None = None
+    turn: int = 0
 
     def told(self) -> dict[str, Any]:
         """Return what a page is told."""
@@ -118,13 +121,23 @@ class JobQueue:
         folder: Path,
         settings: dict[str, Any] | None = None,
         fps: float | None = None,
+        turn: int = 0,
     ) -> WebJob:
         """Put a job at the end of the queue; the one that waits already where it is the same."""
         with self._news:
             for job in self._jobs.values():
                 if (job.film, job.kind) == (film, kind) and job.state in WAITING:
                     return job
-            made = WebJob(secrets.token_hex(6), film, kind, str(video), str(folder), settings=settings or {}, fps=fps)
+            made = WebJob(
+                id=secrets.token_hex(6),
+                film=film,
+                kind=kind,
+                video=str(video),
+                folder=str(folder),
+                settings=settings or {},
+                fps=fps,
+                turn=turn,
+            )
             self._jobs[made.id] = made
             ended = [j for j in self._jobs.values() if j.state not in WAITING]
             for job in ended[: max(len(ended) - KEPT, 0)]:
@@ -235,18 +248,19 @@ def work_on(job: WebJob, sender: Connection) -> None:
     from fleeting.settings import AnalyseSettings, from_dict
 
     tell = _Teller(sender)
-    settings = from_dict(AnalyseSettings, job.settings) if job.settings else None
     video, folder = Path(job.video), Path(job.folder)
+    if job.kind == "copy":
+        from fleeting.web.browser_copy import make_copy
+
+        make_copy(video, folder, fps=job.fps, turn=job.turn, progress=tell)
+        sender.send("")
+        return
+    settings = from_dict(AnalyseSettings, job.settings) if job.settings else None
     if job.kind == "analyse":
         outcome = batch.analyse_to(video, folder, settings=settings, fps=job.fps, force=True, progress=tell)
         sender.send(outcome.error or "")
         return
-    if job.kind == "calibrate":
-        api.calibrate(video, out=folder.parent, folder=folder, settings=settings, fps=job.fps, progress=tell)
-    else:
-        from fleeting.web.browser_copy import make_copy
-
-        make_copy(video, folder, fps=job.fps, turn=int(job.settings.get("turn", 0)), progress=tell)
+    api.calibrate(video, out=folder.parent, folder=folder, settings=settings, fps=job.fps, progress=tell)
     sender.send("")
 
 

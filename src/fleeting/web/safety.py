@@ -62,7 +62,8 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, *, token: str, hosts: Iterable[str] = ()) -> None:
-        self.app, self.token = app, token
+        self.app: Any = app
+        self.token = token
         self._hosts = frozenset((*LOCAL, *(h.lower() for h in hosts)))
         self.cookie = f"fleeting_{hashlib.sha256(token.encode()).hexdigest()[:12]}"
         self._secret = hmac.new(token.encode(), b"cookie", hashlib.sha256).hexdigest()

@@ -10,11 +10,18 @@ import warnings
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleeting.errors import FleetingWarning, InputError, MissingExtraError, OutputError
 
+if TYPE_CHECKING:
+    import uvicorn
+
 PORT = 8765
 """The port where none is asked for; a free one where it is taken."""
+
+PATIENCE_S = 5
+"""Seconds that requests have to end when the server is stopped."""
 
 HERE = ("127.0.0.1", "localhost", "::1")
 
@@ -70,9 +77,16 @@ def serve(
         made = app.create_app(folder, hosts=names, upload_limit=upload_limit or app.UPLOAD_LIMIT)
         shown = f"[{name}]" if ":" in name else name
         address = f"http://{shown}:{listener.getsockname()[1]}/?token={made.token}"
-        config = uvicorn.Config(made, log_level="warning", server_header=False, date_header=False, access_log=False)
+        config = uvicorn.Config(
+            made,
+            log_level="warning",
+            server_header=False,
+            access_log=False,
+            timeout_graceful_shutdown=PATIENCE_S,
+        )
         server = uvicorn.Server(config)
-        asyncio.run(_run(server, listener, lambda: _ready(address, browser, on_ready)))
+        with contextlib.suppress(KeyboardInterrupt):  # this is how it is stopped
+            asyncio.run(_run(server, listener, lambda: _ready(address, browser, on_ready), made.app.state.queue.close))
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -108,15 +122,21 @@ def _ready(address: str, browser: bool, on_ready: Callable[[str], None]) -> None
             webbrowser.open(address)
 
 
-async def _run(server: object, listener: socket.socket, ready: Callable[[], None]) -> None:
-    import uvicorn
-
-    assert isinstance(server, uvicorn.Server)
+async def _run(
+    server: uvicorn.Server, listener: socket.socket, ready: Callable[[], None], end: Callable[[], None]
+) -> None:
+    """Run until a signal comes; then `end` lets go what would keep connections open."""
     running = asyncio.create_task(server.serve(sockets=[listener]))
+    loop = asyncio.get_running_loop()
     while not server.started and not running.done():
         await asyncio.sleep(0.02)
     if server.started:
-        await asyncio.get_running_loop().run_in_executor(None, ready)
+        await loop.run_in_executor(None, ready)
+    while not running.done():
+        if server.should_exit:
+            await loop.run_in_executor(None, end)
+            break
+        await asyncio.sleep(0.1)
     await running
 
 
