@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from video_files import numbered
 
 from fleeting.export.media import write_media
@@ -21,6 +23,10 @@ from fleeting.records import REGIONS, Event, FaceBox, FaceSegment, FaceTrack, Si
 from fleeting.video.reader import open_video
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None or importlib.util.find_spec("playwright") is None,
+    reason="no Chromium or no playwright to open the workbench with",
+)
 
 READ = """
 window.readNumber = () => {
@@ -123,21 +129,12 @@ def analysed(film: Path, results: Path, events: tuple[Event, ...] = (), *, fps: 
     return timeline
 
 
-def event(kind: Any, onset: int, apex: int, offset: int, *, fps: float, confidence: float = 0.9, **more: Any) -> Event:
+def proposed(
+    kind: Any, onset: int, apex: int, offset: int, *, fps: float, confidence: float = 0.9, **more: Any
+) -> Event:
     """A proposal of the machine."""
     times = [frame / fps for frame in (onset, apex, offset)]
     return Event(0, kind, onset, apex, offset, *times, regions=("left_brow",), confidence=confidence, **more)
-
-
-@contextmanager
-def browsing() -> Iterator[Any]:
-    """A browser; whoever asks has looked that it is there."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def opened(browser: Any, bench: Workbench, *, coder: str = "anna", blind: bool = False, dark: bool = False) -> Any:
@@ -163,3 +160,52 @@ def review(page: Any, name: str, *, frame: int | None = None) -> None:
     where = f"#/film/{film_id(page, name)}" + ("" if frame is None else f"?frame={frame}")
     page.evaluate("(where) => { location.hash = where; }", where)
     page.wait_for_selector(".picture[data-frame]")
+
+
+def coding(page: Any, name: str, coder: str = "anna") -> dict[str, Any]:
+    """What the server keeps for a coder."""
+    path = f"/api/films/{film_id(page, name)}/coders/{coder}"
+    return dict(page.evaluate("(path) => fetch(path).then((r) => r.json())", path))
+
+
+def events(page: Any, name: str, coder: str = "anna") -> list[tuple[Any, ...]]:
+    """A coder's events as kind, onset, apex (or None), offset."""
+    return [
+        (e["kind"], e["onset_frame"], e["apex_frame"] if e["apex_known"] else None, e["offset_frame"])
+        for e in coding(page, name, coder)["events"]
+    ]
+
+
+def shows(page: Any, frame: int) -> None:
+    """Wait until a frame is shown."""
+    page.evaluate("(frame) => settle(frame)", frame)
+
+
+def kept(page: Any, name: str, expected: Any, coder: str = "anna") -> None:
+    """Wait until the server keeps these events."""
+    found: Any = None
+    for _ in range(200):
+        found = events(page, name, coder)
+        if found == expected:
+            return
+        page.wait_for_timeout(25)
+    assert found == expected
+
+
+def comes(page: Any, name: str, condition: Callable[[dict[str, Any]], bool], coder: str = "anna") -> dict[str, Any]:
+    """Wait until what the server keeps for a coder is so, and return it."""
+    for _ in range(400):
+        found = coding(page, name, coder)
+        if condition(found):
+            return found
+        page.wait_for_timeout(25)
+    raise AssertionError(f"never came true: {found}")
+
+
+def until(page: Any, condition: str) -> None:
+    """Wait for a condition in the page; the page's policy forbids playwright's own way, which needs eval."""
+    for _ in range(400):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"never came true: {condition}")

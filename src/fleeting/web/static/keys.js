@@ -114,7 +114,7 @@ export function isTaken(event) {
   const target = event.target;
   if (!(target instanceof HTMLElement) || event.key === "Escape") return false;
   if (target.isContentEditable || target.matches("textarea, select, input:not([type=checkbox])")) return true;
-  const acts = target.matches("button, a, summary, input, [role=option]");
+  const acts = target.matches("button:not([aria-current=true]), a, summary, input"); // the chosen event of the list is chosen already
   return acts && (event.key === "Enter" || event.key === " ");
 }
 

@@ -224,7 +224,11 @@ class Review {
         this.fillForm();
       },
     });
-    for (const input of form.querySelectorAll("input")) if (input.type === "text") input.defaultValue = input.value;
+    for (const input of form.querySelectorAll("input")) {
+      if (input.type !== "text") continue;
+      input.defaultValue = input.value;
+      input.addEventListener("change", () => (input.defaultValue = input.value)); // it is on its way to the server
+    }
     this.panel.replaceChildren(form);
     if (isSame) this.panel.scrollTop = scroll;
     if (field?.dataset.field && isSame) /** @type {HTMLElement | null} */ (form.querySelector(`[data-field="${CSS.escape(field.dataset.field)}"]`))?.focus();
