@@ -100,7 +100,8 @@ def listen(host: str, port: int | None) -> socket.socket:
     wanted = [PORT, 0] if port is None else [port]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for place, one in enumerate(wanted):
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # With its protocol named, or asyncio would not see that it is TCP, and small pictures would wait for 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((host, one))
