@@ -43,6 +43,7 @@ SNIPPETS_ELSEWHERE = {
 NOT_RUN = {
     "calibrate": "takes a minute, and more than the second that the film lasts; test_calibrate.py",
     "demo": "films 2,520 frames; scripts/demo",
+    "serve": "runs until it is stopped; test_privacy.py, web/test_server_coding.py",
     "train": "takes long and needs the data; test_recogniser_training.py",
 }
 NEEDED_ELSEWHERE = {
