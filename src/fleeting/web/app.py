@@ -18,7 +18,7 @@ from fleeting.coding.coders import coders_of
 from fleeting.errors import InputError
 from fleeting.records import CODED_KINDS
 from fleeting.report.wording import expression_score, headline
-from fleeting.web import coders, comparing, exchange, films, frames, jobs, lanes, reports, study
+from fleeting.web import coders, comparing, exchange, films, frames, jobs, lanes, live, reports, study
 from fleeting.web.coders import Desks
 from fleeting.web.exchange import FORMATS
 from fleeting.web.frames import Looks
@@ -83,7 +83,7 @@ def create_app(
     inner.state.queue = JobQueue(library.output / ".workbench" / "jobs.json", root=library.folder, workers=workers)
     inner.state.upload_limit = upload_limit
     answer_errors(inner)
-    for noun in (films, frames, lanes, coders, exchange, comparing, jobs, study, reports):
+    for noun in (films, frames, lanes, coders, exchange, comparing, jobs, study, reports, live):
         inner.include_router(noun.router)
     inner.add_api_route("/api/state", _state)
     inner.add_api_route("/api/{rest:path}", _nothing, methods=["GET", "POST", "PUT", "DELETE"])
