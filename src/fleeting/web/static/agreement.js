@@ -82,7 +82,7 @@ async function build({ a, matched, disagreements }) {
   const who = coder();
   const sure = await dialog("Work on the consensus", (close) => [
     h("p", {}, `From now on you code as "${CONSENSUS}". Events that ${a} and the other coder both have are taken from ${a}, once for each film. The other coders' events lie in the lanes: press Enter on one to take it over.`),
-    h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: () => close("yes") }, "Begin")),
+    h("div", { class: "actions" }, h("button", { type: "button", class: "main", autofocus: true, onclick: () => close("yes") }, "Begin")),
   ]);
   if (sure !== "yes") return;
   try {

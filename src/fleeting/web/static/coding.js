@@ -42,7 +42,7 @@ export class Coding {
 
   /**
    * Do an edit after those before it. It is made from the state of that moment; null does nothing.
-   * @param {(state: CodingState) => Edit | null} make
+   * @param {(state: CodingState) => Edit | null | Promise<Edit | null>} make
    * @returns {Promise<CodingState | null>} the new state; null where nothing was done or it was refused
    */
   edit(make) {
@@ -52,9 +52,9 @@ export class Coding {
     return done;
   }
 
-  /** @param {(state: CodingState) => Edit | null} make */
+  /** @param {(state: CodingState) => Edit | null | Promise<Edit | null>} make */
   async send(make) {
-    const edit = make(this.state);
+    const edit = await make(this.state);
     if (!edit) return null;
     try {
       const state = await server.edit(this.film, this.coder, { ...edit, seq: this.state.seq });

@@ -158,7 +158,7 @@ class Library {
 
 /** @param {string} name @returns {Promise<number | null>} null where it was not given */
 async function askRate(name) {
-  const field = h("input", { type: "number", min: "0.1", step: "any", required: true, "aria-label": "Frames per second" });
+  const field = h("input", { type: "number", min: "0.1", step: "any", required: true, autofocus: true, "aria-label": "Frames per second" });
   const done = await dialog(name, (close) => [
     h("form", { onsubmit: (/** @type {Event} */ e) => { e.preventDefault(); close("yes"); } },
       h("p", {}, "These are single images. At how many frames per second were they filmed?"),

@@ -139,8 +139,15 @@ class Review {
     return itemsOf(this.coding.state, this.others, coder(), this.filter);
   }
 
-  /** @param {string} key @returns {Item | undefined} */
-  itemOf(key) {
+  /** The key of what a proposal has become. @param {string} key */
+  resolved(key) {
+    const proposal = key.startsWith("p:") ? this.coding.proposal(key.slice(2)) : undefined;
+    return proposal?.id && (proposal.state === "accepted" || proposal.state === "corrected") ? `e:${proposal.id}` : key;
+  }
+
+  /** @param {string} asked @returns {Item | undefined} */
+  itemOf(asked) {
+    const key = this.resolved(asked);
     const found = this.items().find((item) => item.key === key);
     if (found || !key.startsWith("o:")) return found;
     return itemsOf(this.coding.state, this.others, coder(), { ...this.filter, others: true }).find((item) => item.key === key);
@@ -148,8 +155,7 @@ class Review {
 
   /** @param {string} key @param {boolean} [moves] whether the playhead goes there */
   choose(key, moves = true) {
-    const proposal = key.startsWith("p:") ? this.coding.proposal(key.slice(2)) : undefined;
-    this.chosen = proposal?.id && (proposal.state === "accepted" || proposal.state === "corrected") ? `e:${proposal.id}` : key;
+    this.chosen = this.resolved(key);
     const item = this.itemOf(this.chosen);
     if (item && moves) {
       this.stage.player.stop();
@@ -162,10 +168,7 @@ class Review {
   /** Show what the server keeps. */
   update() {
     const { state } = this.coding;
-    if (this.chosen.startsWith("p:")) {
-      const proposal = this.coding.proposal(this.chosen.slice(2));
-      if (proposal?.id && (proposal.state === "accepted" || proposal.state === "corrected")) this.chosen = `e:${proposal.id}`;
-    }
+    this.chosen = this.resolved(this.chosen);
     const items = this.items();
     this.undo.disabled = !state.can_undo;
     this.redo.disabled = !state.can_redo;
@@ -201,7 +204,7 @@ class Review {
     const focus = document.activeElement;
     const field = focus instanceof HTMLElement && this.panel.contains(focus) ? focus : null;
     const item = this.itemOf(this.chosen);
-    const isSame = this.panel.dataset.key === this.chosen;
+    const isSame = this.resolved(this.panel.dataset.key ?? "") === this.chosen;
     const unsaved = field instanceof HTMLTextAreaElement || (field instanceof HTMLInputElement && field.type === "text" && field.value !== field.defaultValue);
     if (isSame && unsaved && item) {
       field.addEventListener("blur", () => this.fillForm(), { once: true });
@@ -243,13 +246,18 @@ class Review {
     return draft;
   }
 
-  /** Put a changed event; a proposal becomes the coder's by it. @param {Item | undefined} item @param {(draft: Draft) => Draft} how */
-  async change(item, how) {
+  /**
+   * Put a changed event; a proposal becomes the coder's by it.
+   * @param {Item | undefined} item @param {(draft: Draft) => Draft} how
+   * @param {() => Promise<boolean>} [ready] what the edit, and those after it, wait for; false makes no edit
+   */
+  async change(item, how, ready) {
     if (!item) return say("Choose an event first, or press E for a new one.", "warning");
     if (item.what === "other") return say(`This event is ${item.coder}'s. Press Enter to take it over.`, "warning");
     const key = item.key;
-    const state = await this.coding.edit(() => {
-      const now = this.itemOf(key) ?? (key.startsWith("p:") ? this.itemOf(this.chosen) : undefined);
+    const state = await this.coding.edit(async () => {
+      if (ready && !(await ready())) return null;
+      const now = this.itemOf(key);
       if (!now) return null; // it was removed meanwhile
       const before = this.draftOf(now);
       const event = how(before);
@@ -260,22 +268,31 @@ class Review {
     return undefined;
   }
 
-  /** @param {Draft} event */
-  async add(event) {
-    const before = new Set(this.coding.state.events.map((e) => e.id));
-    const state = await this.coding.edit(() => ({ action: "put", event }));
-    const added = state?.events.find((e) => !before.has(e.id));
+  /** @param {Draft} event @param {() => Promise<boolean>} [ready] */
+  async add(event, ready) {
+    let before = new Set([""]);
+    const state = await this.coding.edit(async (now) => {
+      before = new Set(now.events.map((e) => e.id ?? ""));
+      return ready && !(await ready()) ? null : { action: "put", event };
+    });
+    const added = state?.events.find((e) => !before.has(e.id ?? ""));
     if (added) this.choose(`e:${added.id}`, false);
+  }
+
+  /** Stop, and return what waits until the picture of the wanted frame is there. @param {number} frame @returns {() => Promise<boolean>} */
+  seen(frame) {
+    const { player } = this.stage;
+    player.stop();
+    const shown = player.until(frame);
+    return async () => (await shown) || player.wanted !== frame; // false: the picture did not come
   }
 
   /** @param {"onset" | "apex" | "offset"} mark */
   async mark(mark) {
     const item = this.itemOf(this.chosen);
     const frame = this.stage.player.wanted;
-    this.stage.player.stop();
-    if (!(await this.stage.player.until(frame)) && this.stage.player.wanted === frame) return; // its picture did not come
-    await this.change(item, (draft) => withMark(draft, mark, frame));
-    say(`${mark} at frame ${frame}, ${clock(this.times[frame])}`);
+    await this.change(item, (draft) => withMark(draft, mark, frame), this.seen(frame));
+    if (item && item.what !== "other") say(`${mark} at frame ${frame}, ${clock(this.times[frame])}`);
   }
 
   /** @param {"accept" | "refuse"} action */
@@ -318,8 +335,8 @@ class Review {
       accept: () => this.decide("accept"),
       refuse: () => this.decide("refuse"),
       correct: () => this.correct(item),
-      add: () => this.add(this.blank("micro")),
-      uncodable: () => this.add(this.blank("uncodable")),
+      add: () => this.add(this.blank("micro"), this.seen(this.stage.player.wanted)),
+      uncodable: () => this.add(this.blank("uncodable"), this.seen(this.stage.player.wanted)),
       remove: () => this.remove(item),
       undo: () => this.coding.edit((s) => (s.can_undo ? { action: "undo" } : null)).then((s) => say(s ? "Undone." : "Nothing to undo.")),
       redo: () => this.coding.edit((s) => (s.can_redo ? { action: "redo" } : null)).then((s) => say(s ? "Done again." : "Nothing to redo.")),

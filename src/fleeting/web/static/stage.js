@@ -59,7 +59,7 @@ export class Stage {
 
   layOut() {
     const step = (/** @type {string} */ action, /** @type {string} */ sign, /** @type {string} */ what) =>
-      h("button", { type: "button", "aria-label": what, title: `${what} (${keysText(action)})`, onclick: () => this.calls.act(action) }, sign);
+      h("button", { type: "button", "aria-label": /\w/.test(sign) ? `${sign}: ${what}` : what, title: `${what} (${keysText(action)})`, onclick: () => this.calls.act(action) }, sign);
     const tools = h("div", { class: "bar" }, this.views, h("label", { class: "slide factor" }, this.factor, this.factorText), this.film.faces.length > 1 ? this.faces : null,
       h("button", { type: "button", class: "end", title: "The film with its sound, for watching; coding happens on the numbered pictures", onclick: () => this.watch() }, "Watch"));
     const transport = h("div", { class: "bar transport" }, step("first", "|◀", "First frame"), step("back10", "−10", "Ten frames back"), step("back", "◀", "One frame back"), this.playButton,

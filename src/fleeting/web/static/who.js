@@ -22,7 +22,7 @@ export function setCoder(name, blind) {
  * @returns {Promise<boolean>}
  */
 export async function askCoder(known) {
-  const field = h("input", { type: "text", id: "coder-name", maxlength: 60, autocomplete: "off", list: "coder-names", value: coder(), required: true });
+  const field = h("input", { type: "text", id: "coder-name", maxlength: 60, autocomplete: "off", list: "coder-names", value: coder(), required: true, autofocus: true });
   const blind = h("input", { type: "checkbox", checked: isBlind() });
   const done = await dialog("Who codes?", (close) => [
     h("form", { class: "stack", onsubmit: (/** @type {Event} */ e) => {
