@@ -170,6 +170,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for block in (b for page in PAGES for b in blocks(page) if b.language == "python"):
         if named := re.match(r"# (\w+\.py)\n", block.text):  # a module that its page tells to write
             (folder / named[1]).write_text(block.text, encoding="utf-8")
+    (folder / "study.csv").write_text("film,person,condition\ninterview,ada,alone\n", encoding="utf-8")
     stored(made_up(subjects=4, each=3), folder / "flow_images.npz")
     stored(made_up(subjects=2, each=3, name="samm", seed=1), folder / "other_people.npz")
     assert run("fleeting", "analyse", "interview.mp4", "--out", "results", cwd=folder) == 0

@@ -134,6 +134,7 @@ CASES: dict[str, Callable[[Path, Path], Words]] = {
     "probe": lambda clip, at: (clip, "--seconds", "0.2"),
     "report": lambda clip, at: (write_timeline(make_timeline(), at / "timeline.json"), "--out", at / "out.html"),
     "serve": lambda clip, at: (served(clip, at / "films"), "--port", "0", "--no-browser"),
+    "summarise": lambda clip, at: (coded(at, "anna"), "--coder", "anna", "--out", at / "out"),
     "synthesise": lambda clip, at: (
         *(picture(clip, at / "a.png"), "--out", at / "out", "--events", "1"),
         *("--fps", "30", "--seconds", "1.5", "--size", "256x256", "--iod", "56"),

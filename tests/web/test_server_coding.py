@@ -300,6 +300,10 @@ def test_a_study_is_a_table(client: TestClient, folder: Path) -> None:
     client.post("/api/study", json={film: {"person": "ada", "condition": "truth"}})
     assert client.get("/api/study").json() == {"interview.mp4": {"person": "ada", "condition": "truth"}}
     assert "interview.mp4,ada,truth" in (folder / "fleeting-output" / "study.csv").read_text()
+    found = client.get("/api/study/summary").json()
+    assert found["conditions"]["truth"]["micro"] == {"events": 4, "per_minute": 16.0, "interval": None}
+    assert client.get("/api/study/summary", params={"format": "csv"}).text.startswith("film,person,condition,minutes")
+    assert client.get("/api/study/summary", params={"coder": "anna"}).json()["films_left_out"] == ["interview.mp4"]
     for bad in ("name,group\na,b\n", "\xff"):
         answer = client.post("/api/study", content=bad.encode("latin-1"), headers={"Content-Type": "text/csv"})
         assert answer.status_code == 400

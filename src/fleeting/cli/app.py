@@ -21,7 +21,7 @@ import typer.core
 from fleeting.cli.analyse import analyse
 from fleeting.cli.benchmark import benchmark
 from fleeting.cli.calibrate import calibrate
-from fleeting.cli.coding import agree, export, import_file
+from fleeting.cli.coding import agree, export, import_file, summarise
 from fleeting.cli.compare import compare
 from fleeting.cli.data import data
 from fleeting.cli.demo import demo
@@ -61,6 +61,7 @@ GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
         "import": (import_file, "Read ELAN, BORIS or a table as a coder's events."),
         "agree": (agree, "Compare two coders, or a coder and the machine."),
         "export": (export, "Write a coder's events for other programs."),
+        "summarise": (summarise, "Count events a minute by condition of a study."),
     },
     "For data sets": {
         "data": (data, "Check labelled data sets and list what was repaired."),
@@ -76,7 +77,7 @@ GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
 }
 """All commands as ``fleeting --help`` lists them, each with a line that fits 80 columns."""
 
-ALIASES: dict[str, Callable[..., None]] = {"analyze": analyse, "synthesize": synthesise}
+ALIASES: dict[str, Callable[..., None]] = {"analyze": analyse, "summarize": summarise, "synthesize": synthesise}
 
 
 class _Grouped(typer.core.TyperGroup):

@@ -5,16 +5,20 @@ Kept as ``study.csv`` in the folder of results, with the columns film, person an
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
 
-from fleeting.errors import InputError
+from fleeting.coding.agreement import read_side
+from fleeting.coding.coders import MACHINE
+from fleeting.coding.summary import Groups, csv_text, film_row, parse_groups, summarise
+from fleeting.errors import DataError, InputError
+from fleeting.export.events_csv import table_text
 from fleeting.files import write_text
 from fleeting.web.library import LibraryOf
 
@@ -32,7 +36,7 @@ class Study:
         self._path = path
         self._lock = threading.Lock()
         try:
-            self._rows = _parsed(path.read_text(encoding="utf-8"))
+            self._rows = parse_groups(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, InputError):
             self._rows = {}
 
@@ -41,12 +45,12 @@ class Study:
         row = self._rows.get(film, {})
         return {name: row.get(name) or None for name in COLUMNS[1:]}
 
-    def rows(self) -> dict[str, dict[str, str]]:
+    def rows(self) -> Groups:
         """Return all films of which something was told."""
         with self._lock:
             return {film: dict(row) for film, row in self._rows.items()}
 
-    def change(self, rows: dict[str, dict[str, str]]) -> None:
+    def change(self, told: Groups) -> None:
         """Take over what is told of some films.
 
         Raises
@@ -55,12 +59,9 @@ class Study:
             Where the disk refuses.
         """
         with self._lock:
-            changed = {**self._rows, **rows}
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows((film, row.get("person", ""), row.get("condition", "")) for film, row in changed.items())
-            write_text(self._path, text.getvalue())
+            changed = {**self._rows, **told}
+            rows = ((film, row.get("person", ""), row.get("condition", "")) for film, row in changed.items())
+            write_text(self._path, table_text(COLUMNS, rows))
             self._rows = changed
 
 
@@ -74,13 +75,37 @@ StudyOf = Annotated[Study, Depends(study_of)]
 
 
 @router.get("")
-def study(study: StudyOf) -> dict[str, dict[str, str]]:
+def study(study: StudyOf) -> Groups:
     """Return person and condition by the name of the film."""
     return study.rows()
 
 
+@router.get("/summary", response_model=None)
+def summary(
+    study: StudyOf, library: LibraryOf, coder: str = MACHINE, form: Annotated[str, Query(alias="format")] = "json"
+) -> dict[str, Any] | Response:
+    """Return events a codable minute by condition, and a row for each film (``format=csv``: these alone)."""
+    rows, left = [], []
+    for film in library.films().values():
+        if not film.is_analysed:
+            continue
+        try:
+            side = read_side(library.coded(film), coder)
+        except DataError:
+            side = None
+        if side is None:
+            left.append(film.name)
+        else:
+            rows.append(film_row(film.name, side, study.rows().get(film.name, {})))
+    if form == "csv":
+        headers = {"Content-Disposition": 'attachment; filename="summary.csv"'}
+        return Response(csv_text(rows), media_type="text/csv; charset=utf-8", headers=headers)
+    films = [asdict(row) for row in rows]
+    return {"coder": coder, "conditions": summarise(rows), "films": films, "films_left_out": left}
+
+
 @router.post("")
-async def change(request: Request, study: StudyOf, library: LibraryOf) -> dict[str, dict[str, str]]:
+async def change(request: Request, study: StudyOf, library: LibraryOf) -> Groups:
     """Take a csv with the columns film, person and condition, or the same as JSON by the film's name or id."""
     body = b""
     async for chunk in request.stream():
@@ -94,7 +119,7 @@ async def change(request: Request, study: StudyOf, library: LibraryOf) -> dict[s
             raise InputError("JSON", str(error), "Send what GET gives.") from error
     else:
         try:
-            rows = _parsed(body.decode("utf-8-sig"))
+            rows = parse_groups(body.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise InputError("a table in UTF-8", str(error), "Save it as UTF-8.") from error
     names = {key: film.name for film in library.films().values() for key in (film.id, film.name, _stem(film.name))}
@@ -106,16 +131,7 @@ def _stem(name: str) -> str:
     return name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
 
 
-def _parsed(text: str) -> dict[str, dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(text))
-    names = reader.fieldnames or []
-    if "film" not in names or not {"person", "condition"} & set(names):
-        got = ", ".join(map(str, names)) or "no column"
-        raise InputError("a table with the columns film, person and condition", got, "Name the columns so.")
-    return _checked({row["film"]: {c: row.get(c) or "" for c in COLUMNS[1:]} for row in reader if row["film"]})
-
-
-def _checked(values: Any) -> dict[str, dict[str, str]]:
+def _checked(values: Any) -> Groups:
     sound = isinstance(values, dict) and all(
         isinstance(row, dict) and all(v is None or (isinstance(v, str) and len(v) <= LONGEST) for v in row.values())
         for row in values.values()
