@@ -1,14 +1,16 @@
 // One film: the picture, the lanes under it, the list of events, the form of one event.
 
 import { Coding, draftOf, withMark } from "./coding.js";
-import { h, remember, remembered, say } from "./dom.js";
-import { NEXT_KIND, eventForm, schemeFor } from "./form.js";
+import { h, remembered, say } from "./dom.js";
+import { fillList, filterBar } from "./event_list.js";
+import { NEXT_KIND, schemeFor } from "./form.js";
 import { isOpen, itemsOf, lineOf, titleOf, tracksOf } from "./items.js";
 import { Lanes } from "./lanes.js";
+import { Panel } from "./panel.js";
 import { server } from "./server.js";
 import { Stage } from "./stage.js";
 import { askCoder, coder, isBlind } from "./who.js";
-import { clock, counted, percent } from "./words.js";
+import { clock, counted } from "./words.js";
 import { filesMenu, filmFacts } from "./film_parts.js";
 
 /** @import {Page} from "./main.js" */
@@ -48,7 +50,7 @@ class Review {
       range: (first, last, points) => this.loadLanes(first, last, points),
     });
     this.list = h("ol", { class: "events", "aria-label": "Events" });
-    this.panel = h("div", { class: "panel" });
+    this.panel = new Panel(times, state);
     this.count = h("p", { class: "dim" });
     this.undo = h("button", { type: "button", onclick: () => this.act("undo") }, "Undo");
     this.redo = h("button", { type: "button", onclick: () => this.act("redo") }, "Redo");
@@ -64,28 +66,8 @@ class Review {
     const head = h("header", { class: "film-head" }, h("h1", {}, this.film.name), filmFacts(this.film), filesMenu(this.film.id, this.state.formats, coder(), () => this.reload()));
     const aside = h("aside", { "aria-label": "Coding" },
       h("div", { class: "list-head" }, h("h2", {}, "Events"), this.undo, this.redo, h("button", { type: "button", onclick: () => this.act("add") }, "New")),
-      this.filters(), this.count, this.list, this.panel, this.notes);
+      filterBar(this.filter, () => this.update()), this.count, this.list, this.panel.element, this.notes);
     return h("section", { class: "review" }, head, h("div", { class: "left" }, this.stage.element, this.lanes.element), aside);
-  }
-
-  filters() {
-    const value = h("output", {}, percent(this.filter.confidence));
-    const slider = h("input", { type: "range", min: 0, max: 1, step: 0.01, value: String(this.filter.confidence), "aria-label": "Hide proposals below this confidence", oninput: () => {
-      this.filter.confidence = Number(slider.value);
-      value.textContent = percent(this.filter.confidence);
-      remember("confidence", slider.value);
-      this.update();
-    } });
-    const check = (/** @type {"refused" | "others"} */ name, /** @type {string} */ text) => {
-      const box = h("input", { type: "checkbox", checked: this.filter[name], onchange: () => {
-        this.filter[name] = box.checked;
-        if (name === "others") remember("others", box.checked ? "yes" : "");
-        this.update();
-      } });
-      return h("label", { class: "check" }, box, h("span", {}, text));
-    };
-    if (this.filter.blind) return h("p", { class: "hint" }, "You code blind: the machine, its curves and the other coders are hidden.");
-    return h("div", { class: "filters" }, h("label", { class: "slide" }, h("span", {}, "Proposals from"), slider, value), check("refused", "refused"), check("others", "others"));
   }
 
   /** @param {URLSearchParams} query */
@@ -179,62 +161,19 @@ class Review {
       : `${counted(state.events.length, "event")}, ${counted(open, "proposal")} to decide on${hidden ? ` (${hidden} hidden)` : ""}`;
     this.lanes.set({ tracks: tracksOf(state, this.others, coder(), this.filter), chosen: this.chosen });
     this.notes.replaceChildren(...[...state.notes, ...this.film.warnings].map((text) => h("p", { class: "hint" }, text)));
-    this.fillList(items);
+    fillList(this.list, items, this.chosen, (key) => this.choose(key));
     this.fillForm();
   }
 
-  /** @param {Item[]} items */
-  fillList(items) {
-    const hadFocus = this.list.contains(document.activeElement);
-    const line = (/** @type {Item} */ item) => {
-      const { place, state } = lineOf(item);
-      const isChosen = item.key === this.chosen;
-      const button = h("button", { type: "button", class: `${item.what} ${item.state}`, "aria-current": isChosen ? "true" : null, onclick: () => this.choose(item.key) },
-        h("i", { class: `dot ${item.event.kind}`, "aria-hidden": "true" }), h("span", { class: "when" }, place), h("span", {}, titleOf(item.event)), h("span", { class: "dim" }, state));
-      return h("li", {}, button);
-    };
-    this.list.replaceChildren(...items.map(line));
-    if (!items.length) this.list.append(h("li", { class: "empty" }, "No event yet. Press E for one that begins at the frame that is shown."));
-    const current = /** @type {HTMLElement | null} */ (this.list.querySelector("[aria-current]"));
-    current?.scrollIntoView({ block: "nearest" });
-    if (hadFocus) current?.focus();
-  }
-
   fillForm() {
-    const focus = document.activeElement;
-    const field = focus instanceof HTMLElement && this.panel.contains(focus) ? focus : null;
     const item = this.itemOf(this.chosen);
-    const isSame = this.resolved(this.panel.dataset.key ?? "") === this.chosen;
-    const unsaved = field instanceof HTMLTextAreaElement || (field instanceof HTMLInputElement && field.type === "text" && field.value !== field.defaultValue);
-    if (isSame && unsaved && item) {
-      field.addEventListener("blur", () => this.fillForm(), { once: true });
-      return; // what is being typed is not taken away
-    }
-    const scroll = this.panel.scrollTop;
-    this.panel.dataset.key = this.chosen;
-    if (!item) {
-      this.panel.replaceChildren(h("p", { class: "empty" }, "Choose an event of the list or in the lanes. Press ? for the keys."));
-      return;
-    }
-    const form = eventForm(item, this.draftOf(item), this.times, this.state, {
-      change: (how) => void this.change(this.itemOf(item.key), how),
-      here: (mark) => this.act(mark),
-      go: (frame) => this.stage.player.step(frame - this.stage.player.wanted),
-      act: (action) => this.act(action),
-      refuse: (problem) => {
-        say(problem, "warning");
-        this.panel.dataset.key = "";
-        this.fillForm();
-      },
-    });
-    for (const input of form.querySelectorAll("input")) {
-      if (input.type !== "text") continue;
-      input.defaultValue = input.value;
-      input.addEventListener("change", () => (input.defaultValue = input.value)); // it is on its way to the server
-    }
-    this.panel.replaceChildren(form);
-    if (isSame) this.panel.scrollTop = scroll;
-    if (field?.dataset.field && isSame) /** @type {HTMLElement | null} */ (form.querySelector(`[data-field="${CSS.escape(field.dataset.field)}"]`))?.focus();
+    const calls = {
+      change: (/** @type {(draft: Draft) => Draft} */ how) => void this.change(item && this.itemOf(item.key), how),
+      here: (/** @type {string} */ mark) => this.act(mark),
+      go: (/** @type {number} */ frame) => this.stage.player.step(frame - this.stage.player.wanted),
+      act: (/** @type {string} */ action) => this.act(action),
+    };
+    this.panel.fill(item, (one) => this.draftOf(one), calls, (key) => this.resolved(key));
   }
 
   /** @param {Item} item @returns {Draft} */
@@ -377,7 +316,7 @@ class Review {
       await this.coding.edit(() => ({ action: "accept", proposal: item.id }));
       this.update();
     }
-    /** @type {HTMLElement | null} */ (this.panel.querySelector('[data-field="onset-frame"]'))?.focus();
+    this.panel.find("onset-frame")?.focus();
   }
 
   /** @param {Item | undefined} item */
