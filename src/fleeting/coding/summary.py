@@ -86,7 +86,7 @@ def film_row(name: str, side: Coded, group: Mapping[str, str]) -> FilmRow:
                 open_to_view[span.onset_frame : span.offset_frame + 1] = False
         seconds += float(lasts[open_to_view].sum())
     kept = [e for e in side.events if not is_hidden(e.face, e.interval, side.uncodable)]
-    counts = {kind: sum(e.kind == kind for e in kept) for kind in EVENT_KINDS}
+    counts = {str(kind): sum(e.kind == kind for e in kept) for kind in EVENT_KINDS}
     return FilmRow(name, group.get("person", ""), group.get("condition", ""), seconds / 60, counts)
 
 

@@ -117,7 +117,7 @@ def read_places(path: str | Path) -> dict[int, npt.NDArray[np.float64]]:
 
 
 def _events(entries: Any) -> dict[int, EventMedia]:
-    indices = dict.fromkeys(int(event) for event, _, _ in (n.partition("/") for n in entries.files) if event != FACES)
+    indices = dict.fromkeys(int(event) for event, _, _ in (n.partition("/") for n in entries.files) if event.isdigit())
     return {index: _one(index, entries) for index in indices}
 
 
