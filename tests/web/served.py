@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +54,45 @@ def picture(answer: Any) -> np.ndarray:
 def shown_number(answer: Any) -> int:
     """The number that the bars in a picture say."""
     return number_of(cv2.cvtColor(picture(answer), cv2.COLOR_BGR2GRAY))
+
+
+SERVE = "from fleeting.cli import main; main()"
+
+
+@dataclass
+class Started:
+    """A server in a process of its own, and a browser that was there."""
+
+    process: subprocess.Popen[str]
+    root: str
+    browser: urllib.request.OpenerDirector
+
+    def get(self, path: str) -> Any:
+        return json.load(self.browser.open(f"{self.root}{path}"))
+
+    def post(self, path: str, values: dict[str, Any]) -> Any:
+        headers = {"Content-Type": "application/json", "Origin": self.root}
+        return json.load(
+            self.browser.open(urllib.request.Request(f"{self.root}{path}", json.dumps(values).encode(), headers))
+        )
+
+
+@contextmanager
+def started(folder: Path, *words: str, before: str = "") -> Iterator[Started]:
+    """``fleeting serve FOLDER --port 0``; it is killed at the end where it still runs."""
+    command = [sys.executable, "-c", before + SERVE, "serve", str(folder), "--port", "0", "--no-browser", *words]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment, text=True)
+    try:
+        assert process.stdout is not None
+        assert select.select([process.stdout], [], [], 240)[0], "the server did not start"
+        said = process.stdout.readline()
+        found = re.findall(r"http://\S+", said)
+        assert found, said + (process.stderr.read() if process.stderr else "")
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        browser.open(found[0]).read()
+        yield Started(process, found[0].split("/?")[0], browser)
+    finally:
+        process.kill()
+        process.communicate()

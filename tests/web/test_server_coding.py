@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
-import os
 import re
-import select
 import signal
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 import zipfile
 from collections.abc import Iterator
-from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +15,7 @@ import numpy as np
 import pytest
 from coded_films import code, make_film
 from fastapi.testclient import TestClient
-from served import film_id, served
+from served import film_id, served, started
 from timelines import make_timeline
 from video_files import write_numbered
 
@@ -309,41 +301,14 @@ def test_a_study_is_a_table(client: TestClient, folder: Path) -> None:
         assert answer.status_code == 400
 
 
-SERVE = "from fleeting.cli import main; main()"
-
-
 def test_a_killed_server_loses_nothing_that_it_answered(folder: Path) -> None:
-    words = [sys.executable, "-c", SERVE, "serve", str(folder), "--port", "0", "--no-browser"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, env=environment, text=True)
-    try:
-        assert server.stdout is not None
-        assert select.select([server.stdout], [], [], 120)[0], "the server did not start"
-        address = re.findall(r"http://\S+", server.stdout.readline())[0]
-        root = address.split("/?")[0]
-        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-        browser.open(address).read()
-        (film,) = json.load(browser.open(f"{root}/api/films"))
-
-        def send(path: str, values: dict[str, Any]) -> dict[str, Any]:
-            asked = urllib.request.Request(
-                f"{root}/api/films/{film['id']}/coders{path}",
-                json.dumps(values).encode(),
-                {"Content-Type": "application/json", "Origin": root},
-            )
-            return dict(json.load(browser.open(asked)))
-
-        send("", {"name": "anna"})
-        answered = 0
-        deadline = time.monotonic() + 60
-        while answered < 20 and time.monotonic() < deadline:
-            answered = len(send("/anna/edits", {"action": "put", "event": NEW})["events"])
-        server.send_signal(signal.SIGKILL)
-        server.wait(30)
-    finally:
-        server.kill()
-        server.wait()
-        if server.stdout is not None:
-            server.stdout.close()
+    with started(folder) as server:
+        (film,) = server.get("/api/films")
+        path = f"/api/films/{film['id']}/coders"
+        server.post(path, {"name": "anna"})
+        for _ in range(20):
+            answered = len(server.post(f"{path}/anna/edits", {"action": "put", "event": NEW})["events"])
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait(30)
     assert answered == 20
     assert len(CodingLog(Film.open(folder / "fleeting-output" / "interview"), "anna").events) == answered

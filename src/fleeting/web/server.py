@@ -63,6 +63,7 @@ def serve(
     """
     try:
         import uvicorn
+        import websockets  # noqa: F401  uvicorn finds it by itself, and says nothing where it is missing
 
         from fleeting.web import app
     except ImportError as error:
