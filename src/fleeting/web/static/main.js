@@ -11,6 +11,7 @@ import { agreementPage } from "./agreement.js";
 import { libraryPage } from "./library.js";
 import { machinePage } from "./machine.js";
 import { reviewPage } from "./review.js";
+import { studyPage } from "./study.js";
 
 /** @import {State} from "./types.js" */
 
@@ -21,7 +22,7 @@ import { reviewPage } from "./review.js";
  */
 
 /** @type {Record<string, PageOf>} */
-const PAGES = { "": libraryPage, film: reviewPage, agreement: agreementPage, machine: machinePage };
+const PAGES = { "": libraryPage, film: reviewPage, agreement: agreementPage, machine: machinePage, study: studyPage };
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const who = /** @type {HTMLElement} */ (document.getElementById("who"));

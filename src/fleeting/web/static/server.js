@@ -93,6 +93,14 @@ export const server = {
   agreement: (id, a, b) => ask(`${id === null ? "/api" : film(id)}/agreement?${query({ a, b })}`),
   /** @param {string} coder @param {number} precision @returns {Promise<any>} */
   howGood: (coder, precision) => ask(`/api/machine?${query({ coder, precision })}`),
+  /** @param {string} coder @returns {Promise<any>} */
+  summary: (coder) => ask(`/api/study/summary?${query({ coder })}`),
+  /** @param {string} coder */
+  summaryOf: (coder) => `/api/study/summary?${query({ coder, format: "csv" })}`,
+  /** @param {Record<string, {person: string, condition: string}>} rows by film */
+  studyRows: (rows) => ask("/api/study", json(rows)),
+  /** @param {string} text a csv */
+  studyTable: (text) => ask("/api/study", { method: "POST", headers: { "content-type": "text/csv" }, body: text }),
   /** @returns {Promise<Job[]>} */
   jobs: () => ask("/api/jobs"),
   /** @param {string} id @param {string} kind @param {number} [fps] of a folder of images @returns {Promise<Job>} */
