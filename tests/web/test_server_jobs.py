@@ -244,7 +244,7 @@ def test_a_film_is_watched_as_it_is_or_as_a_copy_with_the_same_times(tmp_path: P
         assert client.get(f"/api/films/{other}/video").status_code == 202
         copy = until(lambda: a if (a := client.get(f"/api/films/{other}/video")).status_code != 202 else None)
         assert copy.status_code == 200, copy.text
-        assert len(client.get("/api/jobs").json()) == 1
+        assert client.get("/api/jobs").json() == []  # nobody has asked for that one
         times = np.frombuffer(client.get(f"/api/films/{other}/times").content, "<f8")
     (tmp_path / "copy.mp4").write_bytes(copy.content)
     with open_video(tmp_path / "copy.mp4") as reader:
@@ -266,3 +266,20 @@ def test_films_of_one_name_have_results_of_their_own(tmp_path: Path) -> None:
         found = library.films(anew=True)
         assert (found[one.id].results, found[other.id].results) == (first, None)
         assert library.place_for(found[other.id]) not in (first, None)
+
+
+def test_new_films_are_probed_when_nothing_else_is_done(clip: Path, tmp_path: Path) -> None:
+    shutil.copy(clip, tmp_path / "ada.mp4")
+    (tmp_path / "none.mp4").write_bytes(b"no film")
+    with served(tmp_path, probe=True) as client:
+        film = film_id(client, "ada.mp4")
+        found = until(lambda: client.get(f"/api/films/{film}").json()["quality"])
+        assert found["verdict"] in ("good", "fair", "poor")
+        assert any(note.startswith("face size: ") or note.startswith("frame rate: ") for note in found["notes"])
+        assert client.get("/api/jobs").json() == []
+        states = {f["name"]: f["state"] for f in client.get("/api/films").json()}
+        assert states == {"ada.mp4": "new", "none.mp4": "new"}
+        problem = until(lambda: {f["name"]: f["problem"] for f in client.get("/api/films").json()}["none.mp4"])
+        assert "none.mp4" in problem
+    with served(tmp_path) as client:  # it is not forgotten
+        assert client.get(f"/api/films/{film}").json()["quality"] == found

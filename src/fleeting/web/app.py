@@ -24,6 +24,7 @@ from fleeting.web.exchange import FORMATS
 from fleeting.web.frames import Looks
 from fleeting.web.job_queue import JobQueue
 from fleeting.web.library import Library
+from fleeting.web.probing import keep_probing
 from fleeting.web.refusals import answer_errors, refuse
 from fleeting.web.safety import Guard, new_token
 from fleeting.web.study import Study
@@ -47,6 +48,7 @@ def create_app(
     hosts: Iterable[str] = (),
     upload_limit: int = UPLOAD_LIMIT,
     workers: int = 1,
+    probe: bool = False,
 ) -> Guard:
     """Return the workbench of a folder of films, as an ASGI application.
 
@@ -62,6 +64,8 @@ def create_app(
         Most bytes of a film that is sent.
     workers
         Films that are analysed at the same time.
+    probe
+        Whether films that were not analysed are probed while nothing else is done.
 
     Raises
     ------
@@ -82,6 +86,8 @@ def create_app(
     inner.state.study = Study(library.output / "study.csv")
     inner.state.queue = JobQueue(library.output / ".workbench" / "jobs.json", root=library.folder, workers=workers)
     inner.state.upload_limit = upload_limit
+    if probe:
+        keep_probing(library, inner.state.queue)
     answer_errors(inner)
     for noun in (films, frames, lanes, coders, exchange, comparing, jobs, study, reports, live):
         inner.include_router(noun.router)

@@ -11,8 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from fleeting.records import Timeline
 from fleeting.web import uploads
 from fleeting.web.browser_copy import copy_path, plays
-from fleeting.web.job_queue import JobQueue, WebJob
+from fleeting.web.job_queue import SILENT, JobQueue, WebJob
 from fleeting.web.library import FilmFile, Library, LibraryOf
+from fleeting.web.probing import probed
 from fleeting.web.refusals import refuse
 from fleeting.web.study import Study
 from fleeting.web.summaries import Summaries
@@ -83,7 +84,9 @@ def told(request: Request, film: FilmFile, *, now: bool = False) -> dict[str, An
     queue: JobQueue = request.app.state.queue
     study: Study = request.app.state.study
     known = summaries.of(film, now=now)
-    job = next((j for j in reversed(queue.jobs()) if j.film == film.id and j.kind != "copy"), None)
+    if known["quality"] is None and film.path is not None and not film.is_analysed:
+        known = known | {"quality": probed(request.app.state.library, film)}
+    job = next((j for j in reversed(queue.jobs()) if j.film == film.id and j.kind not in SILENT), None)
     state, problem = _state(film, job)
     if film.path is None:
         problem = f"The film does not lie in the folder that is served. Move it there to see it: {film.run_path()}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
+import os
 import secrets
 import signal
 import threading
@@ -26,7 +27,10 @@ from fleeting.files import write_text
 log = logging.getLogger(__name__)
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
-JobKind = Literal["analyse", "calibrate", "copy"]
+JobKind = Literal["analyse", "calibrate", "copy", "probe"]
+SILENT: tuple[JobKind, ...] = ("copy", "probe")
+"""Kinds that nobody has asked for, and of which no page is told."""
+
 WAITING: tuple[JobState, ...] = ("queued", "running")
 
 KEPT = 200
@@ -217,7 +221,8 @@ class JobQueue:
                     self._changed(keep=True)
 
     def _next(self) -> WebJob | None:
-        return next((job for job in self._jobs.values() if job.state == "queued"), None)
+        queued = [job for job in self._jobs.values() if job.state == "queued"]
+        return min(queued, key=lambda job: job.kind == "probe", default=None)
 
     def _follow(self, job: WebJob, receiver: Connection) -> str | None:
         """Note the progress; return the last word: empty where all went well, None where there was none."""
@@ -255,6 +260,12 @@ def work_on(job: WebJob, sender: Connection) -> None:
         make_copy(video, folder, fps=job.fps, turn=job.turn, progress=tell)
         sender.send("")
         return
+    if job.kind == "probe":
+        from fleeting.web.probing import probe_to
+
+        probe_to(video, folder, fps=job.fps)
+        sender.send("")
+        return
     settings = from_dict(AnalyseSettings, job.settings) if job.settings else None
     if job.kind == "analyse":
         outcome = batch.analyse_to(video, folder, settings=settings, fps=job.fps, force=True, progress=tell)
@@ -279,6 +290,8 @@ class _Teller:
 
 def _in_process(work: Callable[[WebJob, Connection], None], job: WebJob, sender: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to answer
+    if job.kind == "probe" and hasattr(os, "nice"):
+        os.nice(10)
     try:
         work(job, sender)
     except FleetingError as error:

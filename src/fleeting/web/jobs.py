@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from fleeting.analysis.chosen_faces import check_faces
 from fleeting.errors import SettingsError
 from fleeting.settings import AnalyseSettings, from_dict
-from fleeting.web.job_queue import JobQueue, WebJob
+from fleeting.web.job_queue import SILENT, JobQueue, WebJob
 from fleeting.web.library import LibraryOf
 from fleeting.web.refusals import refuse
 
@@ -48,7 +48,7 @@ QueueOf = Annotated[JobQueue, Depends(queue_of)]
 @router.get("")
 def jobs(queue: QueueOf) -> list[dict[str, Any]]:
     """Return all jobs, the first one first."""
-    return [job.told() for job in queue.jobs()]
+    return [job.told() for job in queue.jobs() if job.kind not in SILENT]
 
 
 @router.post("")
@@ -88,7 +88,7 @@ async def _changes(queue: JobQueue) -> AsyncIterator[str]:
     told: dict[str, WebJob] = {}
     seen = -1
     while not queue.closed:
-        now = {job.id: job for job in queue.jobs()}
+        now = {job.id: job for job in queue.jobs() if job.kind not in SILENT}
         for job in now.values():
             ended_before = not told and seen < 0 and job.state not in ("queued", "running")
             if told.get(job.id) != job and not ended_before:

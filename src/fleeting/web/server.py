@@ -75,7 +75,7 @@ def serve(
     with contextlib.closing(listen(host, port)) as listener:
         name = host if host not in ("0.0.0.0", "::") else "127.0.0.1"
         names = () if host in HERE else ("*", socket.gethostname(), host)
-        made = app.create_app(folder, hosts=names, upload_limit=upload_limit or app.UPLOAD_LIMIT)
+        made = app.create_app(folder, hosts=names, upload_limit=upload_limit or app.UPLOAD_LIMIT, probe=True)
         shown = f"[{name}]" if ":" in name else name
         address = f"http://{shown}:{listener.getsockname()[1]}/?token={made.token}"
         config = uvicorn.Config(
