@@ -49,6 +49,7 @@ def main() -> None:
                 page.screenshot(path=picture)
                 browser.close()
         finally:
+            app.app.state.queue.close()
             server.should_exit = True
             thread.join(5)
     shrink(picture)

@@ -66,7 +66,7 @@ class Workbench:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Workbench]:
+def serving(folder: Path, *, sockets: bool = False) -> Iterator[Workbench]:
     """The workbench of a folder, in a thread."""
     import uvicorn
 
@@ -76,7 +76,13 @@ def serving(folder: Path) -> Iterator[Workbench]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1, ws="none")
+        uvicorn.Config(
+            app,
+            log_level="error",
+            lifespan="on",
+            timeout_graceful_shutdown=1,
+            ws="websockets-sansio" if sockets else "none",
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -86,6 +92,7 @@ def serving(folder: Path) -> Iterator[Workbench]:
     try:
         yield Workbench(folder, f"http://127.0.0.1:{port}/?token={app.token}")
     finally:
+        app.app.state.queue.close()  # or the stream of jobs would stay open
         server.should_exit = True
         thread.join(10)
         listener.close()

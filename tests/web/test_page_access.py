@@ -183,4 +183,8 @@ def test_axe_finds_nothing_serious(browser: Any, bench: Workbench, dark: bool) -
     page.wait_for_selector("h1:text('How good is the machine')")
     page.wait_for_selector("table")
     check("the machine")
+    for name in ("study", "live"):
+        page.evaluate(f"location.hash = '#/{name}'")
+        page.wait_for_selector(f"h1:text-is('{name.capitalize()}')")
+        check(name)
     page.context.close()

@@ -9,6 +9,7 @@ import { uploads } from "./uploads.js";
 import { askCoder, showCoder } from "./who.js";
 import { agreementPage } from "./agreement.js";
 import { libraryPage } from "./library.js";
+import { livePage } from "./live.js";
 import { machinePage } from "./machine.js";
 import { reviewPage } from "./review.js";
 import { studyPage } from "./study.js";
@@ -22,7 +23,7 @@ import { studyPage } from "./study.js";
  */
 
 /** @type {Record<string, PageOf>} */
-const PAGES = { "": libraryPage, film: reviewPage, agreement: agreementPage, machine: machinePage, study: studyPage };
+const PAGES = { "": libraryPage, film: reviewPage, agreement: agreementPage, machine: machinePage, study: studyPage, live: livePage };
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const who = /** @type {HTMLElement} */ (document.getElementById("who"));
