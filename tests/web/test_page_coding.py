@@ -299,6 +299,29 @@ def test_the_machine_is_measured_by_what_was_decided(browser: Any, bench: Workbe
     page.context.close()
 
 
+def test_a_server_that_is_stopped_in_the_middle_loses_nothing(browser: Any, tmp_path: Path) -> None:
+    film = write_numbered(tmp_path / FILM, 60, rate=50)
+    analysed(film, tmp_path / "results" / "film", (proposed("micro", 20, 25, 32, fps=FPS),))
+    with serving(tmp_path) as first:
+        page = opened(browser, first)
+        review(page, FILM)
+        page.keyboard.press("n")
+        page.keyboard.press("Enter")
+        kept(page, FILM, [("micro", 20, 25, 32)])
+    page.keyboard.press("e")
+    page.wait_for_selector(".toast")
+    assert "Not saved. The server does not answer" in page.inner_text("#toasts")
+    assert len(rows(page)) == 1  # what was not saved is not shown
+    page.context.close()
+    with serving(tmp_path) as second:
+        page = opened(browser, second)
+        review(page, FILM)
+        assert events(page, FILM) == [("micro", 20, 25, 32)]
+        page.keyboard.press("Control+z")
+        kept(page, FILM, [])
+        page.context.close()
+
+
 def test_an_event_is_looped_slowly_and_stays_within_its_frames(browser: Any, bench: Workbench) -> None:
     page = opened(browser, bench)
     review(page, FILM)

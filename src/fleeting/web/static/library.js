@@ -103,7 +103,7 @@ class Library {
     const address = `#/film/${encodeURIComponent(film.id)}`;
     const name = canOpen && film.state === "done" ? h("a", { href: address }, film.name) : h("span", {}, film.name);
     const facts = [lasting(film.seconds), film.width ? `${film.width} × ${film.height}` : "", film.fps ? `${Number(film.fps.toFixed(2))} frames/s` : "", film.person ?? "", film.condition ?? ""];
-    return h("li", { class: `film ${film.state}`, "data-film": film.id }, h("img", { src: server.pictureOf(film.id), alt: "", loading: "lazy", width: 128, height: 72 }),
+    return h("li", { class: `film ${film.state}`, "data-film": film.id }, h("img", { src: server.pictureOf(film.id), alt: "", loading: "lazy", width: 128, height: 72, onerror: (/** @type {Event} */ e) => /** @type {HTMLElement} */ (e.target).removeAttribute("src") }),
       h("div", { class: "what" }, h("h2", {}, name), h("p", { class: "dim" }, facts.filter((f) => f && f !== "–").join(" · ")), film.problem ? h("p", { class: "problem" }, film.problem) : null),
       this.stateOf(film), qualityOf(film), h("div", { class: "actions" }, ...this.buttons(film, address)));
   }
@@ -122,8 +122,8 @@ class Library {
   buttons(film, address) {
     const job = this.jobs.get(film.id);
     if (film.state === "running" || film.state === "queued") return [job ? h("button", { type: "button", "aria-label": `Stop the analysis of ${film.name}`, onclick: () => this.tell(server.cancel(job.id)) }, "Stop") : null];
-    const again = film.state === "done" ? "Analyse again" : "Analyse";
-    const analyse = h("button", { type: "button", "aria-label": `${again}: ${film.name}`, onclick: () => this.analyse(film) }, again);
+    const again = film.state === "done" ? "Again" : "Analyse";
+    const analyse = h("button", { type: "button", title: film.state === "done" ? "Analyse it again; what people have coded stays" : null, "aria-label": `${again}: ${film.name}`, onclick: () => this.analyse(film) }, again);
     if (film.state !== "done") return [analyse];
     return [h("a", { class: "button main", href: address, "aria-label": `Review ${film.name}` }, "Review"), h("a", { class: "button", href: `/reports/${encodeURIComponent(film.id)}/`, target: "_blank", rel: "noopener", "aria-label": `Report of ${film.name}` }, "Report"), analyse];
   }
@@ -172,5 +172,5 @@ function qualityOf(film) {
   if (!film.quality) return h("div", { class: "quality dim" }, "–");
   const { verdict, notes } = film.quality;
   const sign = { good: "●", fair: "◐", poor: "○" }[verdict] ?? "";
-  return h("div", { class: "quality" }, h("p", { class: `verdict ${verdict}` }, `${sign} ${verdict}`), notes.length ? h("p", { class: "dim" }, notes.slice(0, 2).join("; ")) : null);
+  return h("div", { class: "quality" }, h("p", { class: `verdict ${verdict}` }, `${sign} ${verdict}`), notes.length ? h("p", { class: "dim", title: notes.join("\n") }, notes.join("; ")) : null);
 }

@@ -91,9 +91,11 @@ function plot(entries, kind) {
   const most = Math.max(...entries.map(([, c]) => Math.max(c[kind].interval?.[1] ?? 0, c[kind].per_minute ?? 0)), 1e-9) * 1.08;
   const x = (/** @type {number} */ v) => left + (v / most) * (width - left - 16);
   const text = (/** @type {string} */ said, /** @type {Record<string, string | number>} */ at) => svg("text", at, document.createTextNode(said));
-  const grid = [0, 0.5, 1].flatMap((share) => [
-    svg("line", { x1: x(share * most), x2: x(share * most), y1: 6, y2: height - 22, class: "grid" }),
-    text(fixed(share * most, most < 1 ? 2 : 1), { x: x(share * most), y: height - 6, "text-anchor": "middle" }),
+  const tenth = 10 ** Math.floor(Math.log10(most / 2));
+  const step = tenth * ([1, 2, 5].find((s) => most / (s * tenth) < 6) ?? 10);
+  const grid = Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step).flatMap((v) => [
+    svg("line", { x1: x(v), x2: x(v), y1: 6, y2: height - 22, class: "grid" }),
+    text(String(Number(v.toPrecision(3))), { x: x(v), y: height - 6, "text-anchor": "middle" }),
   ]);
   const marks = entries.flatMap(([name, c], i) => {
     const y = 6 + (i + 0.5) * row;
