@@ -17,6 +17,7 @@ from served import TOKEN, film_id, served, unopened
 from starlette.websockets import WebSocketDisconnect
 from video_files import write_numbered
 
+from fleeting.errors import InputError
 from fleeting.results import describe_run
 from fleeting.settings import AnalyseSettings
 from fleeting.web import uploads
@@ -159,6 +160,12 @@ def test_links_that_lead_out_are_no_films(folder: Path) -> None:
     (folder / "inside.mp4").symlink_to(folder / "film.mp4")
     with served(folder) as client:
         assert {f["name"] for f in client.get("/api/films").json()} == {"film.mp4", "inside.mp4"}
+
+
+def test_results_behind_a_link_that_leads_out_are_refused(folder: Path) -> None:
+    (folder / "fleeting-output").symlink_to(folder.parent)
+    with pytest.raises(InputError, match="leads out"), unopened(folder):
+        pass
 
 
 def test_a_run_that_names_another_film_does_not_open_it(folder: Path) -> None:

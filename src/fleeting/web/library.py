@@ -23,6 +23,7 @@ from fastapi import Depends, Request
 from fleeting import results
 from fleeting.coding.coders import TIMELINE
 from fleeting.coding.films import Film
+from fleeting.errors import InputError
 from fleeting.video import trouble
 from fleeting.web.refusals import refuse
 
@@ -92,11 +93,20 @@ class Library:
     ----------
     folder
         Which must exist.
+
+    Raises
+    ------
+    InputError
+        Where its folder of results is a link that leads out of it.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).resolve()
         self.output = self.folder / OUTPUT
+        if not self.output.resolve().is_relative_to(self.folder):
+            raise InputError(
+                f"{OUTPUT} within {self.folder}", "a link that leads out of it", "Serve the folder that holds both."
+            )
         self._lock = threading.Lock()
         self._films: dict[str, FilmFile] = {}
         self._looked = -FRESH_S
@@ -118,6 +128,9 @@ class Library:
 
     def film(self, film: str) -> FilmFile:
         """Return a film by its id; 404 where there is none."""
+        known = self._films.get(film)  # a step of one frame must not wait for a look at a large folder
+        if known is not None and known.is_analysed and (known.path is None or known.path.exists()):
+            return known
         found = self.films().get(film) or self.films(anew=True).get(film)
         if found is None:
             raise refuse(404, "There is no such film in the folder; it may have been moved or renamed.")
