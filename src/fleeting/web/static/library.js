@@ -103,7 +103,7 @@ class Library {
     const address = `#/film/${encodeURIComponent(film.id)}`;
     const name = canOpen && film.state === "done" ? h("a", { href: address }, film.name) : h("span", {}, film.name);
     const facts = [lasting(film.seconds), film.width ? `${film.width} × ${film.height}` : "", film.fps ? `${Number(film.fps.toFixed(2))} frames/s` : "", film.person ?? "", film.condition ?? ""];
-    return h("li", { class: `film ${film.state}`, "data-film": film.id }, h("img", { src: server.pictureOf(film.id), alt: "", loading: "lazy", width: 128, height: 72, onerror: (/** @type {Event} */ e) => /** @type {HTMLElement} */ (e.target).removeAttribute("src") }),
+    return h("li", { class: `film ${film.state}`, "data-film": film.id }, h("img", { src: server.pictureOf(film.id), alt: "", loading: "lazy", width: 128, height: 72, onerror: (/** @type {Event} */ e) => /** @type {HTMLElement} */ (e.target).replaceWith(h("span", { class: "blank" })) }),
       h("div", { class: "what" }, h("h2", {}, name), h("p", { class: "dim" }, facts.filter((f) => f && f !== "–").join(" · ")), film.problem ? h("p", { class: "problem" }, film.problem) : null),
       this.stateOf(film), qualityOf(film), h("div", { class: "actions" }, ...this.buttons(film, address)));
   }
