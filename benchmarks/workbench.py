@@ -116,6 +116,7 @@ class Page:
     """A browser's connection."""
 
     def __init__(self, port: int, token: str) -> None:
+        self.port, self.token = port, token
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
         self._headers: dict[str, str] = {}
         self._connection.request("GET", f"/?token={token}")
@@ -151,6 +152,7 @@ def serving(folder: Path) -> Iterator[Page]:
             time.sleep(0.01)
         yield Page(listener.getsockname()[1], app.token)
     finally:
+        app.app.state.queue.close()  # ends the stream that a browser listens to
         server.should_exit = True
         thread.join()
         listener.close()

@@ -92,6 +92,7 @@ export class Player {
       return this.ahead();
     }
     this.seen.waiting(this.wanted);
+    this.frames.queue = []; // what was planned for another place would hold this picture up
     if (this.busy >= 2) {
       this.again = true; // the latest wish is asked for when one of the two has answered
       return undefined;
