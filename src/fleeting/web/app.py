@@ -23,12 +23,12 @@ from fleeting.web.coders import Desks
 from fleeting.web.exchange import FORMATS
 from fleeting.web.frames import Looks
 from fleeting.web.job_queue import JobQueue
-from fleeting.web.library import Library
-from fleeting.web.probing import keep_probing
+from fleeting.web.library import STATE, Library
 from fleeting.web.refusals import answer_errors, refuse
 from fleeting.web.safety import Guard, new_token
 from fleeting.web.study import Study
 from fleeting.web.summaries import Summaries
+from fleeting.web.work import keep_probing, work_on
 
 STATIC = Path(__file__).parent / "static"
 
@@ -84,7 +84,9 @@ def create_app(
     inner.state.summaries = Summaries(library)
     inner.state.desks = Desks()
     inner.state.study = Study(library.output / "study.csv")
-    inner.state.queue = JobQueue(library.output / ".workbench" / "jobs.json", root=library.folder, workers=workers)
+    inner.state.queue = JobQueue(
+        library.output / STATE / "jobs.json", root=library.folder, work=work_on, workers=workers
+    )
     inner.state.upload_limit = upload_limit
     if probe:
         keep_probing(library, inner.state.queue)

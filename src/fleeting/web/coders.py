@@ -20,9 +20,8 @@ from fleeting.coding.proposals import Proposal, accepted, proposals, refused
 from fleeting.errors import InputError
 from fleeting.export.timeline_json import event_json
 from fleeting.records import UNCODABLE, CodedEvent, Event, EventKind
-from fleeting.web.heard import heard
 from fleeting.web.library import Library, LibraryOf
-from fleeting.web.refusals import refuse
+from fleeting.web.refusals import heard, refuse
 
 LONGEST_NOTE = 10_000
 

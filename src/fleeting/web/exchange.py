@@ -19,9 +19,8 @@ from fleeting.errors import FleetingError
 from fleeting.export import check_formats, write
 from fleeting.results import portable
 from fleeting.web import uploads
-from fleeting.web.heard import heard
 from fleeting.web.library import Library, LibraryOf
-from fleeting.web.refusals import refuse
+from fleeting.web.refusals import heard, refuse
 
 IMPORT_LIMIT = 200_000_000
 IMPORTED = frozenset({".eaf", ".boris", ".json", ".csv", ".tsv", ".txt", ".xlsx"})

@@ -13,10 +13,10 @@ from fleeting.web import uploads
 from fleeting.web.browser_copy import copy_path, plays
 from fleeting.web.job_queue import SILENT, JobQueue, WebJob
 from fleeting.web.library import FilmFile, Library, LibraryOf
-from fleeting.web.probing import probed
 from fleeting.web.refusals import refuse
 from fleeting.web.study import Study
 from fleeting.web.summaries import Summaries
+from fleeting.web.work import probed
 
 router = APIRouter(prefix="/api/films")
 

@@ -13,7 +13,6 @@ import os
 import secrets
 import signal
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -35,9 +34,6 @@ WAITING: tuple[JobState, ...] = ("queued", "running")
 
 KEPT = 200
 """Ended jobs that are remembered."""
-
-TELL_S = 0.25
-"""How often the progress of a job is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +84,15 @@ class JobQueue:
         Of the file that keeps the queue.
     root
         The folder of films: a job of the file that leads out of it is left out.
+    work
+        What a process does with a job: the last thing that it sends is the problem, empty where there was none; numbers
+        are its progress, 0 to 1 or None.
     workers
         Jobs at the same time.
-    work
-        What a process does with a job.
     """
 
-    def __init__(
-        self, path: Path, *, root: Path, workers: int = 1, work: Callable[[WebJob, Connection], None] | None = None
-    ) -> None:
-        self._path, self._work = path, work or work_on
+    def __init__(self, path: Path, *, root: Path, work: Callable[[WebJob, Connection], None], workers: int = 1) -> None:
+        self._path, self._work = path, work
         self._news = threading.Condition()
         self._jobs: dict[str, WebJob] = {job.id: job for job in _read(path, root)}
         self._processes: dict[str, Any] = {}
@@ -239,53 +234,6 @@ class JobQueue:
                         self._changed()
         receiver.close()
         return said
-
-
-def work_on(job: WebJob, sender: Connection) -> None:
-    """Do a job where it runs; the last thing that is sent is the problem, empty where there was none.
-
-    Raises
-    ------
-    FleetingError
-        As the function of the command line.
-    """
-    from fleeting import api, batch
-    from fleeting.settings import AnalyseSettings, from_dict
-
-    tell = _Teller(sender)
-    video, folder = Path(job.video), Path(job.folder)
-    if job.kind == "copy":
-        from fleeting.web.browser_copy import make_copy
-
-        make_copy(video, folder, fps=job.fps, turn=job.turn, progress=tell)
-        sender.send("")
-        return
-    if job.kind == "probe":
-        from fleeting.web.probing import probe_to
-
-        probe_to(video, folder, fps=job.fps)
-        sender.send("")
-        return
-    settings = from_dict(AnalyseSettings, job.settings) if job.settings else None
-    if job.kind == "analyse":
-        outcome = batch.analyse_to(video, folder, settings=settings, fps=job.fps, force=True, progress=tell)
-        sender.send(outcome.error or "")
-        return
-    api.calibrate(video, out=folder.parent, folder=folder, settings=settings, fps=job.fps, progress=tell)
-    sender.send("")
-
-
-class _Teller:
-    """Sends the progress of a job now and then."""
-
-    def __init__(self, sender: Connection) -> None:
-        self._sender, self._last = sender, 0.0
-
-    def __call__(self, done: int, total: int | None) -> None:
-        now = time.monotonic()
-        if now - self._last >= TELL_S:
-            self._last = now
-            self._sender.send(min(done / total, 1.0) if total else None)
 
 
 def _in_process(work: Callable[[WebJob, Connection], None], job: WebJob, sender: Connection) -> None:

@@ -1,8 +1,16 @@
-"""Errors as the page shows them: ``{"error": "a plain sentence"}`` with the status that fits."""
+"""Errors and warnings for the page: ``{"error": "a plain sentence"}`` with the status that fits.
+
+Python's filters of warnings belong to the whole process, so only one thread at a time may change them (`heard`);
+`server` has all other warnings passed over.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -10,9 +18,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteError
 
-from fleeting.errors import DataError, FleetingError, InputError, MissingExtraError, OutputError
+from fleeting.errors import DataError, FleetingError, FleetingWarning, InputError, MissingExtraError, OutputError
 
 log = logging.getLogger(__name__)
+
+_ALONE = threading.Lock()
 
 STATUSES: tuple[tuple[type[FleetingError], int], ...] = (
     (DataError, 422),
@@ -52,3 +62,14 @@ def answer_errors(app: FastAPI) -> None:
 def _said(problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path"))
     return f"{where or 'request'}: {problem['msg']}"
+
+
+@contextmanager
+def heard(about: str) -> Iterator[list[str]]:
+    """Give a list that holds, after the block, the texts of the `FleetingWarning`s that name something."""
+    texts: list[str] = []
+    with _ALONE, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", FleetingWarning)
+        yield texts
+        found = [str(w.message) for w in said if issubclass(w.category, FleetingWarning)]
+        texts += [text for text in found if about in text]

@@ -16,7 +16,7 @@ from fleeting.files import write_text
 from fleeting.records import EVENT_KINDS
 from fleeting.video.reader import open_video
 from fleeting.web.coders import coder_summary
-from fleeting.web.library import FilmFile, Library
+from fleeting.web.library import STATE, FilmFile, Library
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Summaries:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._path = library.output / ".workbench" / "films.json"
+        self._path = library.output / STATE / "films.json"
         self._lock = threading.Lock()
         self._known: dict[str, dict[str, Any]] = _stored(self._path)
         self._reviews: dict[tuple[Any, ...], dict[str, Any]] = {}
