@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -283,3 +286,46 @@ def test_new_films_are_probed_when_nothing_else_is_done(clip: Path, tmp_path: Pa
         assert "none.mp4" in problem
     with served(tmp_path) as client:  # it is not forgotten
         assert client.get(f"/api/films/{film}").json()["quality"] == found
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from test_server_jobs import notes_itself, queue
+folder = Path(sys.argv[1])
+if __name__ == "__main__":
+    made = queue(folder, notes_itself)
+    made.add("film", "analyse", video=folder / "pid", folder=folder)
+    sys.stdin.read()
+"""
+
+
+def notes_itself(job: WebJob, sender: Connection) -> None:
+    """In place of an analysis in its second look, which tells no progress."""
+    Path(job.video).write_text(str(os.getpid()))
+    time.sleep(PATIENCE_S)
+
+
+def is_gone(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_a_job_does_not_outlive_a_server_that_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(KILLED)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    server = subprocess.Popen([sys.executable, script, tmp_path], stdin=subprocess.PIPE, env=environment)
+    try:
+        noted = tmp_path / "pid"
+        pid = until(lambda: noted.exists() and noted.read_text())
+        assert not is_gone(pid)
+    finally:
+        server.kill()
+        server.communicate()
+    until(lambda: is_gone(pid), 30.0)
+    kept = json.loads((tmp_path / "jobs.json").read_text())
+    assert [job["state"] for job in kept] == ["running"]  # and so the next server begins it again

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
@@ -238,6 +238,7 @@ class JobQueue:
 
 def _in_process(work: Callable[[WebJob, Connection], None], job: WebJob, sender: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to answer
+    threading.Thread(target=_leave_with_server, daemon=True).start()
     if job.kind == "probe" and hasattr(os, "nice"):
         os.nice(10)
     try:
@@ -249,6 +250,14 @@ def _in_process(work: Callable[[WebJob, Connection], None], job: WebJob, sender:
     except Exception as error:
         log.info("job failed", exc_info=True)
         sender.send(f"An error in Fleeting itself ({type(error).__name__}: {error}).")
+
+
+def _leave_with_server() -> None:
+    """End this process where the server was killed: the next one begins the job again."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        wait([server.sentinel])
+        os._exit(1)
 
 
 def _stop(process: Any) -> None:
