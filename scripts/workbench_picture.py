@@ -2,10 +2,12 @@
 
 FOLDER is that of ``fleeting serve --demo`` or ``fleeting demo``, with the film and its results. It is copied, so
 nothing in it changes. Needs Chromium and the extras web and dev. In the picture, anna has decided on some proposals.
+A picture that ends in ``.webp`` is a short animation: an event is stepped through, and its borders are set.
 """
 
 from __future__ import annotations
 
+import io
 import shutil
 import socket
 import sys
@@ -46,13 +48,16 @@ def main() -> None:
                 page.add_init_script("localStorage.setItem('fleeting:coder', 'anna')")
                 page.goto(f"http://127.0.0.1:{listener.getsockname()[1]}/?token={app.token}")
                 code(page)
-                page.screenshot(path=picture)
+                if picture.suffix == ".webp":
+                    animate(page, picture)
+                else:
+                    page.screenshot(path=picture)
+                    shrink(picture)
                 browser.close()
         finally:
             app.app.state.queue.close()
             server.should_exit = True
             thread.join(5)
-    shrink(picture)
 
 
 def code(page: Any) -> None:
@@ -69,6 +74,20 @@ def code(page: Any) -> None:
         page.keyboard.press("PageDown")
     page.wait_for_timeout(3000)
     page.evaluate("document.activeElement.blur()")
+
+
+def animate(page: Any, picture: Path) -> None:
+    """Go through the chosen event, set its onset and its offset by keys, and name it."""
+    page.keyboard.press("z")
+    keys = [*["Shift+ArrowLeft"] * 4, "ArrowRight", "ArrowRight", "i", *["Shift+ArrowRight"] * 8, "o", "3"]
+    images = []
+    for key in keys:
+        page.keyboard.press(key)
+        page.wait_for_timeout(700)
+        shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        images.append(shot.resize((960, 645), Image.Resampling.LANCZOS))
+    waits = [350 if "Arrow" in key else 900 for key in keys]
+    images[0].save(picture, save_all=True, append_images=images[1:], duration=waits, loop=0, quality=72, method=6)
 
 
 def shrink(picture: Path) -> None:
