@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -11,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 from served import film_id, served, shown_number
-from video_files import find_box, numbered, set_matrix, write_numbered, write_video
+from video_files import find_box, number_of, numbered, set_matrix, write_numbered, write_video
 
+from fleeting.video import file_reader
 from fleeting.video.packet_table import read_packets
 from fleeting.video.reader import open_video
 
@@ -129,23 +131,44 @@ def test_packets_tell_the_times_without_decoding(kind: str, tmp_path: Path, monk
         assert reader.times() == pytest.approx(decoded)
 
 
-def test_packets_that_promise_too_much_are_not_believed(tmp_path: Path) -> None:
-    """A film with damage in its middle: the numbers are those of what can be decoded."""
-    path = write_numbered(tmp_path / "film.mkv", 150, options={"g": "10", "bf": "0"})
+def without_picture(path: Path, number: int) -> Path:
+    """Damage one picture of a film of JPEG pictures: its packet is there, but shows nothing."""
     data = bytearray(path.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 3000] = bytes(3000)
+    starts = [found.start() for found in re.finditer(rb"\xff\xd8\xff", data)]
+    assert len(starts) == COUNT
+    data[starts[number] : starts[number] + 600] = bytes(600)
     path.write_bytes(bytes(data))
+    return path
+
+
+@pytest.mark.parametrize("damaged", [COUNT // 2, COUNT - 1])
+def test_packets_that_promise_too_much_are_not_believed(damaged: int, tmp_path: Path) -> None:
+    """The numbers are those of the pictures that can be decoded, once somebody comes to the damage."""
+    path = without_picture(motion_jpeg(tmp_path), damaged)
     with open_video(path) as reader:
-        decoded = [(frame.time_s, frame.grey.copy()) for frame in reader]
+        decoded = [(frame.time_s, number_of(frame.grey)) for frame in reader]
+    assert len(decoded) == COUNT - 1
     with served(tmp_path) as client:
-        film = film_id(client, "film.mkv")
-        for number in (140, 3, 75, 100, 60, 74):
+        film = film_id(client, "film.avi")
+        asked = [*range(damaged - 3, COUNT - 1), *range(10), damaged - 1, COUNT - 2]
+        for number in asked:
             answer = client.get(f"/api/films/{film}/frames/{number}")
-            if number < len(decoded):
-                assert float(answer.headers["x-time"]) == pytest.approx(decoded[number][0], abs=1e-5)
-            else:
-                assert answer.status_code == 404
+            assert float(answer.headers["x-time"]) == pytest.approx(decoded[number][0], abs=1e-5)
+            assert shown_number(answer) == decoded[number][1]
+        assert client.get(f"/api/films/{film}/frames/{COUNT - 1}").status_code == 404
+        times = np.frombuffer(client.get(f"/api/films/{film}/times").content, "<f8")
+    assert times == pytest.approx([time_s for time_s, _ in decoded])
+
+
+@pytest.mark.parametrize(("codec", "damaged"), [("mjpeg", COUNT - 1), ("unknown", COUNT // 2)])
+def test_packets_are_compared_with_what_can_be_decoded(
+    codec: str, damaged: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of the film; all of it where the codec may have packets that show nothing."""
+    path = without_picture(motion_jpeg(tmp_path), damaged)
+    monkeypatch.setattr(file_reader, "ONE_FRAME_A_PACKET", {codec})
+    with open_video(path) as reader:
+        assert len(reader.times()) == COUNT - 1
 
 
 def test_known_times_are_compared(tmp_path: Path) -> None:
