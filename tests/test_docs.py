@@ -43,6 +43,7 @@ SNIPPETS_ELSEWHERE = {
 NOT_RUN = {
     "calibrate": "takes a minute, and more than the second that the film lasts; test_calibrate.py",
     "demo": "films 2,520 frames; scripts/demo",
+    "serve": "runs until it is stopped; test_privacy.py, web/test_server_coding.py",
     "train": "takes long and needs the data; test_recogniser_training.py",
 }
 NEEDED_ELSEWHERE = {
@@ -169,6 +170,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for block in (b for page in PAGES for b in blocks(page) if b.language == "python"):
         if named := re.match(r"# (\w+\.py)\n", block.text):  # a module that its page tells to write
             (folder / named[1]).write_text(block.text, encoding="utf-8")
+    (folder / "study.csv").write_text("film,person,condition\ninterview,ada,alone\n", encoding="utf-8")
     units = np.tile(["1+2", "L4B+7", "12"], 4)
     stored(made_up(subjects=4, each=3), folder / "flow_images.npz", action_units=units)
     stored(made_up(subjects=2, each=3, name="samm", seed=1), folder / "other_people.npz")

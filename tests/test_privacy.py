@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,18 @@ from fleeting.cli.app import app
 from fleeting.export.timeline_json import write_timeline
 
 Words = tuple[str | Path, ...]
+OPENED = """
+import os, signal, urllib.request
+from fleeting.web import server
+def opened(address, browser, on_ready):
+    on_ready(address)
+    visitor = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    film = __import__("json").load(visitor.open(address) and visitor.open(address.split("?")[0] + "api/films"))[0]["id"]
+    for part in ("", "/picture", "/times", "/frames/9"):
+        visitor.open(address.split("?")[0] + "api/films/" + film + part).read()
+    os.kill(os.getpid(), signal.SIGINT)
+server._ready = opened
+"""
 SHORT_DEMO = """
 from dataclasses import replace
 from fleeting.synthesis import demo
@@ -87,6 +100,12 @@ def coded(at: Path, *coders: str) -> Path:
     return film.folder
 
 
+def served(clip: Path, place: Path) -> Path:
+    place.mkdir()
+    shutil.copy(clip, place / "film.mp4")
+    return place
+
+
 def few_rows(place: Path) -> Path:
     place.write_text("kind,onset,offset\nmicro,10,20\n")
     return place
@@ -114,6 +133,8 @@ CASES: dict[str, Callable[[Path, Path], Words]] = {
     "prepare": lambda clip, at: (frames(clip, at / "set"), "--out", at / "out.npz", "--cache", at / "cache"),
     "probe": lambda clip, at: (clip, "--seconds", "0.2"),
     "report": lambda clip, at: (write_timeline(make_timeline(), at / "timeline.json"), "--out", at / "out.html"),
+    "serve": lambda clip, at: (served(clip, at / "films"), "--port", "0", "--no-browser"),
+    "summarise": lambda clip, at: (coded(at, "anna"), "--coder", "anna", "--out", at / "out"),
     "synthesise": lambda clip, at: (
         *(picture(clip, at / "a.png"), "--out", at / "out", "--events", "1"),
         *("--fps", "30", "--seconds", "1.5", "--size", "256x256", "--iod", "56"),
@@ -123,7 +144,7 @@ CASES: dict[str, Callable[[Path, Path], Words]] = {
 
 
 def run(name: str, clip: Path, folder: Path) -> Guarded:
-    program = SHORT_DEMO + PROGRAM if name == "demo" else PROGRAM
+    program = {"demo": SHORT_DEMO, "serve": OPENED}.get(name, "") + PROGRAM
     return guarded(*name.split(), *CASES[name](clip, folder), folder=folder, program=program)
 
 

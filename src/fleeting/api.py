@@ -125,7 +125,14 @@ def files_of_formats() -> dict[str, tuple[str, ...]]:
 
 
 def write_results(
-    timeline: Timeline, media: Any, folder: Path, formats: Sequence[str], run: dict[str, Any], *, faces: Any = None
+    timeline: Timeline,
+    media: Any,
+    folder: Path,
+    formats: Sequence[str],
+    run: dict[str, Any],
+    *,
+    faces: Any = None,
+    places: Any = None,
 ) -> None:
     """Write report and files into a new folder, which then takes the place of `folder` at once.
 
@@ -138,8 +145,8 @@ def write_results(
     with results.new_folder(folder, run) as partial:
         if "report" in formats:
             build_report(timeline, media, partial / REPORT_NAME, faces=faces)
-            if media or faces:
-                write_media(media, partial / MEDIA_NAME, faces=faces)
+            if media or faces or places:
+                write_media(media, partial / MEDIA_NAME, faces=faces, places=places)
         write(timeline, partial, [name for name in formats if name != "report"])
 
 
@@ -234,7 +241,15 @@ def analyse_into(
     shown = "report" in run["formats"]
     try:
         analysis = analyse_video(video, settings=settings, fps=run["fps"], progress=progress, pictures=shown, kept=kept)
-        write_results(analysis.timeline, analysis.media, folder, run["formats"], run, faces=analysis.faces)
+        write_results(
+            analysis.timeline,
+            analysis.media,
+            folder,
+            run["formats"],
+            run,
+            faces=analysis.faces,
+            places=analysis.places,
+        )
     except InputError:  # the film is to blame; after any other trouble the same command goes on
         kept.remove()
         raise
@@ -250,6 +265,7 @@ def calibrate(
     seed: int = 0,
     settings: AnalyseSettings | None = None,
     fps: float | None = None,
+    folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
     """Measure how small a movement a recording can show.
@@ -271,6 +287,8 @@ def calibrate(
         See `settings.AnalyseSettings`; those of the results in `out` where None, else the defaults.
     fps
         Frames per second of an image folder.
+    folder
+        Of the video's results within `out`, where it is not ``out/NAME``.
     progress
         Called now and then with the frames done and the frames to do, of the analysis (if any) and then of the
         calibration.
@@ -295,7 +313,7 @@ def calibrate(
         return calibrate_video(path, timeline, trials=trials, seed=seed, fps=fps, progress=progress)
     results.check_writable(out)
     video = Path(path)
-    folder = result_folder(video, out)
+    folder = result_folder(video, out) if folder is None else folder
     with results.claimed(folder):
         timeline, fps = _analysed(folder, video, settings, fps, progress)
         found = calibrate_video(video, timeline, trials=trials, seed=seed, fps=fps, progress=progress)

@@ -119,6 +119,19 @@ def analyse_many(
     return outcomes
 
 
+def analyse_to(
+    path: Path,
+    folder: Path,
+    *,
+    settings: AnalyseSettings | None = None,
+    fps: float | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Analyse one video into a folder of its own, as `analyse_many` does each of many; the outcome says what failed."""
+    return _one(_Video(path, folder, settings, fps, chosen_formats(None), force), progress)
+
+
 def _one(video: _Video, progress: Progress | None) -> Outcome:
     """Analyse one video of a batch, which must not stop at it."""
     path, folder = video.path, video.folder

@@ -18,7 +18,7 @@ from timelines import make_media, make_timeline, make_views
 
 from fleeting.analysis.pictures import compressed, webp
 from fleeting.errors import DataError
-from fleeting.export.media import read_media, write_media
+from fleeting.export.media import read_media, read_places, write_media
 from fleeting.export.timeline_json import SCHEMA, from_json, read_timeline, to_json, write_timeline
 from fleeting.records import EVENT_KINDS, REGIONS, Event, Signals, Timeline
 from fleeting.report.build import render
@@ -252,3 +252,12 @@ def test_signals_of_another_byte_order_are_written_the_same() -> None:
     )
     base = make_timeline(seconds=1)
     assert to_json(replace(base, signals=(swapped,))) == to_json(replace(base, signals=(signals,)))
+
+
+def test_pictures_are_read_beside_places_and_faces(tmp_path: Path) -> None:
+    timeline = make_timeline()
+    media = make_media(timeline, loop_frames=3)
+    places = {0: np.full((5, 2, 3), 0.25)}
+    path = write_media(media, tmp_path / "media.npz", places=places, faces={0: media[1].face})
+    assert read_media(path).keys() == media.keys()
+    assert read_places(path)[0].tolist() == places[0].tolist()

@@ -59,11 +59,15 @@ class Analysis:
         Pictures of micro- and macro-expressions, by place in ``timeline.events``.
     faces
         A (96, 96, 3) RGB picture of each face, by id.
+    places
+        Where each analysed face was, by id: (n, 2, 3) from every frame to the canonical crop of the width that the
+        settings name, in which the head stands still; NaN where the face was not seen.
     """
 
     timeline: Timeline
     media: Mapping[int, EventMedia]
     faces: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    places: Mapping[int, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 @one_blas_thread()
@@ -153,7 +157,10 @@ def analyse_video(
         expressions=tuple(shown.values()),
         cuts=tuple(seen.tracker.cuts),
     )
-    return Analysis(rounded(timeline), media, seen.portraits.pictures() if pictures else {})
+    if not pictures:
+        return Analysis(rounded(timeline), media)
+    places = {face: found.transform for face, found in measured.items()}
+    return Analysis(rounded(timeline), media, seen.portraits.pictures(), places)
 
 
 def _looked(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleeting.cli.frame_progress import FrameProgress
-from fleeting.cli.quality_lines import quality_rows
 from fleeting.cli.said_once import begin_anew
 from fleeting.errors import InputError
 from fleeting.files import printable
@@ -226,6 +225,7 @@ def _shown(path: Path) -> str:
 
 
 def _summary(outcome: Outcome) -> None:
+    from fleeting.quality.meter import quality_rows
     from fleeting.records import LID_KINDS
 
     timeline = outcome.timeline

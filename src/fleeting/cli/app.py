@@ -21,7 +21,7 @@ import typer.core
 from fleeting.cli.analyse import analyse
 from fleeting.cli.benchmark import benchmark
 from fleeting.cli.calibrate import calibrate
-from fleeting.cli.coding import agree, export, import_file
+from fleeting.cli.coding import agree, export, import_file, summarise
 from fleeting.cli.compare import compare
 from fleeting.cli.data import data
 from fleeting.cli.demo import demo
@@ -36,6 +36,7 @@ from fleeting.cli.prepare import prepare
 from fleeting.cli.probe import probe
 from fleeting.cli.report import report
 from fleeting.cli.said_once import begin_anew, is_new
+from fleeting.cli.serve import serve
 from fleeting.cli.synthesise import synthesise
 from fleeting.cli.train import train
 from fleeting.errors import FleetingError, FleetingWarning
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 
 GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
     "For recordings": {
+        "serve": (serve, "Open the workbench in a browser: see, correct, code, compare."),
         "analyse": (analyse, "Find micro-expressions: a timeline, a report and files."),
         "probe": (probe, "Check whether a recording is good enough."),
         "calibrate": (calibrate, "Measure how small a movement a recording can show."),
@@ -59,6 +61,7 @@ GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
         "import": (import_file, "Read ELAN, BORIS or a table as a coder's events."),
         "agree": (agree, "Compare two coders, or a coder and the machine."),
         "export": (export, "Write a coder's events for other programs."),
+        "summarise": (summarise, "Count events a minute by condition of a study."),
     },
     "For data sets": {
         "data": (data, "Check labelled data sets and list what was repaired."),
@@ -74,7 +77,7 @@ GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
 }
 """All commands as ``fleeting --help`` lists them, each with a line that fits 80 columns."""
 
-ALIASES: dict[str, Callable[..., None]] = {"analyze": analyse, "synthesize": synthesise}
+ALIASES: dict[str, Callable[..., None]] = {"analyze": analyse, "summarize": summarise, "synthesize": synthesise}
 
 
 class _Grouped(typer.core.TyperGroup):

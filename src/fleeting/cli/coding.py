@@ -1,4 +1,4 @@
-"""``fleeting import``, ``agree`` and ``export``: what people say of films."""
+"""``fleeting import``, ``agree``, ``export`` and ``summarise``: what people say of films."""
 
 from __future__ import annotations
 
@@ -84,3 +84,41 @@ def export(
 
     for path in write(results, coder, out=out, formats=formats or ("csv",)):
         typer.echo(str(path))
+
+
+def summarise(
+    results: Results,
+    groups: Annotated[
+        Path | None, typer.Option(help="Table (csv) with the columns film, person and condition.")
+    ] = None,
+    coder: Annotated[str, typer.Option("--coder", help="Whose events; 'machine' stands for the analysis.")] = "machine",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the files; RESULTS if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, for programs.")] = False,
+) -> None:
+    """Count events a codable minute by condition; write summary.csv (a row for each film) and summary.json.
+
+    Example: fleeting summarise results --groups study.csv --coder anna
+    """
+    from fleeting.coding import summary
+    from fleeting.evaluation.metrics_text import number, table
+
+    told = {} if groups is None else summary.read_groups(groups)
+    rows, alone = summary.summarise_results(results, told, coder)
+    written = summary.write(rows, results if out is None else out)
+    found = summary.summarise(rows)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    lines = []
+    for condition, values in found.items():
+        for kind in ("micro", "macro", "blink", "wink"):
+            one = values[kind]
+            span = "-" if one["interval"] is None else " to ".join(number(v) for v in one["interval"])
+            about = (condition or "-", kind, values["films"], values["people"], number(values["minutes"]))
+            lines.append([*about, one["events"], number(one["per_minute"]), span])
+    header = ("condition", "kind", "films", "people", "minutes", "events", "a minute", "95 %")
+    for line in table(header, lines):
+        typer.echo(line)
+    if groups is not None and alone:
+        typer.echo(f"warning: without a row in {groups}: {', '.join(alone)}", err=True)
+    typer.echo(f"\nwritten: {', '.join(map(str, written))}")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fleeting.cli.analyse import TURN_HELP, _settings
-from fleeting.cli.quality_lines import quality_rows
 from fleeting.errors import FleetingError
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ def _show(found: Probe) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from fleeting.quality.meter import quality_rows
+
     title = Text(f"{found.video.path}\n{_header(found)}")
     table = Table(title=title, title_justify="left", title_style="")
     table.add_column("measure", no_wrap=True)
@@ -84,6 +85,8 @@ def _show(found: Probe) -> None:
 
 
 def _lines(found: Probe) -> list[str]:
+    from fleeting.quality.meter import quality_rows
+
     lines = [found.video.path, f"  {_header(found)}"]
     for name, value, verdict, said in quality_rows(found.quality.to_dict()):
         lines.append(f"  {name:<16} {value:<44} {verdict:<8} {said}".rstrip())

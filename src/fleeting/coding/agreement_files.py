@@ -103,11 +103,22 @@ def sections(found: Agreement) -> list[Section]:
     return [s for s in [*made, *_machine(m.get("machine"))] if s.rows]
 
 
+def heading(found: Agreement) -> str:
+    """Return whom and what was compared, in a sentence."""
+    m = found.metrics
+    said = f"{found.first} and {found.second}: {counted(len(m['films']), 'film')}"
+    if m.get("films_left_out"):
+        said += f", {len(m['films_left_out'])} left out that only one of them has coded"
+    if m["events_left_out"]:
+        said += f"; left out where one of them could not code: {counted(m['events_left_out'], 'event')}"
+    return said + "."
+
+
 def text(found: Agreement) -> str:
     """Return the tables as lines."""
     from fleeting.evaluation.metrics_text import table
 
-    lines = [_heading(found)]
+    lines = [heading(found)]
     for section in sections(found):
         lines += ["", section.title, *("  " + line for line in table(section.header, map(_row, section.rows)))]
     return "\n".join(lines)
@@ -116,7 +127,7 @@ def text(found: Agreement) -> str:
 def page(found: Agreement) -> str:
     """Return the tables, and the events on which the coders differ, as one HTML file that needs nothing else."""
     body = [f"<h1>Agreement of {escape(found.first)} and {escape(found.second)}</h1>"]
-    body.append(f'<p class="note">{escape(_heading(found))}</p>')
+    body.append(f'<p class="note">{escape(heading(found))}</p>')
     for section in sections(found):
         body.append(f'<h2>{escape(section.title)}</h2><p class="note">{escape(section.note)}</p>')
         body.append(_table(section.header, map(_row, section.rows)))
@@ -148,16 +159,6 @@ def write(found: Agreement, out: str | Path) -> list[Path]:
         write_text(Path(out) / f"{stem}_events.csv", table_text(PAIR_COLUMNS, map(_pair_row, found.pairs))),
         write_text(Path(out) / f"{stem}.html", page(found)),
     ]
-
-
-def _heading(found: Agreement) -> str:
-    m = found.metrics
-    said = f"{found.first} and {found.second}: {counted(len(m['films']), 'film')}"
-    if m.get("films_left_out"):
-        said += f", {len(m['films_left_out'])} left out that only one of them has coded"
-    if m["events_left_out"]:
-        said += f"; left out where one of them could not code: {counted(m['events_left_out'], 'event')}"
-    return said + "."
 
 
 def _any(values: Mapping[str, Any], names: Sequence[str]) -> bool:

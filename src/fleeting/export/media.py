@@ -3,7 +3,8 @@
 A numpy archive without pickles. For event 3 of the timeline it holds ``3/onset``, ``3/apex``, ``3/offset``,
 ``3/movement``, ``3/loop`` and ``3/face`` (bytes of WebP files, those of the report; none where there is no such
 picture), ``3/arrows`` and ``3/expression`` (text) and ``3/numbers`` (the other fields of `records.EventMedia`, in their
-order). ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file).
+order). ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file), ``places/2`` where it was, (n, 2, 3) float32
+from each frame to the canonical crop, NaN where it was not seen.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ MOST_LOOP = 1000
 LOSSLESS = 101  # OpenCV: above 100 WebP is written without loss
 FORMER_QUALITY, FORMER_FLOW_SCALE = 78, 256.0
 
-FACES = "faces"
+FACES, PLACES = "faces", "places"
 PICTURES = ("onset", "apex", "offset", "movement", "loop", "face")
 TEXTS = ("arrows", "expression")
 NUMBERS = tuple(f.name for f in fields(EventMedia) if f.name not in (*PICTURES, *TEXTS))
@@ -41,9 +42,13 @@ COUNTS = ("columns", "count", "width", "height")
 
 
 def write_media(
-    media: Mapping[int, EventMedia], path: str | Path, *, faces: Mapping[int, npt.NDArray[np.uint8]] | None = None
+    media: Mapping[int, EventMedia],
+    path: str | Path,
+    *,
+    faces: Mapping[int, npt.NDArray[np.uint8]] | None = None,
+    places: Mapping[int, npt.NDArray[np.floating]] | None = None,
 ) -> Path:
-    """Write the pictures of events, and one of each face (h, w, 3) RGB by its id.
+    """Write the pictures of events, and by the id of each face its picture (h, w, 3) RGB and where it was, (n, 2, 3).
 
     Raises
     ------
@@ -60,6 +65,8 @@ def write_media(
             _add(archive, f"{index}/numbers", np.array([getattr(one, name) for name in NUMBERS]))
         for face, picture in (faces or {}).items():
             _add(archive, f"{FACES}/{face}", np.frombuffer(webp(picture, quality=LOSSLESS), np.uint8))
+        for face, transforms in (places or {}).items():
+            _add(archive, f"{PLACES}/{face}", transforms.astype(np.float32))
     return Path(path)
 
 
@@ -90,9 +97,25 @@ def read_faces(path: str | Path, *, limits: LimitSettings | None = None) -> dict
     return _read(path, _faces, limits or LimitSettings())
 
 
+def read_places(path: str | Path, *, limits: LimitSettings | None = None) -> dict[int, npt.NDArray[np.float64]]:
+    """Read where each face was, (n, 2, 3) by id, that `write_media` wrote; none where an older version wrote it.
+
+    Raises
+    ------
+    DataError
+        As `read_media`.
+    """
+    return _read(path, _places, limits or LimitSettings())
+
+
 def _events(entries: Arrays) -> dict[int, EventMedia]:
-    indices = dict.fromkeys(int(event) for event, _, _ in (n.partition("/") for n in entries.files) if event != FACES)
+    indices = dict.fromkeys(int(event) for event, _, _ in (n.partition("/") for n in entries.files) if event.isdigit())
     return {index: _one(index, entries) for index in indices}
+
+
+def _places(entries: Arrays) -> dict[int, npt.NDArray[np.float64]]:
+    names = [name for name in entries.files if name.startswith(f"{PLACES}/")]
+    return {int(name.partition("/")[2]): entries[name].astype(np.float64).reshape(-1, 2, 3) for name in names}
 
 
 def _faces(entries: Arrays) -> dict[int, npt.NDArray[np.uint8]]:

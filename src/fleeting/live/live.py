@@ -32,6 +32,8 @@ from fleeting.quality.meter import QualityMeter
 from fleeting.records import LID_KINDS, REGIONS, Event, Signals, Timeline, VideoInfo
 from fleeting.records.digits import rounded
 from fleeting.settings import AnalyseSettings, FaceSettings, to_dict
+from fleeting.spotting.cells import CELL_REGION
+from fleeting.spotting.curves import of_regions
 from fleeting.spotting.spot import spot
 from fleeting.video.ahead import ahead
 from fleeting.video.frame import Frame
@@ -58,6 +60,9 @@ LEAST_RATE = 20.0
 """Frames a second around a micro-expression, below which it is not told: of a movement of 0.2 s three would be left."""
 
 RATE_MARGIN_S = 0.5
+
+SHOWN_REST = 45
+"""Frames whose median is the rest of the curves that run along."""
 
 FACES_AT_ONCE = 4
 """Faces that go through the expression network together: a second's readings, so that no frame waits long for them."""
@@ -150,6 +155,18 @@ class LiveAnalysis:
         took = self._late_s(0.0) - began
         self._next_spot_s = frame.time_s + max(SPOT_EVERY_S, SPOT_SHARE * took)
         return told
+
+    def displacement(self) -> dict[int, npt.NDArray[np.float64]]:
+        """Return by face in the last frame the displacement of each region of `REGIONS`, to be shown while it runs.
+
+        (13,), percent of the inter-ocular distance, against the median of the last `SHOWN_REST` frames.
+        """
+        found = {}
+        for face, log in self._look.logs.items():
+            if log.frames and log.frames[-1] == len(self._look.times) - 1:
+                rows = np.stack(log.rows[-SHOWN_REST:])[:, : 2 * len(CELL_REGION)].reshape(-1, len(CELL_REGION), 2)
+                found[face] = of_regions(np.linalg.norm(rows[-1:] - np.median(rows, axis=0), axis=2))[0]
+        return found
 
     def end(self) -> list[Told]:
         """Give the events that were not yet sure when the recording ended."""

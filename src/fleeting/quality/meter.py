@@ -31,7 +31,7 @@ flicker             <= 0.5 %              <= 2 %                of the brightnes
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -292,3 +292,11 @@ def _around(grey: npt.NDArray[np.uint8], face: Face) -> npt.NDArray[np.uint8]:
     left, top = np.floor(face.points.min(axis=0)).astype(int)
     right, bottom = np.ceil(face.points.max(axis=0)).astype(int)
     return grey[max(top, 0) : min(bottom + 1, height), max(left, 0) : min(right + 1, width)]
+
+
+def quality_rows(quality: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield name, value with its unit, verdict and advice of each measure of `quality.meter.Quality.to_dict`."""
+    for name, found in quality.items():
+        value = found["value"]
+        said = "not measured" if value is None else f"{value:.3g} {found['unit']}"
+        yield name.replace("_", " "), said, found["verdict"], found["advice"]

@@ -11,6 +11,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fleeting.errors import VideoError
 from fleeting.labels import counted
 from fleeting.records import VideoInfo
@@ -29,6 +32,7 @@ from fleeting.video.decoding import (
 )
 from fleeting.video.frame import Frame
 from fleeting.video.orientation import Orientation
+from fleeting.video.packet_table import ONE_FRAME_A_PACKET, PacketTable, read_packets
 from fleeting.video.pixels import DecodedPicture, Display
 from fleeting.video.sound import Sound, SoundDecoder
 from fleeting.video.stream import VideoReader
@@ -69,7 +73,7 @@ class FileReader(VideoReader):
         self._fps_given = fps
         # The table for random access grows while the video is first read.
         self._ticks, self._times, self._keys = array("q"), array("d"), array("q")
-        self._damaged = self._concluded = False
+        self._damaged = self._concluded = self._by_packets = self._packets_fail = False
         films = moving_streams(path, limits=self._limits)
         self._index = films[0]
         with self._opened() as (container, stream):
@@ -102,6 +106,45 @@ class FileReader(VideoReader):
                 "Convert it first: ffmpeg -i in -vf bwdif=1 out.mp4"
             )
         self._gap_s = 1.0 / timing.fps
+
+    def times(self, known: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
+        """Return the (n,) seconds of every frame, as `frames` gives them.
+
+        They are read from the packets of the file, without decoding, where these give the `known` times, or where the
+        codec is one of `ONE_FRAME_A_PACKET` and the last frames can be decoded; else all frames are decoded.
+        """
+        if not self._concluded and not self._by_packets:
+            with self._opened() as (container, stream):
+                codec = stream.codec_context.name
+                fails = self._order.stored or self._damaged or self._packets_fail
+                table = None if fails else read_packets(container, stream, self._gap_s)
+            if table is not None and self._is_sound(table, codec, known):
+                self._ticks, self._times, self._keys = table.ticks, table.times, table.keys
+                self._by_packets = True
+            else:
+                for _ in self._stream():
+                    pass
+        if self._fps_given is not None:
+            return np.arange(len(self._times)) / self._fps_given
+        return np.array(self._times)
+
+    def key_before(self, index: int) -> int:
+        """Return the frame with which decoding begins where frame `index` is asked for."""
+        place = bisect_right(self._keys, index) - 1
+        return self._keys[place] if place >= 0 and not self._order.stored and not self._damaged else 0
+
+    def _is_sound(self, table: PacketTable, codec: str, known: npt.NDArray[np.float64] | None) -> bool:
+        """Whether the packets say what decoding would."""
+        if known is not None and self._fps_given is None:
+            return len(known) == len(table.times) and np.allclose(table.times, known, rtol=0, atol=0.2 * self._gap_s)
+        if codec not in ONE_FRAME_A_PACKET or (known is not None and len(known) != len(table.times)):
+            return False
+        damage = Damage()
+        with self._opened() as (container, stream):
+            container.seek(table.ticks[table.keys[-1]], stream=stream, backward=True)
+            decoded = [picture.pts for picture in self._decode(container, stream, damage)]
+        end = [tick for tick in decoded if tick is not None and tick >= table.ticks[table.keys[-1]]]
+        return not (damage.broken or damage.damaged) and end == table.ticks[table.keys[-1] :].tolist()
 
     def _opened(self) -> AbstractContextManager[tuple[Any, Any]]:
         return open_stream(self.path, index=self._index, limits=self._limits)
@@ -218,6 +261,11 @@ class FileReader(VideoReader):
             position += 1
             if position > last:
                 return
+        if self._by_packets:  # they promised more than can be decoded
+            self._ticks, self._times, self._keys = array("q"), array("d"), array("q")
+            self._by_packets, self._packets_fail = False, True
+            yield from self._between(position, last)
+            return
         # Seeking led elsewhere, as it does where the index of the file is wrong: count from the beginning.
         with self._opened() as (container, stream):
             for index, picture in enumerate(self._decode(container, stream, Damage())):
@@ -227,7 +275,7 @@ class FileReader(VideoReader):
                     yield self._frame(index, picture)
 
     def _read_table(self, last: int) -> None:
-        if last < len(self._ticks):
+        if last < len(self._ticks) or self._by_packets:
             return
         for frame in self._stream():
             if frame.index >= last:

@@ -141,6 +141,10 @@ class FolderReader(VideoReader):
             self._files[index], self._size, self._files[0].name, self._orientation, limits=self._limits
         )
 
+    def times(self, known: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
+        """Return the (n,) seconds of every frame."""
+        return np.arange(len(self._files)) / self._fps
+
     def _stream(self) -> Generator[Frame]:
         yield from self._between(0, len(self._files) - 1)
 

@@ -15,6 +15,9 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
+import numpy as np
+import numpy.typing as npt
+
 from fleeting.errors import FleetingWarning
 from fleeting.records import VideoInfo
 from fleeting.video.frame import Frame
@@ -57,6 +60,21 @@ class VideoReader(ABC):
         if not 0 <= first <= last:
             raise ValueError(f"Expected 0 <= first <= last; got {first} and {last}.")
         return self._track(self._between(first, last))
+
+    def times(self, known: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.float64]:
+        """Return the (n,) seconds of every frame, as `frames` gives them.
+
+        Parameters
+        ----------
+        known
+            The times that an earlier reading of the same file gave, where there was one: a file that still says the
+            same need not be decoded for them.
+        """
+        return np.array([frame.time_s for frame in self])
+
+    def key_before(self, index: int) -> int:
+        """Return the frame with which decoding begins where frame `index` is asked for."""
+        return index
 
     def turn(self, degrees: int, *, why: str = "") -> None:
         """Turn all frames that are read from now on clockwise, by 0, 90, 180 or 270 degrees; `info` says so.

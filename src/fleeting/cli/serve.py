@@ -1,0 +1,65 @@
+"""``fleeting serve``: the workbench in a browser, on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    folder: Annotated[Path, typer.Argument(help="Folder of films; results go into fleeting-output within it.")] = Path(
+        "."
+    ),
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; 0 for a free one. 8765 if it is free.")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Others than 127.0.0.1 let other machines in.")
+    ] = "127.0.0.1",
+    upload_limit: Annotated[float, typer.Option(help="Largest film that the page may send, in GB.")] = 8.0,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Open the demonstration's film; it is made in FOLDER/fleeting-demo.")
+    ] = False,
+) -> None:
+    """Open the workbench: see what was found, correct it, code films, compare coders. Ctrl-C stops it.
+
+    Needs the extra web: pip install 'fleeting[web]'. Prints the address, which carries a key: whoever has it can see
+    and change the films and results of the folder.
+
+    Example: fleeting serve recordings
+    """
+    from fleeting.web.server import serve as run
+
+    if demo:
+        folder = _demo(folder)
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        typer.echo(
+            f"warning: listening on {host}: other machines of this network can reach the films, without encryption, "
+            "if they know the address with its key.",
+            err=True,
+        )
+    run(
+        folder,
+        port=port,
+        host=host,
+        browser=browser,
+        upload_limit=round(upload_limit * 1e9),
+        on_ready=lambda address: typer.echo(f"The workbench is at {address}\nCtrl-C stops it."),
+    )
+
+
+def _demo(folder: Path) -> Path:
+    """Make the film of the demonstration and its results, where they are not there yet, and return their folder."""
+    from fleeting.batch import analyse_many
+    from fleeting.cli.frame_progress import FrameProgress
+    from fleeting.synthesis.demo import make_demo
+
+    place = folder / "fleeting-demo"
+    video = place / "demo.mp4"
+    if not video.exists():
+        video, _ = make_demo(place, progress=FrameProgress("filming", quiet=False))
+    analyse_many([video], out=place / "fleeting-output", progress=FrameProgress("analysing", quiet=False))
+    return place
