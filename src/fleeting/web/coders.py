@@ -18,8 +18,8 @@ from fleeting.coding.films import Film
 from fleeting.coding.log import CodingLog
 from fleeting.coding.proposals import Proposal, accepted, proposals, refused
 from fleeting.errors import InputError
-from fleeting.export.timeline_json import event_json
 from fleeting.records import UNCODABLE, CodedEvent, Event, EventKind
+from fleeting.web.lanes import shown_event
 from fleeting.web.library import Library, LibraryOf
 from fleeting.web.refusals import heard, refuse
 
@@ -174,7 +174,7 @@ def _state(log: CodingLog, notes: list[str], desks: Desks, key: tuple[str, str])
     new = desks.news.get(key, frozenset())
     shown = () if key in desks.blind else proposals(log)
     return {
-        "events": [event_json(e) for e in log.items if not e.refused],
+        "events": [shown_event(e) for e in log.items if not e.refused],
         "proposals": [_proposal(p, new) for p in shown],
         "can_undo": log.can_undo,
         "can_redo": log.can_redo,
@@ -187,7 +187,7 @@ def _proposal(proposal: Proposal, new: frozenset[str]) -> dict[str, Any]:
     name = key_of(proposal.event)
     state = "new" if proposal.status == "open" and name in new else proposal.status
     decision = None if proposal.decision is None else proposal.decision.id
-    return {"key": name, "event": event_json(proposal.event), "state": state, "id": decision}
+    return {"key": name, "event": shown_event(proposal.event), "state": state, "id": decision}
 
 
 def _do(log: CodingLog, asked: EditAsked) -> None:

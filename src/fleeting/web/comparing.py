@@ -12,8 +12,8 @@ from fleeting.coding.coders import MACHINE, coder_key, coders_of
 from fleeting.coding.log import CodingLog
 from fleeting.coding.machine import how_good, review
 from fleeting.errors import DataError, InputError
-from fleeting.export.timeline_json import event_json
 from fleeting.records import Event
+from fleeting.web.lanes import shown_event
 from fleeting.web.library import FilmFile, Library, LibraryOf
 
 Iou = Annotated[float, Query(gt=0, le=1)]
@@ -85,7 +85,7 @@ def _told(found: Agreement, names: dict[str, str]) -> dict[str, Any]:
         ],
         "disagreements": [_apart(p, names) for p in found.pairs if p.first is None or p.second is None],
         "matched": [
-            {"film": p.film, "a": event_json(p.first), "b": event_json(p.second)}
+            {"film": p.film, "a": shown_event(p.first), "b": shown_event(p.second)}
             for p in found.pairs
             if p.first is not None and p.second is not None
         ],
@@ -109,4 +109,4 @@ def _apart(pair: Pair, names: dict[str, str]) -> dict[str, Any]:
 
 
 def _plain(event: Event | None) -> dict[str, Any] | None:
-    return None if event is None else event_json(event)
+    return None if event is None else shown_event(event)

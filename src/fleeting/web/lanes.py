@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Query
 
+from fleeting.export.events_csv import cell
 from fleeting.export.timeline_json import event_json
-from fleeting.records import REGIONS, Signals, Timeline
+from fleeting.records import REGIONS, Event, Signals, Timeline
 from fleeting.report.curves import ROWS, SIDES, floors, pack_expressions
 from fleeting.report.wording import words
 from fleeting.web.library import LibraryOf
@@ -51,6 +52,7 @@ def lanes(
     return shown | {
         "time": np.round(signals.time_s[starts], 6).tolist(),
         "expressions": None if curve is None else pack_expressions(curve),
+        "speaking": signals.speaking_spans,
     }
 
 
@@ -62,7 +64,12 @@ def machine(film: str, library: LibraryOf) -> dict[str, Any]:
 
 def machine_events(timeline: Timeline) -> list[dict[str, Any]]:
     """Return the events of an analysis with their place in ``timeline.json``."""
-    return [event_json(event) | {"index": index} for index, event in enumerate(timeline.events)]
+    return [shown_event(event) | {"index": index} for index, event in enumerate(timeline.events)]
+
+
+def shown_event(event: Event) -> dict[str, Any]:
+    """Return an event for the page: as ``timeline.json`` has it, but with its units in the text form of coders."""
+    return event_json(event) | {"action_units": cell(event.action_units)}
 
 
 def _starts(first: int, stop: int, points: int) -> npt.NDArray[np.int64]:

@@ -34,13 +34,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnect
 
 from fleeting.errors import FleetingError
-from fleeting.export.timeline_json import event_json
 from fleeting.live.live import LiveAnalysis, Told, steps
 from fleeting.records import REGIONS, VideoInfo
 from fleeting.video.frame import Frame
 from fleeting.video.live_source import SILENT_S, WAITING, LiveSource
 from fleeting.video.orientation import Orientation
 from fleeting.web import uploads
+from fleeting.web.lanes import shown_event
 from fleeting.web.library import Library
 
 LARGEST = 4_000_000
@@ -226,4 +226,4 @@ def _moved(analysis: LiveAnalysis) -> dict[int, dict[str, float]]:
 
 def _tell_events(told: list[Told], tell: Callable[[dict[str, Any]], None]) -> None:
     for one in told:
-        tell({"event": event_json(one.event), "delay_s": round(one.delay_s, 3)})
+        tell({"event": shown_event(one.event), "delay_s": round(one.delay_s, 3)})
