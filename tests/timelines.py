@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.analysis.pictures import Views, compressed
+from fleeting.faces.align import canonical_points
 from fleeting.records import (
     REGIONS,
     Event,
@@ -162,6 +163,7 @@ def make_views(
             saliency=_saliency(),
             expression="happy",
             expression_probability=0.87,
+            landmarks=(canonical_points(), canonical_points() + 0.5, canonical_points()),
         )
     return views
 

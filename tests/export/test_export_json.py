@@ -258,6 +258,6 @@ def test_pictures_are_read_beside_places_and_faces(tmp_path: Path) -> None:
     timeline = make_timeline()
     media = make_media(timeline, loop_frames=3)
     places = {0: np.full((5, 2, 3), 0.25)}
-    path = write_media(media, tmp_path / "media.npz", places=places, faces={0: media[1].face})
+    path = write_media(media, tmp_path / "media.npz", places=places, faces={0: make_views(timeline)[1].face})
     assert read_media(path).keys() == media.keys()
     assert read_places(path)[0].tolist() == places[0].tolist()

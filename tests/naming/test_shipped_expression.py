@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from fleeting import weights
 from fleeting.analysis.analyse import Analysis, analyse_video
 from fleeting.errors import InputError
+from fleeting.faces.align import canonical_points
 from fleeting.faces.detect import FaceDetector
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.naming.expression_net import ExpressionNet, expression_crop
@@ -107,6 +109,9 @@ def test_an_analysis_reads_the_whole_face(analysis: Analysis) -> None:
     place = timeline.events.index(event)
     shown = analysis.media[place]
     assert shown.expression == "happy"
+    assert len(shown.outlines) == 3
+    places = np.array(re.findall(r"([\d.]+) ([\d.]+)", shown.outlines[1]), float)
+    assert np.abs(places[:17] - canonical_points()[:17]).mean() < 12, "the jaw of a drawing lies where jaws lie"
     face = cv2.imdecode(np.frombuffer(shown.face, np.uint8), cv2.IMREAD_COLOR).astype(int)
     assert face.shape == (192, 192, 3)
     tint = cv2.blur((face[..., 2] - face[..., 0]).astype(np.float32), (9, 9))

@@ -451,6 +451,18 @@ def test_arrows_point_where_the_face_moves() -> None:
     assert large.path.count("M") == drawn.path.count("M")
 
 
+def test_a_report_without_faces_shows_drawings_alone(timeline: Timeline, media: dict[int, EventMedia]) -> None:
+    whole = Page(render(timeline, media, faces={0: np.zeros((96, 96, 3), np.uint8)}))
+    assert whole.all("img")
+    page = Page(render(timeline, media, faces={0: np.zeros((96, 96, 3), np.uint8)}, without_faces=True))
+    assert not page.all("img")
+    assert not page.all("canvas")
+    assert "data:image/webp" not in render(timeline, media, without_faces=True)
+    assert len(page.all("svg", class_="outline")) == 4 * len(media), "onset, apex, offset, and under the arrows"
+    former = {index: replace(one, outlines=()) for index, one in media.items()}
+    assert not Page(render(timeline, former, without_faces=True)).all("svg", class_="outline")
+
+
 def test_the_loop_holds_all_frames_row_by_row(timeline: Timeline) -> None:
     frames = np.stack([np.full((85, 70, 3), 40 * i, np.uint8) for i in range(6)])
     made = compressed(replace(make_views(timeline, loop_frames=1)[1], loop=frames), quality=90)

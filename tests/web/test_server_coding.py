@@ -266,6 +266,16 @@ def test_what_was_exported_is_imported_without_loss(client: TestClient, form: st
     assert "fleeting-upload" not in bad.text
 
 
+def test_a_report_without_faces_can_be_shared(client: TestClient, folder: Path) -> None:
+    film = next(f["id"] for f in client.get("/api/films").json() if f["state"] == "done")
+    form = {"format": "report-without-faces", "coder": "anna"}
+    answer = client.get(f"/api/films/{film}/export", params=form)
+    assert answer.status_code == 200
+    assert "without-faces.html" in answer.headers["content-disposition"]
+    assert "<h1>" in answer.text
+    assert "data:image/webp" not in answer.text
+
+
 def test_lanes_keep_the_extremes(client: TestClient, folder: Path) -> None:
     film = film_id(client, "interview.mp4")
     signals = Film.open(folder / "fleeting-output" / "interview").timeline.signals[0]

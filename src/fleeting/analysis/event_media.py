@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.analysis.pictures import Format, Views
-from fleeting.faces.align import CANONICAL_WIDTH, align, rescaled
-from fleeting.faces.crop import cut
+from fleeting.faces.align import CANONICAL_WIDTH, align, canonical_points, rescaled
+from fleeting.faces.crop import apply, cut, invert
+from fleeting.faces.landmarks import LandmarkNet
 from fleeting.motion.flow_image import flow_image
 from fleeting.motion.magnification import magnify
 from fleeting.motion.registration import Registration
@@ -111,6 +114,9 @@ def picture_event(
     strongest = float(np.percentile(np.linalg.norm(flow, axis=2), 98))
     factor = float(np.clip(VISIBLE_PX / max(strongest, 0.1), LEAST, MOST))
     rate = len(sequence) / max(event.duration_s + 2 * MARGIN_S, 1e-3)
+    landmarks = tuple(
+        _seen_points(*frames[i][:1], placed[i]) for i in (event.onset_frame, event.apex_frame, event.offset_frame)
+    )
     # The sequence begins at rest, so movements are enlarged against its first picture (low_hz 0).
     magnified = magnify(sequence, rate, factor=factor, low_hz=0.0, high_hz=min(10.0, 0.45 * rate))
     return EventPictures(
@@ -126,8 +132,22 @@ def picture_event(
             flow=flow,
             magnification=factor,
             face=cut(rgb, expression_transform(apex.transform, size=FACE_SIDE), size=FACE_SIDE),
+            landmarks=landmarks,
         ),
     )
+
+
+@lru_cache(maxsize=1)
+def _landmark_net() -> tuple[LandmarkNet, threading.Lock]:
+    return LandmarkNet(), threading.Lock()
+
+
+def _seen_points(grey: npt.NDArray[np.uint8], transform: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Landmarks (68, 2) of a frame, in pixels of the canonical crop."""
+    net, lock = _landmark_net()
+    with lock:  # a network has one buffer
+        (found,) = net.from_points(grey, [apply(invert(transform), canonical_points())])
+    return apply(transform, found.points)
 
 
 def _wanted(event: Event, transforms: npt.NDArray[np.float64], fps: float, most: int) -> set[int]:

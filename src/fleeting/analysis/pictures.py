@@ -11,6 +11,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.faces.ibug import (
+    INNER_LIPS,
+    JAW,
+    LEFT_BROW,
+    LEFT_EYE,
+    NOSE_BASE,
+    NOSE_BRIDGE,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 from fleeting.records import Event, EventMedia
 
 SKETCH_SIZE = (140, 170)
@@ -65,6 +76,8 @@ class Views:
         likewise.
     expression, expression_probability
         Most probable expression at the apex, and its probability.
+    landmarks
+        (68, 2) at onset, apex and offset, in pixels of a crop of width 140; empty where they are not known.
     """
 
     onset: Picture
@@ -78,6 +91,7 @@ class Views:
     saliency: npt.NDArray[np.float32] | None = None
     expression: str = ""
     expression_probability: float = math.nan
+    landmarks: tuple[npt.NDArray[np.floating], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +149,18 @@ def compressed(views: Views, *, quality: int) -> EventMedia:
         face=mapped,
         expression=views.expression,
         expression_probability=views.expression_probability,
+        outlines=tuple(outline(points) for points in views.landmarks),
     )
+
+
+def outline(points: npt.NDArray[np.floating]) -> str:
+    """Return (68, 2) landmarks of a crop of width 140 as an SVG path: a drawing of the face that shows nobody."""
+    lines = [(part, False) for part in (JAW, RIGHT_BROW, LEFT_BROW, NOSE_BRIDGE, NOSE_BASE)]
+    lines += [(part, True) for part in (RIGHT_EYE, LEFT_EYE, OUTER_LIPS, INNER_LIPS)]
+    path = ""
+    for part, closed in lines:
+        path += "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points[part].tolist()) + ("Z" if closed else "")
+    return path
 
 
 def webp(picture: Picture, *, quality: int) -> bytes:

@@ -17,11 +17,14 @@ def report(
     timelines: Annotated[list[Path], typer.Argument(help="timeline.json files, or the folders that hold them.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The page to write; report.html beside the timeline if not given."),
+        typer.Option("--out", "-o", help="The page to write; beside the timeline if not given."),
     ] = None,
     pictures: Annotated[
         bool, typer.Option(help="Take the pictures of the events from media.npz beside the timeline.")
     ] = True,
+    without_faces: Annotated[
+        bool, typer.Option("--without-faces", help="Drawings of the landmarks instead of pictures, to share.")
+    ] = False,
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="Settings as TOML, for their limits.")
     ] = None,
@@ -38,7 +41,7 @@ def report(
     failed = 0
     for path in timelines:
         try:
-            typer.echo(str(_build(path, out, limits, pictures=pictures)))
+            typer.echo(str(_build(path, out, limits, pictures=pictures, without_faces=without_faces)))
         except FleetingError as error:
             failed += 1
             typer.echo(f"error: {path}: {error}", err=True)
@@ -46,7 +49,7 @@ def report(
         raise typer.Exit(1)
 
 
-def _build(path: Path, out: Path | None, limits: LimitSettings, *, pictures: bool) -> Path:
+def _build(path: Path, out: Path | None, limits: LimitSettings, *, pictures: bool, without_faces: bool) -> Path:
     from fleeting.export.media import read_faces, read_media
     from fleeting.export.timeline_json import read_timeline
     from fleeting.report.build import build_report
@@ -57,4 +60,5 @@ def _build(path: Path, out: Path | None, limits: LimitSettings, *, pictures: boo
     shown = pictures and store.exists()
     media = read_media(store, limits=limits) if shown else {}
     faces = read_faces(store, limits=limits) if shown else {}
-    return build_report(timeline, media, out or source.with_name("report.html"), faces=faces)
+    name = "report_without_faces.html" if without_faces else "report.html"
+    return build_report(timeline, media, out or source.with_name(name), faces=faces, without_faces=without_faces)

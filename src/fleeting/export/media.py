@@ -2,9 +2,9 @@
 
 A numpy archive without pickles. For event 3 of the timeline it holds ``3/onset``, ``3/apex``, ``3/offset``,
 ``3/movement``, ``3/loop`` and ``3/face`` (bytes of WebP files, those of the report; none where there is no such
-picture), ``3/arrows`` and ``3/expression`` (text) and ``3/numbers`` (the other fields of `records.EventMedia`, in their
-order). ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file), ``places/2`` where it was, (n, 2, 3) float32
-from each frame to the canonical crop, NaN where it was not seen.
+picture), ``3/arrows`` and ``3/expression`` (text), ``3/outlines`` (texts) and ``3/numbers`` (the other fields of
+`records.EventMedia`, in their order). ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file), ``places/2``
+where it was, (n, 2, 3) float32 from each frame to the canonical crop, NaN where it was not seen.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ FORMER_QUALITY, FORMER_FLOW_SCALE = 78, 256.0
 FACES, PLACES = "faces", "places"
 PICTURES = ("onset", "apex", "offset", "movement", "loop", "face")
 TEXTS = ("arrows", "expression")
-NUMBERS = tuple(f.name for f in fields(EventMedia) if f.name not in (*PICTURES, *TEXTS))
+OUTLINES = "outlines"
+NUMBERS = tuple(f.name for f in fields(EventMedia) if f.name not in (*PICTURES, *TEXTS, OUTLINES))
 COUNTS = ("columns", "count", "width", "height")
 
 
@@ -62,6 +63,7 @@ def write_media(
                 _add(archive, f"{index}/{name}", np.frombuffer(getattr(one, name), np.uint8))
             for name in TEXTS:
                 _add(archive, f"{index}/{name}", np.array(getattr(one, name)))
+            _add(archive, f"{index}/{OUTLINES}", np.array(one.outlines, np.str_))
             _add(archive, f"{index}/numbers", np.array([getattr(one, name) for name in NUMBERS]))
         for face, picture in (faces or {}).items():
             _add(archive, f"{FACES}/{face}", np.frombuffer(webp(picture, quality=LOSSLESS), np.uint8))
@@ -137,7 +139,8 @@ def _one(index: int, entries: Arrays) -> EventMedia:
     read |= {name: int(read[name]) for name in COUNTS}
     read |= {name: entries[f"{index}/{name}"].tobytes() for name in PICTURES}
     read |= {name: str(entries[f"{index}/{name}"]) for name in TEXTS}
-    return EventMedia(**read)
+    outlines = entries[f"{index}/{OUTLINES}"].tolist() if f"{index}/{OUTLINES}" in entries else []
+    return EventMedia(**read, outlines=tuple(map(str, outlines)))
 
 
 def _former(index: int, entries: Arrays) -> EventMedia:

@@ -194,6 +194,9 @@ class EventMedia:
         (`naming.occlusion`); empty where it was not read.
     expression, expression_probability
         Most probable expression at the apex, and its probability.
+    outlines
+        The landmarks at onset, apex and offset as SVG paths in a field of 140 x 170, to be shown instead of the face;
+        empty where they are not known.
     """
 
     onset: bytes
@@ -212,3 +215,4 @@ class EventMedia:
     face: bytes = b""
     expression: str = ""
     expression_probability: float = math.nan
+    outlines: tuple[str, ...] = ()

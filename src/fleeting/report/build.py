@@ -28,12 +28,18 @@ from fleeting.report.still import still
 KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink", "wink": "Wink"}
 VERDICTS = ("good", "fair", "poor")
 Picture = npt.NDArray[np.uint8]
+STILLS = ("onset", "apex", "offset")
 PICTURE_SIZE = (210, 255)
 """Width and height at which crops are shown, pixels."""
 
 
 def build_report(
-    timeline: Timeline, media: Mapping[int, EventMedia], path: str | Path, *, faces: Mapping[int, Picture] | None = None
+    timeline: Timeline,
+    media: Mapping[int, EventMedia],
+    path: str | Path,
+    *,
+    faces: Mapping[int, Picture] | None = None,
+    without_faces: bool = False,
 ) -> Path:
     """Write the report of one video, whole or not at all.
 
@@ -47,25 +53,34 @@ def build_report(
         Where the page is to be.
     faces
         A small (h, w, 3) RGB picture of each face, by id; faces without one are shown without.
+    without_faces
+        Draw the landmarks instead of every picture, so that nobody can be recognised.
 
     Raises
     ------
     OutputError
         Where the disk refuses.
     """
-    return write_text(path, render(timeline, media, faces=faces))
+    return write_text(path, render(timeline, media, faces=faces, without_faces=without_faces))
 
 
-def render(timeline: Timeline, media: Mapping[int, EventMedia], *, faces: Mapping[int, Picture] | None = None) -> str:
+def render(
+    timeline: Timeline,
+    media: Mapping[int, EventMedia],
+    *,
+    faces: Mapping[int, Picture] | None = None,
+    without_faces: bool = False,
+) -> str:
     """Return the page as text; no part of it refers to another file or to the network."""
-    cards = _cards(timeline, media)
+    cards = _cards(timeline, media, without_faces)
+    faces = {} if without_faces or faces is None else faces
     page = _environment().get_template("report.html")
     return page.render(
         timeline=timeline,
         video=replace(timeline.video, name=printable(timeline.video.name)),
         cards=cards,
         blinks=[(i, e) for i, e in enumerate(timeline.events) if e.kind in LID_KINDS],
-        faces=[_face(t, timeline, (faces or {}).get(t.id)) for t in timeline.tracks],
+        faces=[_face(t, timeline, faces.get(t.id)) for t in timeline.tracks],
         quality=_quality(timeline.quality),
         models=_models(timeline.models),
         score=wording.headline(timeline.models.get("recogniser", {})),
@@ -126,7 +141,7 @@ def _json(values: Any) -> Markup:
     return Markup(text)  # noqa: S704
 
 
-def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str, Any]]:
+def _cards(timeline: Timeline, media: Mapping[int, EventMedia], without_faces: bool) -> list[dict[str, Any]]:
     shown = [(i, e) for i, e in enumerate(timeline.events) if e.kind not in LID_KINDS]
     iod = {t.id: t.median_iod_px for t in timeline.tracks}
     counts: dict[str, int] = {}
@@ -148,7 +163,7 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia]) -> list[dict[str
                 "unsure": event.emotion == UNSURE,
                 "by_face": "neutral" in event.probabilities,
                 "displacement_px": displacement_px,
-                "pictures": _pictures(media[index]) if index in media else None,
+                "pictures": _pictures(media[index], without_faces) if index in media else None,
             }
         )
     return cards
@@ -180,11 +195,20 @@ def _systems(event: Event) -> dict[str, Any] | None:
     return {"classes": names, "rows": rows}
 
 
-def _pictures(media: EventMedia) -> dict[str, Any]:
-    return {
+def _pictures(media: EventMedia, without_faces: bool) -> dict[str, Any] | None:
+    shown = {
         "media": media,
-        "stills": [(name, _uri(getattr(media, name))) for name in ("onset", "apex", "offset")],
         "size": PICTURE_SIZE,
+        "stills": [],
+        "outlines": [],
+        "sheet": None,
+        "heat": "",
+        "face": None,
+    }
+    if without_faces:
+        return shown | {"outlines": list(zip(STILLS, media.outlines, strict=True))} if media.outlines else None
+    return shown | {
+        "stills": [(name, _uri(getattr(media, name))) for name in STILLS],
         "sheet": _uri(media.loop) if media.loop else None,
         "heat": _uri(media.movement),
         "face": _uri(media.face) if media.face else None,

@@ -17,6 +17,8 @@ from fleeting.coding.exports import coded_timeline
 from fleeting.coding.imports import import_file
 from fleeting.errors import FleetingError
 from fleeting.export import check_formats, write
+from fleeting.export.media import read_media
+from fleeting.report.build import render
 from fleeting.results import portable
 from fleeting.web import uploads
 from fleeting.web.library import Library, LibraryOf
@@ -32,6 +34,7 @@ FORMATS = {
     "bids": "BIDS events",
     "megc": "MEGC table",
     "json": "timeline.json",
+    "report-without-faces": "Report of the analysis, to share",
 }
 """What a page offers."""
 
@@ -43,8 +46,12 @@ def export(
     film: str, library: LibraryOf, coder: str, formats: Annotated[str, Query(alias="format")] = "csv"
 ) -> Response:
     """Return what a coder says of a film as a file; several files, or several formats (``a,b``), as a zip."""
-    chosen = check_formats([name for name in formats.split(",") if name])
     known = library.coded(film)
+    if formats == "report-without-faces":
+        store = known.folder / "media.npz"
+        page = render(known.timeline, read_media(store) if store.exists() else {}, without_faces=True)
+        return _attached(page.encode(), f"{portable(known.timeline.video.name)}-without-faces.html")
+    chosen = check_formats([name for name in formats.split(",") if name])
     side = read_side(known, coder)
     if side is None:
         raise refuse(404, f"{coder} has not coded this film.")
