@@ -30,7 +30,7 @@ from fleeting.export.timeline_json import read_timeline
 
 COLUMNS = (
     "face,kind,onset_frame,apex_frame,offset_frame,onset_s,apex_s,offset_s,emotion,probability,regions,"
-    "displacement_percent_iod,confidence,action_units,action_unit_probabilities"
+    "displacement_percent_iod,confidence,speaking,action_units,action_unit_probabilities"
 )
 CSV = ("--format", "csv")
 

@@ -58,7 +58,7 @@ def test_it_says_where_the_files_are(pictures: Path) -> None:
     ("words", "message"),
     [
         (("a.png", "small.png"), "two pictures of the same size; got 64 x 48 and 64 x 40"),
-        (("a.png", "none.png"), "none.png, which cannot be read"),
+        (("a.png", "none.png"), "none.png (No such file or directory)"),
         (("a.png", "b.png", "--method", "tvl"), "Did you mean 'tvl1'"),
     ],
 )

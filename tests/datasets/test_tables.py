@@ -57,7 +57,7 @@ def test_numbers_of_excel_are_text_as_it_is_read(tmp_path: Path) -> None:
 def test_wrong_files(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes("Subject,Onset\nJosé,1\n".encode("latin-1"))
-    with pytest.raises(DataError, match="a table in UTF-8"):
+    with pytest.raises(DataError, match="a readable table in UTF-8"):
         read_table(path, needs=NEEDS)
     path.write_text("")
     with pytest.raises(DataError, match="the columns Subject, Onset Frame; got .* with none"):

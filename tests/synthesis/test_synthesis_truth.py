@@ -100,5 +100,5 @@ def test_missing_and_binary_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         read_truth(tmp_path / "truth.csv")
     (tmp_path / "truth.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(DataError, match="no UTF-8 text"):
+    with pytest.raises(DataError, match="Save it as UTF-8"):
         read_truth(tmp_path / "truth.csv")

@@ -21,6 +21,7 @@ from served import film_id, picture, served
 from video_files import write_numbered
 
 from fleeting.analysis.analyse import Analysis
+from fleeting.api import files_of_formats
 from fleeting.errors import InputError
 from fleeting.export.media import read_places, write_media
 from fleeting.export.timeline_json import read_timeline
@@ -75,7 +76,7 @@ def test_an_analysis_is_that_of_the_command_line(clip: Path, analysis: Analysis,
         assert found.events == analysis.timeline.events
         run = read_run(folder)
         assert run is not None
-        assert is_finished(folder, run)
+        assert is_finished(folder, run, files_of_formats())
 
         opened = client.get(f"/api/films/{film}").json()
         assert opened["quality"]["verdict"] in ("good", "fair", "poor")

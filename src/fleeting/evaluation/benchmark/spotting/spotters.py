@@ -110,8 +110,10 @@ def spotter(name: str) -> Spotter:
     if name not in SPOTTERS:
         raise SettingsError("a known spotter as --model", repr(name), nearest(name, SPOTTERS))
     module, kind = SPOTTERS[name]
-    try:
-        found: Spotter = getattr(import_module(module), kind)()
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("research", f"the spotter '{name}' ({error.name})") from error
+    found: Spotter = getattr(import_module(module), kind)()
+    if found.learns:
+        try:
+            import_module("torch")
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("research", f"the spotter '{name}' ({error.name})") from error
     return found
