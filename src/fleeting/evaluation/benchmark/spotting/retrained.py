@@ -60,6 +60,8 @@ class Retrained:
     learns = True
 
     def __init__(self) -> None:
+        import torch  # noqa: F401  # said to be missing before any film is measured
+
         from fleeting.training.spotter.recipe import SpotterRecipe
 
         # Of recipes/spotter.toml, with one network instead of two.

@@ -110,10 +110,8 @@ def spotter(name: str) -> Spotter:
     if name not in SPOTTERS:
         raise SettingsError("a known spotter as --model", repr(name), nearest(name, SPOTTERS))
     module, kind = SPOTTERS[name]
-    found: Spotter = getattr(import_module(module), kind)()
-    if found.learns:
-        try:
-            import_module("torch")
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("research", f"the spotter '{name}' ({error.name})") from error
+    try:
+        found: Spotter = getattr(import_module(module), kind)()
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("research", f"the spotter '{name}' ({error.name})") from error
     return found
