@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 from fleeting import weights
 from fleeting.datasets import composite
 from fleeting.errors import DataError, FleetingWarning, WeightsError
-from fleeting.evaluation import action_units
 from fleeting.evaluation.action_units import evaluate_action_units
 
 UNITS = ("AU01", "AU04", "AU12", "AU20")
@@ -132,8 +131,8 @@ def test_the_command(tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPa
     from fleeting.cli.app import app
 
     card, session = weights.card, weights.session
-    monkeypatch.setattr(action_units.weights, "card", lambda name, **_: card(name, folder=network))
-    monkeypatch.setattr(action_units.weights, "session", lambda name, **_: session(name, folder=network))
+    monkeypatch.setattr(weights, "card", lambda name, **_: card(name, folder=network))
+    monkeypatch.setattr(weights, "session", lambda name, **_: session(name, folder=network))
     path = clips(tmp_path / "a.npz", TEXTS[:5])
     done = CliRunner().invoke(app, ["evaluate", "action-units", str(path), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output

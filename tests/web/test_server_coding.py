@@ -69,7 +69,7 @@ class Tab:
         return self.state
 
     def log(self) -> CodingLog:
-        run = Path(str(self.client.app.app.state.library.folder))  # type: ignore[attr-defined]
+        run = Path(str(self.client.app.app.state.films.folder))  # type: ignore[attr-defined]
         return CodingLog(Film.open(run / "fleeting-output" / "interview"), self.coder)
 
 

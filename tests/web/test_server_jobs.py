@@ -261,7 +261,7 @@ def test_films_of_one_name_have_results_of_their_own(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         write_numbered(tmp_path / name / "film.mp4", 10)
     with served(tmp_path) as client:
-        library = client.app.app.state.library  # type: ignore[attr-defined]
+        library = client.app.app.state.films  # type: ignore[attr-defined]
         one, other = library.films().values()
         first = library.place_for(one)
         first.mkdir(parents=True)

@@ -31,7 +31,7 @@ from fleeting.naming.action_units import ActionUnitNet
 from fleeting.naming.systems import System, open_systems
 from fleeting.naming.whole_face import ExpressionMeter, with_surroundings
 from fleeting.quality.meter import Measure, QualityMeter
-from fleeting.records import Event, EventMedia, ExpressionCurve, Signals, Timeline
+from fleeting.records import Event, EventMedia, ExpressionCurve, FaceTrack, Signals, Timeline
 from fleeting.records.digits import rounded
 from fleeting.settings import AnalyseSettings, ExpressionSettings, in_range, to_dict
 from fleeting.spotting.measurements import Measurements
@@ -114,15 +114,8 @@ def analyse_video(
     units = ActionUnitNet()
     with unchanged(Path(path)), open_upright(path, fps=fps, settings=settings.faces, limits=settings.limits) as reader:
         notes: list[str] = []
-        seen, meter, shown = _looked(reader, settings, network, progress, None if kept is None else kept.part(0))
-        if not seen.times:
-            raise VideoError("a video with frames", f"{path} without any", "Check the file in a player.")
+        chosen, seen, meter, shown = chosen_faces_in(reader, settings, network, progress, kept)
         time_s = seen.time_s
-        chosen = analysed_tracks(seen, settings, str(path))
-        if not all(fully_measured(seen, track) for track in chosen):
-            # Another face was larger for a while, so this one was left out there.
-            alone = replace(settings, faces=replace(settings.faces, face=chosen[0].id))
-            seen, meter, shown = _looked(reader, alone, network, progress, None if kept is None else kept.part(1))
         notes += remarks_on_faces(seen, chosen, settings)
         events: list[Event] = []
         signals: list[Signals] = []
@@ -161,6 +154,36 @@ def analyse_video(
         return Analysis(rounded(timeline), media)
     places = {face: found.transform for face, found in measured.items()}
     return Analysis(rounded(timeline), media, seen.portraits.pictures(), places)
+
+
+def chosen_faces_in(
+    reader: VideoReader,
+    settings: AnalyseSettings,
+    network: expression.ExpressionNet | None = None,
+    progress: Progress | None = None,
+    kept: KeptLook | None = None,
+) -> tuple[list[FaceTrack], FirstLook, QualityMeter, dict[int, ExpressionCurve]]:
+    """Look at a video, and once more where the face that is analysed was not the largest one throughout.
+
+    Returns
+    -------
+    chosen, seen, meter, shown
+        Tracks to analyse, each fully measured; the look at them, the quality, and the expressions by track.
+
+    Raises
+    ------
+    VideoError, NoFaceError
+        As `analyse_video`.
+    """
+    seen, meter, shown = _looked(reader, settings, network, progress, None if kept is None else kept.part(0))
+    if not seen.times:
+        raise VideoError("a video with frames", f"{reader.path} without any", "Check the file in a player.")
+    chosen = analysed_tracks(seen, settings, str(reader.path))
+    if not all(fully_measured(seen, track) for track in chosen):
+        # Another face was larger for a while, so this one was left out there.
+        alone = replace(settings, faces=replace(settings.faces, face=chosen[0].id))
+        seen, meter, shown = _looked(reader, alone, network, progress, None if kept is None else kept.part(1))
+    return chosen, seen, meter, shown
 
 
 def _looked(

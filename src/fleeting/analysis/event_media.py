@@ -114,9 +114,8 @@ def picture_event(
     strongest = float(np.percentile(np.linalg.norm(flow, axis=2), 98))
     factor = float(np.clip(VISIBLE_PX / max(strongest, 0.1), LEAST, MOST))
     rate = len(sequence) / max(event.duration_s + 2 * MARGIN_S, 1e-3)
-    landmarks = tuple(
-        _seen_points(*frames[i][:1], placed[i]) for i in (event.onset_frame, event.apex_frame, event.offset_frame)
-    )
+    shown = (event.onset_frame, event.apex_frame, event.offset_frame)
+    landmarks = tuple(_seen_points(frames[i][0], placed[i]) for i in shown)
     # The sequence begins at rest, so movements are enlarged against its first picture (low_hz 0).
     magnified = magnify(sequence, rate, factor=factor, low_hz=0.0, high_hz=min(10.0, 0.45 * rate))
     return EventPictures(

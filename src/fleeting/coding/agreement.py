@@ -299,9 +299,8 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 def _units(event: Event) -> dict[int, int]:
     """Intensity, 1 to 5, of every unit of an event; 0 where it was not coded."""
-    said: Any = event.action_units  # the text of a coder, or the answers of the machine
     found: dict[int, int] = {}
-    for unit in parse(said if isinstance(said, str) else "+".join(map(str, said))).units:
+    for unit in parse(event.action_units_text).units:
         if not unit.at_rest:
             strength = INTENSITIES.index(unit.intensity[0]) + 1 if unit.intensity else 0
             found[unit.number] = max(found.get(unit.number, 0), strength)

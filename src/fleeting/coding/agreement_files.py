@@ -245,7 +245,7 @@ def _event_cells(event: Event | None) -> list[str]:
     if event is None:
         return [""] * 6
     apex = str(event.apex_frame) if getattr(event, "apex_known", True) else ""
-    units = cell(event.action_units)
+    units = event.action_units_text
     return [event.kind, str(event.onset_frame), apex, str(event.offset_frame), event.emotion or "", units]
 
 

@@ -60,7 +60,7 @@ def refused(proposal: Event) -> CodedEvent:
 def _said(proposal: Event) -> dict[str, Any]:
     """Return what a proposal says, its units in the text form of coders."""
     values = {f.name: getattr(proposal, f.name) for f in fields(Event)}
-    return {**values, "action_units": "+".join(map(str, proposal.action_units))}
+    return {**values, "action_units": proposal.action_units_text}
 
 
 def proposals(log: CodingLog) -> tuple[Proposal, ...]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from fleeting import weights
 from fleeting.datasets import composite
 from fleeting.datasets.coded_clips import coded_images
 from fleeting.datasets.composite import FlowImages
@@ -18,9 +17,9 @@ from fleeting.errors import DataError, FleetingWarning
 from fleeting.evaluation.benchmark.leakage import overlap
 from fleeting.evaluation.unit_scores import UnitPredictions, unit_scores
 from fleeting.files import csv_text, write_text
+from fleeting.naming.action_units import MOVED, NAME, ActionUnitNet
 from fleeting.records.action_units import as_text
 
-NAME = "action_units"
 _BATCH = 256
 
 
@@ -61,16 +60,12 @@ def evaluate_action_units(
         Where clips are left out, and where the network was trained on subjects of the data.
     """
     images, left_out = coded_images(composite.read(data), what=str(data))
-    card = weights.card(NAME, folder=folder)
-    units = tuple(map(str, card["labels"]))
-    network = weights.session(NAME, folder=folder)
-    parts = [network.run(None, {"flow": images.flow[i : i + _BATCH]})[0] for i in range(0, len(images), _BATCH)]
-    answers = np.concatenate(parts)
+    network = ActionUnitNet(folder=folder)
+    card, units, least = network.card, network.labels, network.thresholds
+    answers = np.concatenate([network(images.flow[i : i + _BATCH]) for i in range(0, len(images), _BATCH)])
     if answers.ndim != 3 or answers.shape[1] != len(units):
         raise DataError(f"answers for {len(units)} units", f"shape {answers.shape}", "Train the network anew.")
-    # Of each unit: that it moved, and, if it did, on which sides.
-    probabilities = answers[:, :, 0]
-    least = np.array([card["reported_from"][name] for name in units])
+    probabilities = answers[:, :, MOVED]
     truth = truth_of(images.action_units or (), units)
     table = UnitPredictions(units, truth, probabilities, probabilities >= least, images.subject)
     shared = overlap(card["subjects"], images.subject, people=True)

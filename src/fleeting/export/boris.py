@@ -99,7 +99,7 @@ def _mark(event: Event, status: str, code: str, modifier: str) -> Mark:
 def _comment(event: Event) -> str:
     """``apex 1.2 s; left_brow``, and what a coder said as ``name: value``, the note last: it may hold anything."""
     if not isinstance(event, CodedEvent):
-        said = (f"apex {cell(event.apex_s, 'apex_s')} s", cell(event.regions), cell(event.action_units))
+        said = (f"apex {cell(event.apex_s, 'apex_s')} s", cell(event.regions), event.action_units_text)
         return "; ".join(part for part in (*said, "speaking" if event.speaking else "") if part)
     parts = [f"apex {cell(event.apex_s, 'apex_s')} s"] if event.apex_known else []
     parts += [cell(event.regions)] if event.regions else []

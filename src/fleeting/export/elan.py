@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fleeting.export.events_csv import cell
 from fleeting.export.expression_spans import expression_spans
 from fleeting.export.lanes import kinds_of, lanes
 from fleeting.files import atomic_path, printable
@@ -84,7 +83,7 @@ def _tiers(eaf: Any, name: str, person: str, events: list[Event], frame_ms: floa
             eaf.add_annotation(tier, onset, offset, event.emotion or event.kind)
             eaf.add_ref_annotation(f"{tier}_regions", tier, onset, "+".join(event.regions))
             if not isinstance(event, CodedEvent) or event.action_units:
-                eaf.add_ref_annotation(f"{tier}_action_units", tier, onset, cell(event.action_units))
+                eaf.add_ref_annotation(f"{tier}_action_units", tier, onset, event.action_units_text)
             for column in more if isinstance(event, CodedEvent) else ():
                 if said := getattr(event, column):
                     eaf.add_ref_annotation(f"{tier}_{column}", tier, onset, said)

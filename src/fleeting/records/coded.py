@@ -78,6 +78,11 @@ class CodedEvent(Event):
             raise ValueError("Expected the proposal that was refused; got none.")
 
     @property
+    def action_units_text(self) -> str:
+        """`action_units`, which are text already."""
+        return self.action_units
+
+    @property
     def action_unit_probabilities(self) -> tuple[float, ...]:
         """Nothing: a coder says how sure they are by `certainty`."""
         return ()

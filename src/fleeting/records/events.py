@@ -166,6 +166,11 @@ class Event:
         return round(self.offset_s - self.onset_s, 9)
 
     @property
+    def action_units_text(self) -> str:
+        """`action_units` as coders write them: ``LAU12+AU06``."""
+        return "+".join(map(str, self.action_units))
+
+    @property
     def action_unit_probabilities(self) -> tuple[float, ...]:
         """Probability of each of `action_units`, in their order."""
         return tuple(unit.probability for unit in self.action_units)

@@ -161,10 +161,9 @@ EVENT_COLUMNS: tuple[str, ...] = (
 
 def _tail(event: Event) -> list[Any]:
     regions = "+".join(event.regions)
-    units = "+".join(map(str, event.action_units))
     chances = "+".join(f"{p:.4f}" for p in event.action_unit_probabilities)
     measured = [event.emotion, event.probability, regions, event.displacement_percent_iod, event.confidence]
-    return [*measured, event.speaking, units, chances]
+    return [*measured, event.speaking, event.action_units_text, chances]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from fleeting.report.wording import expression_score, headline
 from fleeting.web import coders, comparing, exchange, films, frames, jobs, lanes, live, reports, study
 from fleeting.web.coders import Desks
 from fleeting.web.exchange import FORMATS
+from fleeting.web.film_library import STATE, Library
 from fleeting.web.frames import Looks
 from fleeting.web.job_queue import JobQueue
-from fleeting.web.library import STATE, Library
 from fleeting.web.refusals import answer_errors, refuse
 from fleeting.web.safety import Guard, new_token
 from fleeting.web.study import Study
@@ -79,7 +79,7 @@ def create_app(
         raise InputError("a folder of films", f"{folder}, which is none", "Check the path, or make it.")
     inner = FastAPI(title="Fleeting", openapi_url=None, docs_url=None, redoc_url=None, lifespan=_living)
     library = Library(place)
-    inner.state.library = library
+    inner.state.films = library
     inner.state.looks = Looks(library)
     inner.state.summaries = Summaries(library)
     inner.state.desks = Desks()
@@ -110,7 +110,7 @@ async def _living(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _state(request: Request) -> dict[str, Any]:
-    library: Library = request.app.state.library
+    library: Library = request.app.state.films
     known = {name for f in library.films().values() if f.results is not None for name in coders_of(f.results)}
     cards = {name: card_summary(weights.card(name)) for name in weights.names() if name in ("fleeting", "expression")}
     return {

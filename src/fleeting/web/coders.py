@@ -19,8 +19,8 @@ from fleeting.coding.log import CodingLog
 from fleeting.coding.proposals import Proposal, accepted, proposals, refused
 from fleeting.errors import InputError
 from fleeting.records import UNCODABLE, CodedEvent, Event, EventKind
+from fleeting.web.film_library import Library, LibraryOf
 from fleeting.web.lanes import shown_event
-from fleeting.web.library import Library, LibraryOf
 from fleeting.web.refusals import heard, refuse
 
 LONGEST_NOTE = 10_000

@@ -13,8 +13,8 @@ from fleeting.coding.log import CodingLog
 from fleeting.coding.machine import how_good, review
 from fleeting.errors import DataError, InputError
 from fleeting.records import Event
+from fleeting.web.film_library import FilmFile, Library, LibraryOf
 from fleeting.web.lanes import shown_event
-from fleeting.web.library import FilmFile, Library, LibraryOf
 
 Iou = Annotated[float, Query(gt=0, le=1)]
 

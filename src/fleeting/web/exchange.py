@@ -21,7 +21,7 @@ from fleeting.export.media import read_media
 from fleeting.report.build import render
 from fleeting.results import portable
 from fleeting.web import uploads
-from fleeting.web.library import Library, LibraryOf
+from fleeting.web.film_library import Library, LibraryOf
 from fleeting.web.refusals import heard, refuse
 
 IMPORT_LIMIT = 200_000_000
@@ -70,7 +70,7 @@ def export(
 @router.post("/import")
 async def take(film: str, request: Request, coder: str, face: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
     """Read a file of annotations into a coder's log; reading it twice changes nothing."""
-    library: Library = request.app.state.library
+    library: Library = request.app.state.films
     known = await run_in_threadpool(library.coded, film)
     place = library.state_path("imports")
     received, name = await uploads.receive(request, place, limit=IMPORT_LIMIT, suffixes=IMPORTED)

@@ -11,8 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from fleeting.records import Timeline
 from fleeting.web import uploads
 from fleeting.web.browser_copy import copy_path, plays
+from fleeting.web.film_library import FilmFile, Library, LibraryOf
 from fleeting.web.job_queue import SILENT, JobQueue, WebJob
-from fleeting.web.library import FilmFile, Library, LibraryOf
 from fleeting.web.refusals import refuse
 from fleeting.web.study import Study
 from fleeting.web.summaries import Summaries
@@ -30,7 +30,7 @@ def films(request: Request, library: LibraryOf) -> list[dict[str, Any]]:
 @router.post("")
 async def add(request: Request) -> JSONResponse:
     """Take a film into the folder."""
-    library: Library = request.app.state.library
+    library: Library = request.app.state.films
     limit: int = request.app.state.upload_limit
     received, name = await uploads.receive(request, library.folder, limit=limit, suffixes=uploads.FILMS)
     path = await run_in_threadpool(uploads.settle, received, library.folder, name)
@@ -85,7 +85,7 @@ def told(request: Request, film: FilmFile, *, now: bool = False) -> dict[str, An
     study: Study = request.app.state.study
     known = summaries.of(film, now=now)
     if known["quality"] is None and film.path is not None and not film.is_analysed:
-        known = known | {"quality": probed(request.app.state.library, film)}
+        known = known | {"quality": probed(request.app.state.films, film)}
     job = next((j for j in reversed(queue.jobs()) if j.film == film.id and j.kind not in SILENT), None)
     state, problem = _state(film, job)
     if film.path is None:

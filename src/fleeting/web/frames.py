@@ -16,8 +16,8 @@ from fleeting.faces.align import CANONICAL_WIDTH
 from fleeting.video.reader import open_video
 from fleeting.video.stream import VideoReader
 from fleeting.web import views
+from fleeting.web.film_library import FilmFile, Library
 from fleeting.web.frame_window import FrameWindow, Windows
-from fleeting.web.library import FilmFile, Library
 from fleeting.web.refusals import refuse
 
 FOLDER_FPS = 25.0
@@ -33,7 +33,7 @@ class Looks:
     """The films that are being looked at: decoders, enlargements, and where the faces are. Threads may share it."""
 
     def __init__(self, library: Library) -> None:
-        self.library = library
+        self.films = library
         self.windows = Windows()
         self._lock = threading.Lock()
         self._places: OrderedDict[Any, dict[int, views.Places]] = OrderedDict()
@@ -41,8 +41,8 @@ class Looks:
 
     def window(self, film: str) -> FrameWindow:
         """Return the frames of a film as it was analysed last."""
-        found, path = self.library.playable(film)
-        known = self.library.coded(found).time_s if found.is_analysed else None
+        found, path = self.films.playable(film)
+        known = self.films.coded(found).time_s if found.is_analysed else None
         changed = path.stat().st_mtime_ns
         return self.windows.of((found.id, found.stamp, changed), lambda: FrameWindow(self.opener(found), known))
 
@@ -52,7 +52,7 @@ class Looks:
         path = film.path
         assert path is not None
         fps = run.get("fps") or (FOLDER_FPS if path.is_dir() else None)
-        turn = self.library.coded(film).timeline.video.turn if film.is_analysed else 0
+        turn = self.films.coded(film).timeline.video.turn if film.is_analysed else 0
 
         def opened() -> VideoReader:
             reader = open_video(path, fps=fps)
@@ -104,8 +104,8 @@ def looks_of(request: Request) -> Looks:
 def times(film: str, request: Request) -> Response:
     """Return the seconds of every frame as little-endian float64."""
     looks = looks_of(request)
-    found = looks.library.film(film)
-    seconds = looks.library.coded(found).time_s if found.is_analysed else looks.window(film).times()
+    found = looks.films.film(film)
+    seconds = looks.films.coded(found).time_s if found.is_analysed else looks.window(film).times()
     return Response(np.asarray(seconds, "<f8").tobytes(), media_type="application/octet-stream")
 
 
@@ -121,7 +121,7 @@ def frame(
 ) -> Response:
     """Return one frame as JPEG, with its number and its time in the headers."""
     looks = looks_of(request)
-    found, path = looks.library.playable(film)
+    found, path = looks.films.playable(film)
     tag = f'"{found.stamp[0]:x}-{path.stat().st_mtime_ns:x}-{index}-{view}-{face}-{factor:g}-{width}"'
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"ETag": tag})
@@ -145,7 +145,7 @@ def frame(
 def _face_view(
     looks: Looks, film: FilmFile, index: int, picture: views.Picture, view: str, face: int, factor: float
 ) -> views.Picture:
-    timeline = looks.library.coded(film).timeline
+    timeline = looks.films.coded(film).timeline
     places = looks.places(film).get(face)
     if places is None or len(places) != timeline.frame_count:
         raise refuse(409, f"Where face {face} of {film.name} is was not kept. Analyse the film again.")
@@ -166,11 +166,11 @@ def _face_view(
 def picture(film: str, request: Request) -> Response:
     """Return a small picture of a film as JPEG."""
     looks = looks_of(request)
-    found, path = looks.library.playable(film)
+    found, path = looks.films.playable(film)
     tag = f'"{found.stamp[0]:x}-{path.stat().st_mtime_ns:x}"'
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"ETag": tag})
-    store = looks.library.state_path("pictures")
+    store = looks.films.state_path("pictures")
     kept = store / f"{found.id}-{path.stat().st_mtime_ns:x}-{found.stamp[0]:x}.jpg"
     if not kept.is_file():
         store.mkdir(exist_ok=True)
@@ -191,7 +191,7 @@ def _thumbnail(looks: Looks, film: FilmFile) -> bytes:
 @router.get("/{film}/faces/{face}/picture")
 def face_picture(film: str, face: int, request: Request) -> Response:
     """Return the picture of a face as JPEG."""
-    found = looks_of(request).library.film(film)
+    found = looks_of(request).films.film(film)
     store = None if found.results is None else found.results / MEDIA
     known = read_faces(store) if store is not None and store.is_file() else {}
     if face not in known:

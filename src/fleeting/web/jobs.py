@@ -15,8 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from fleeting.analysis.chosen_faces import check_faces
 from fleeting.errors import SettingsError
 from fleeting.settings import AnalyseSettings, from_dict
+from fleeting.web.film_library import LibraryOf
 from fleeting.web.job_queue import SILENT, JobQueue, WebJob
-from fleeting.web.library import LibraryOf
 from fleeting.web.refusals import refuse
 
 BEAT_S = 15.0

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Query
 
-from fleeting.export.events_csv import cell
 from fleeting.export.timeline_json import event_json
 from fleeting.records import REGIONS, Event, Signals, Timeline
 from fleeting.report.curves import ROWS, SIDES, floors, pack_expressions
 from fleeting.report.wording import words
-from fleeting.web.library import LibraryOf
+from fleeting.web.film_library import LibraryOf
 
 MOST_POINTS = 8000
 
@@ -69,7 +68,7 @@ def machine_events(timeline: Timeline) -> list[dict[str, Any]]:
 
 def shown_event(event: Event) -> dict[str, Any]:
     """Return an event for the page: as ``timeline.json`` has it, but with its units in the text form of coders."""
-    return event_json(event) | {"action_units": cell(event.action_units)}
+    return event_json(event) | {"action_units": event.action_units_text}
 
 
 def _starts(first: int, stop: int, points: int) -> npt.NDArray[np.int64]:

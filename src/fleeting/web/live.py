@@ -40,8 +40,8 @@ from fleeting.video.frame import Frame
 from fleeting.video.live_source import SILENT_S, WAITING, LiveSource
 from fleeting.video.orientation import Orientation
 from fleeting.web import uploads
+from fleeting.web.film_library import Library
 from fleeting.web.lanes import shown_event
-from fleeting.web.library import Library
 
 LARGEST = 4_000_000
 """Bytes of one picture."""
@@ -154,7 +154,7 @@ class Recording:
 @router.websocket("/api/live")
 async def live(socket: WebSocket) -> None:
     """Analyse the pictures that a page sends, until it ends or leaves."""
-    library: Library = socket.app.state.library
+    library: Library = socket.app.state.films
     await socket.accept()
     try:
         camera = Camera.model_validate_json(await socket.receive_text())

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from fleeting.api import REPORT_NAME
-from fleeting.web.library import LibraryOf
+from fleeting.web.film_library import LibraryOf
 from fleeting.web.refusals import refuse
 from fleeting.web.safety import REPORT_POLICY
 

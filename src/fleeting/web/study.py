@@ -20,7 +20,7 @@ from fleeting.coding.summary import Groups, csv_text, film_row, parse_groups, su
 from fleeting.errors import DataError, InputError
 from fleeting.export.events_csv import table_text
 from fleeting.files import write_text
-from fleeting.web.library import LibraryOf
+from fleeting.web.film_library import LibraryOf
 
 COLUMNS = ("film", "person", "condition")
 LARGEST = 5_000_000

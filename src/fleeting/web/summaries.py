@@ -16,7 +16,7 @@ from fleeting.files import write_text
 from fleeting.records import EVENT_KINDS
 from fleeting.video.reader import open_video
 from fleeting.web.coders import coder_summary
-from fleeting.web.library import STATE, FilmFile, Library
+from fleeting.web.film_library import STATE, FilmFile, Library
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from fleeting.files import write_text
 from fleeting.quality.probe import probe
 from fleeting.settings import AnalyseSettings, from_dict
 from fleeting.web.browser_copy import make_copy
+from fleeting.web.film_library import STATE, FilmFile, Library
 from fleeting.web.job_queue import WAITING, JobQueue, WebJob
-from fleeting.web.library import STATE, FilmFile, Library
 
 TELL_S = 0.25
 """How often the progress of a job is told."""

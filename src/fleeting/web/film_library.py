@@ -221,7 +221,7 @@ class Library:
 
 def library_of(request: Request) -> Library:
     """Return the library of the application that was asked."""
-    library: Library = request.app.state.library
+    library: Library = request.app.state.films
     return library
 
 
