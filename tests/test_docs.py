@@ -170,6 +170,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for block in (b for page in PAGES for b in blocks(page) if b.language == "python"):
         if named := re.match(r"# (\w+\.py)\n", block.text):  # a module that its page tells to write
             (folder / named[1]).write_text(block.text, encoding="utf-8")
+    (folder / "strict.toml").write_text("[spotting]\nthreshold = 8.0\n", encoding="utf-8")
     (folder / "study.csv").write_text("film,person,condition\ninterview,ada,alone\n", encoding="utf-8")
     units = np.tile(["1+2", "L4B+7", "12"], 4)
     stored(made_up(subjects=4, each=3), folder / "flow_images.npz", action_units=units)
@@ -293,7 +294,7 @@ def test_help_has_an_example_that_parses(name: str) -> None:
 def test_settings_table_has_every_setting_with_its_default() -> None:
     rows = {
         row[0].strip("`"): row[1].strip("`")
-        for row in table_rows(ROOT / "docs" / "explanation" / "analyse.md", "setting")
+        for row in table_rows(ROOT / "docs" / "reference" / "settings.md", "setting")
     }
     defaults = {f"{room}.{key}": v for room, values in to_dict(AnalyseSettings()).items() for key, v in values.items()}
     assert set(rows) == set(defaults)
