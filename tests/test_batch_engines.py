@@ -99,7 +99,7 @@ def test_wrong_words(fleeting: Command, clip: Path, tmp_path: Path) -> None:
     for words, message in (
         (("--engine", "rays"), "Did you mean 'ray'"),
         (("--jobs", "0"), "at least 1 job at a time"),
-        (("--engine", "processes", "--address", "auto"), "an address with the engine ray alone"),
+        (("--engine", "processes", "--address", "auto"), "an address only with the engine ray"),
     ):
         said = fleeting("analyse", clip, "--out", tmp_path / "out", *words)
         assert said.status == 1

@@ -86,7 +86,7 @@ def test_votes_become_shares_of_the_seven_classes() -> None:
         ({"emotion": np.full(20, 7)}, "labels 0 angry"),
         ({"emotion": np.zeros(0, int)}, "at least one labelled picture"),
         ({"emotion": np.zeros(200, int)}, "200 pictures"),
-        ({"webp": np.zeros(50, np.uint8), "offsets": np.array([0, 50])}, "bytes that are none"),
+        ({"webp": np.zeros(50, np.uint8), "offsets": np.array([0, 50])}, "bytes that are no image"),
         ({"ferplus_votes": np.zeros((3, 10))}, "3 of ferplus_votes"),
     ],
 )

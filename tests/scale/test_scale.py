@@ -303,7 +303,7 @@ def test_engines_by_name() -> None:
         make_engine("process")
     with pytest.raises(SettingsError, match="--jobs 2. Choose --engine processes"):
         make_engine("in-process", workers=2)
-    with pytest.raises(SettingsError, match="an address with the engine ray alone"):
+    with pytest.raises(SettingsError, match="an address only with the engine ray"):
         make_engine("processes", address="auto")
     for name in ("processes", "ray"):
         with pytest.raises(InputError, match="at least 1 job at a time; got 0"):

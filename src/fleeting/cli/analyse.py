@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fleeting.records import Event, Timeline
 
 
-TURN_HELP = "Degrees clockwise to turn the picture: 0, 90, 180, 270, or auto to see from the faces."
+TURN_HELP = "Degrees clockwise to turn the picture: 0, 90, 180, 270, or auto to follow the faces."
 
 
 def analyse(
@@ -40,17 +40,15 @@ def analyse(
         float | None,
         typer.Option(help="Frames per second of image folders, or of a camera that stores a slower rate."),
     ] = None,
-    all_faces: Annotated[bool, typer.Option("--all-faces", help="Analyse every face, not the largest alone.")] = False,
-    face: Annotated[
-        int | None, typer.Option(help="Analyse this face, by its number in the report, not the largest.")
-    ] = None,
+    all_faces: Annotated[bool, typer.Option("--all-faces", help="Analyse every face, not only the largest.")] = False,
+    face: Annotated[int | None, typer.Option(help="Analyse the face with this number in the report.")] = None,
     flow: Annotated[
-        str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Unasked: {FLOW_DEFAULT}.")
+        str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Default: {FLOW_DEFAULT}.")
     ] = None,
     turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
     system: Annotated[
         str | None,
-        typer.Option(help="System that names the events; 'all' shows every one that has a network side by side."),
+        typer.Option(help="System that names the events; 'all' shows all of them side by side."),
     ] = None,
     own_weights: Annotated[
         Path | None, typer.Option("--weights", help="Folder of networks of your own, for --system.")
@@ -59,15 +57,16 @@ def analyse(
     engine: Annotated[
         str | None, typer.Option(help="Where the videos are analysed: in-process, processes or ray.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Most videos at the same time.")] = None,
-    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Analyse videos that are finished already.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Number of videos analysed at the same time.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="Address of a Ray cluster.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Analyse finished videos again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line per video.")] = False,
 ) -> None:
-    """Find the micro-expressions of videos: a timeline, a report and annotation files for each.
+    """Find the micro-expressions of videos; write a timeline, a report and annotation files for each.
 
-    A stopped batch goes on where it was when the same command is given again. Exit status 0 only if every video was
-    analysed.
+    Run the same command again to resume a stopped batch. The exit status is 0 only if every video was analysed.
 
     Example: fleeting analyse interview.mp4 --out results
     """

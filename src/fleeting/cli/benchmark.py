@@ -28,30 +28,30 @@ def benchmark(
     model: Annotated[
         list[str], typer.Option("--model", "-m", help="A model, or MODULE:CLASS; several give OUT/MODEL/ each.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results; a stopped run goes on there.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results; a stopped run resumes there.")],
     task: Annotated[str, typer.Option(help="One of " + ", ".join(TASKS) + ".")] = "recognition",
     data: Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a data set; may be repeated.")] = None,
     train: Annotated[list[str] | None, typer.Option("--train", help="NAME=PATH to train on, for a hold-out.")] = None,
     test: Annotated[list[str] | None, typer.Option("--test", help="NAME=PATH to test on, for a hold-out.")] = None,
     protocol: Annotated[str, typer.Option(help="One of " + ", ".join(PROTOCOLS) + ".")] = "loso",
     seeds: Annotated[int, typer.Option(help="Repetitions, with the seeds 0, 1, ...")] = 1,
-    folds: Annotated[int, typer.Option(help="Of the protocol kfold.")] = 5,
+    folds: Annotated[int, typer.Option(help="Number of folds of the protocol kfold.")] = 5,
     validation: Annotated[float, typer.Option(help="Share of training subjects held out to validate on.")] = 0.0,
     classes: Annotated[int, typer.Option(help="Number of classes: 3, or 5 and others where the data has them.")] = 3,
     units: Annotated[
         Path | None, typer.Option(help="Csv of dataset, subject, clip, action_units, where flow images have none.")
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Of fleeting prepare; for spotting, of the measured films.")
+        Path | None, typer.Option(help="Folder of prepared clips; for spotting, of the measured films.")
     ] = None,
     engine: Annotated[str | None, typer.Option(help="Where the jobs run: in-process, processes or ray.")] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Most jobs at the same time.")] = None,
-    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Number of jobs run at the same time.")] = None,
+    address: Annotated[str | None, typer.Option(help="Address of a Ray cluster.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Train and test models fold by fold, and write honest scores (needs the extra 'research').
 
-    A stopped benchmark goes on where it was when the same command is given again.
+    Run the same command again to resume a stopped benchmark.
 
     With --task spotting, the models are shipped, retrained and feature-difference, and the data are long films.
 

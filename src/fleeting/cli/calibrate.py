@@ -18,8 +18,8 @@ def calibrate(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of the results; what is in OUT/NAME/ gets the calibration.")
     ] = Path("fleeting-output"),
-    trials: Annotated[int, typer.Option(help="Movements to put in: more are slower and more exact.")] = 120,
-    seed: Annotated[int, typer.Option(help="Of the draw of the movements.")] = 0,
+    trials: Annotated[int, typer.Option(help="Number of movements to put in; more are more exact.")] = 120,
+    seed: Annotated[int, typer.Option(help="Seed of the random movements.")] = 0,
     fps: Annotated[
         float | None,
         typer.Option(help="Frames per second of an image folder, or of a camera that stores a slower rate."),
@@ -29,9 +29,9 @@ def calibrate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the calibration as JSON.")] = False,
 ) -> None:
-    """Say how small a movement a recording can show, by putting movements of known size into it.
+    """Measure how small a movement a recording can show, by putting movements of known size into it.
 
-    The video is analysed first, unless its results are in OUT already.
+    The video is analysed first, unless OUT already has its results.
 
     Example: fleeting calibrate interview.mp4 --out results
     """

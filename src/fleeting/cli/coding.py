@@ -21,8 +21,8 @@ def import_file(
         list[str] | None,
         typer.Option("--kind", help="NAME=KIND for a tier or behaviour; NAME= leaves it out. Repeat for more."),
     ] = None,
-    film: Annotated[str, typer.Option(help="The one film of the file that is meant, as the file names it.")] = "",
-    face: Annotated[int, typer.Option(min=0, help="The face, where the file does not say it.")] = 0,
+    film: Annotated[str, typer.Option(help="Which film of the file, as the file names it.")] = "",
+    face: Annotated[int, typer.Option(min=0, help="Number of the face, if the file does not say it.")] = 0,
 ) -> None:
     """Read a file of annotations into a coder's log; reading it twice changes nothing.
 
@@ -45,7 +45,7 @@ def import_file(
 def agree(
     results: Results,
     coders: Annotated[tuple[str, str], typer.Option("--coders", help="Two coders; 'machine' stands for the analysis.")],
-    iou: Annotated[float, typer.Option(help="Smallest IoU of two events that are the same.")] = 0.5,
+    iou: Annotated[float, typer.Option(help="Smallest overlap (IoU) at which two events count as the same.")] = 0.5,
     precision: Annotated[
         float, typer.Option(help="With the machine: the precision for which its confidence is looked up.")
     ] = 0.9,
@@ -71,7 +71,9 @@ def agree(
 def export(
     results: Results,
     coder: Annotated[str, typer.Option("--coder", help="Whose events; 'machine' stands for the analysis.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Each film has a folder there.")] = Path("fleeting-coding"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder with a folder for each film.")] = Path(
+        "fleeting-coding"
+    ),
     formats: Annotated[
         list[str] | None, typer.Option("--format", "-f", help="csv, json, elan, bids, boris, megc; repeat for more.")
     ] = None,

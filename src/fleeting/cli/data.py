@@ -45,7 +45,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a data set.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="List every missing folder and every correction.")] = False,
 ) -> None:
-    """Say what was read, what is missing, what was repaired, and how it compares with what was published.
+    """List what was read, what is missing and what was repaired, and compare the counts with the published ones.
 
     Example: fleeting data check casme2=CASME2 samm=SAMM/SAMM_Micro_FACS_Codes_v2.xlsx
     """

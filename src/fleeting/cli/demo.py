@@ -22,8 +22,8 @@ def demo(
 ) -> None:
     """Film a portrait with known micro-expressions, analyse the film, and compare.
 
-    Needs the extra demo: pip install 'fleeting[demo]'. Exit status 0 if every micro- and macro-expression was found
-    (its frames overlap by half, IoU >= 0.5) and nothing else was taken for one.
+    Needs the extra demo: pip install 'fleeting[demo]'. The exit status is 0 if every micro- and macro-expression was
+    found (IoU of at least 0.5) and nothing else was taken for one.
 
     Example: fleeting demo --out demo
     """

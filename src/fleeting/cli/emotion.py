@@ -23,7 +23,7 @@ def emotion(
     ),
     render: Annotated[bool, typer.Option("--render", help="Also write them with the expressions drawn on.")] = False,
     per_second: Annotated[
-        float | None, typer.Option(help="Readings of a video's faces a second, at most; every frame where not given.")
+        float | None, typer.Option(help="Readings of each face per second of video.  [default: every frame]")
     ] = None,
     fps: Annotated[
         float | None, typer.Option(help="Frames per second: the folder is one clip of numbered images.")
@@ -32,7 +32,7 @@ def emotion(
 ) -> None:
     """Read the expressions of faces: seven classes with calibrated probabilities per face and frame.
 
-    They say what a face looks like, not what a person feels. Exit status 0 only if everything could be read.
+    They say what a face looks like, not what a person feels. The exit status is 0 only if everything could be read.
 
     Example: fleeting emotion portrait.jpg --out results --render
     """

@@ -27,7 +27,7 @@ def evaluate(
     pairs: Annotated[int, typer.Option(help="Pairs of pictures of each size and condition, for flow.")] = 4,
     fps: Annotated[float | None, typer.Option(help="Frames per second of image folders, for spotting.")] = None,
     coder: Annotated[
-        str | None, typer.Option(help="Whose events are the truth, for spotting on coded results.")
+        str | None, typer.Option(help="The coder whose events are the truth, for spotting on coded results.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, for programs.")] = False,
 ) -> None:

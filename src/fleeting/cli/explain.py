@@ -23,9 +23,9 @@ def explain(
         str, typer.Option(help="One of " + ", ".join(METHODS) + "; gradients need the extra 'research'.")
     ] = "occlusion",
     target: Annotated[
-        str | None, typer.Option(help="The expression to explain; the most probable ones where not given.")
+        str | None, typer.Option(help="The expression to explain.  [default: the most probable ones]")
     ] = None,
-    face: Annotated[int, typer.Option(help="Which face, the largest is 0.")] = 0,
+    face: Annotated[int, typer.Option(help="Which face; 0 is the largest.")] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, without the maps' values.")
     ] = False,

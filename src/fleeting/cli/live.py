@@ -23,19 +23,19 @@ def live(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the results at the end: OUT/live-DATE-TIME/.")
     ] = None,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this many seconds.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second that a camera is asked for.")] = None,
     size: Annotated[str | None, typer.Option(help="Picture that a camera is asked for, as 640x480.")] = None,
     settings_file: Annotated[Path | None, typer.Option("--settings", help="Settings as TOML.")] = None,
-    all_faces: Annotated[bool, typer.Option("--all-faces", help="Tell of every face, not the largest alone.")] = False,
-    face: Annotated[int | None, typer.Option(help="Tell of this face, by its number, not the largest.")] = None,
+    all_faces: Annotated[bool, typer.Option("--all-faces", help="Report every face, not only the largest.")] = False,
+    face: Annotated[int | None, typer.Option(help="Report only the face with this number.")] = None,
     turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line per event.")] = False,
 ) -> None:
-    """Tell of micro-expressions while they happen, about a second after each has ended.
+    """Report micro-expressions while they happen, about a second after each has ended.
 
-    Ctrl-C stops it; the results are then saved if --out is given. Frames that come faster than this machine can take
-    them are left out and counted.
+    Ctrl-C stops it; the results are then saved if --out is given. Frames that come too fast for this machine
+    are left out and counted.
 
     Example: fleeting live interview.mp4 --out results
     """

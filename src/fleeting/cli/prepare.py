@@ -34,21 +34,23 @@ def prepare(
     cache: Annotated[
         Path | None, typer.Option(help="Folder in which each clip is kept.  [default: ~/.cache/fleeting/prepared]")
     ] = None,
-    frames: Annotated[int, typer.Option(help="Frames of each sequence; 0 makes flow images alone.")] = 10,
+    frames: Annotated[int, typer.Option(help="Frames of each sequence; 0 makes only flow images.")] = 10,
     width: Annotated[int, typer.Option(help="Width of the sequence's crops in pixels.")] = 140,
     flow: Annotated[
-        str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Unasked: {FLOW_DEFAULT}.")
+        str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Default: {FLOW_DEFAULT}.")
     ] = None,
     engine: Annotated[
         str | None, typer.Option(help="Where the clips are worked on: in-process, processes or ray.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Most clips at the same time.")] = None,
-    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Number of clips worked on at the same time.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="Address of a Ray cluster.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a data set.")] = False,
 ) -> None:
     """Find the faces of labelled clips, and make their flow images and sequences, by the same code as the analysis.
 
-    What is made is kept: the same command again goes on where it was.
+    Run the same command again to resume a stopped run.
 
     Example: fleeting prepare casme2=CASME2 --out casme2.npz --jobs 4
     """

@@ -24,11 +24,11 @@ def probe(
         float | None,
         typer.Option("--fps", help="Frames per second of an image folder, or of a camera that stores a slower rate."),
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="How much of each video to look at.")] = 20.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="Seconds of each video to look at.")] = 20.0,
     turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a video.")] = False,
 ) -> None:
-    """Say what a video is and whether it is fit for micro-expressions, with advice.
+    """Check whether a recording is good enough for micro-expressions, and say what to change.
 
     Example: fleeting probe interview.mp4
     """

@@ -14,7 +14,9 @@ def train(
     data: Annotated[Path, typer.Option("--data", help="Folder of the data that the recipe needs.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of checkpoints, log, network and card.")],
 ) -> None:
-    """Train a network after a recipe; a stopped training goes on where it was (needs the extra 'research').
+    """Train a network from its recipe (needs the extra 'research').
+
+    Run the same command again to resume a stopped training.
 
     Example: fleeting train recipes/landmarks.toml --data ../shared/data --out runs/landmarks
     """

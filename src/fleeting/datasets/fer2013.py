@@ -214,7 +214,7 @@ def _tiles(encoded: npt.NDArray[np.uint8], offsets: npt.NDArray[Any], count: int
     for begin, end in zip(offsets[:-1], offsets[1:], strict=True):
         sheet = decoded(encoded[begin:end], cv2.IMREAD_GRAYSCALE)
         if sheet is None:
-            raise DataError(f"sheets of pictures in {path}", "bytes that are none", "Fetch the file again.")
+            raise DataError(f"sheets of pictures in {path}", "bytes that are no image", "Fetch the file again.")
         rows, columns = sheet.shape[0] // SIZE, sheet.shape[1] // SIZE
         cut = sheet[: rows * SIZE, : columns * SIZE].reshape(rows, SIZE, columns, SIZE).transpose(0, 2, 1, 3)
         found.append(cut.reshape(-1, SIZE, SIZE).astype(np.uint8, copy=False))

@@ -174,7 +174,9 @@ def evaluate_landmarks(path: Path, *, out: Path, detect: Detect | None = None) -
         with reading(path, f"a picture at index {i}", "Fetch the file again."):
             grey = decoded(data, cv2.IMREAD_GRAYSCALE)
         if grey is None:
-            raise DataError(f"a picture at index {i} of {path.name}", "bytes that are none", "Fetch the file again.")
+            raise DataError(
+                f"a picture at index {i} of {path.name}", "bytes that are no image", "Fetch the file again."
+            )
         begun = time.perf_counter()
         faces = detect(grey.astype(np.uint8, copy=False))
         seconds += time.perf_counter() - begun

@@ -52,5 +52,5 @@ def make_engine(name: str | None = None, *, workers: int | None = None, address:
         hint = f"Did you mean '{near[0]}'?" if near else "Choose one of them."
         raise SettingsError(f"an engine of {', '.join(ENGINES)}", f"'{name}'", hint)
     if address is not None and name != "ray":
-        raise SettingsError("an address with the engine ray alone", f"--engine {name}", "Choose --engine ray.")
+        raise SettingsError("an address only with the engine ray", f"--engine {name}", "Choose --engine ray.")
     return ENGINES[name](workers, address)

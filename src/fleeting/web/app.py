@@ -76,7 +76,7 @@ def create_app(
     """
     place = Path(folder)
     if not place.is_dir():
-        raise InputError("a folder of films", f"{folder}, which is none", "Check the path, or make it.")
+        raise InputError("a folder of films", f"{folder}, which is no folder", "Check the path, or make it.")
     inner = FastAPI(title="Fleeting", openapi_url=None, docs_url=None, redoc_url=None, lifespan=_living)
     library = Library(place)
     inner.state.films = library

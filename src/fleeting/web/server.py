@@ -146,7 +146,7 @@ def _check_writable(folder: Path) -> None:
     from fleeting.results import check_writable
 
     if not folder.is_dir():
-        raise InputError("a folder of films", f"{folder}, which is none", "Check the path, or make it.")
+        raise InputError("a folder of films", f"{folder}, which is no folder", "Check the path, or make it.")
     try:
         check_writable(folder / "fleeting-output")
     except OutputError as error:
