@@ -139,7 +139,7 @@ def picture_event(
 def _placed(
     frames: Sequence[int], transforms: npt.NDArray[np.float64], settings: MotionSettings
 ) -> dict[int, npt.NDArray[np.float64]]:
-    """Transforms to the canonical crop by frame; a frame in which the face was not seen stands as the one before."""
+    """Return the transform to the canonical crop by frame; one in which no face was seen stands as the one before."""
     scale = CANONICAL_WIDTH / settings.crop_width
     placed: dict[int, npt.NDArray[np.float64]] = {}
     last = next(transforms[i] for i in frames if np.isfinite(transforms[i]).all())

@@ -73,9 +73,7 @@ def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def session(
-    name: str, *, threads: int = 1, folder: Path | None = None, sizes: Mapping[str, int] | None = None
-) -> Any:
+def session(name: str, *, threads: int = 1, folder: Path | None = None, sizes: Mapping[str, int] | None = None) -> Any:
     """Open a shipped network, or one of a folder, as an ``onnxruntime.InferenceSession`` on the CPU.
 
     Parameters
