@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -67,7 +68,8 @@ def picture_event(
 ) -> EventPictures:
     """Look at the frames of an event once more.
 
-    All crops stand as the face stood at the onset: each frame is registered to the onset's crop by flow.
+    All crops stand as the face stood at the onset. The apex is registered to the onset's crop by flow; the other frames
+    of the loop stand where the first look found the head still.
 
     Parameters
     ----------
@@ -103,10 +105,8 @@ def picture_event(
     before = cut(onset_grey, expression_transform(transform), size=SIZE)
     if form is None:
         return EventPictures(image, face, before, None)
-    placed: dict[int, npt.NDArray[np.float64]] = {}
-    guess = transform
-    for index in sorted(frames):
-        guess = placed[index] = registration.step(frames[index][0], guess).transform
+    placed = _placed(sorted(frames), transforms, settings) | {event.onset_frame: transform}
+    placed[event.apex_frame] = apex.transform
     crops = {
         i: align(frames[i][1], rescaled(placed[i], form.width / CANONICAL_WIDTH), width=form.width) for i in frames
     }
@@ -134,6 +134,19 @@ def picture_event(
             landmarks=landmarks,
         ),
     )
+
+
+def _placed(
+    frames: Sequence[int], transforms: npt.NDArray[np.float64], settings: MotionSettings
+) -> dict[int, npt.NDArray[np.float64]]:
+    """Return the transform to the canonical crop by frame; one in which no face was seen stands as the one before."""
+    scale = CANONICAL_WIDTH / settings.crop_width
+    placed: dict[int, npt.NDArray[np.float64]] = {}
+    last = next(transforms[i] for i in frames if np.isfinite(transforms[i]).all())
+    for index in frames:
+        last = transforms[index] if np.isfinite(transforms[index]).all() else last
+        placed[index] = rescaled(last, scale)
+    return placed
 
 
 @lru_cache(maxsize=1)

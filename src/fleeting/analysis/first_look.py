@@ -98,8 +98,12 @@ class FirstLook:
 
     def add(self, frame: Frame, seen: list[Sighting]) -> None:
         """Measure the next frame with the faces seen in it."""
+        self.judge(frame, seen)
+        self.follow(frame, seen)
+
+    def judge(self, frame: Frame, seen: list[Sighting]) -> None:
+        """Take the quality of the next frame and a picture of each face; needs nothing of `follow`."""
         grey = frame.grey
-        self.times.append(frame.time_s)
         self._meter.add(frame, [s.landmarks for s in seen])
         if not self.changes:
             first = self._first = grey if self._first is None else self._first
@@ -107,6 +111,11 @@ class FirstLook:
         if frame.index % 10 == 0:
             self.brightness = max(self.brightness, float(grey[::8, ::8].mean()))
         self.portraits.add(frame, seen)
+
+    def follow(self, frame: Frame, seen: list[Sighting]) -> None:
+        """Measure the motion of the next frame's faces."""
+        grey = frame.grey
+        self.times.append(frame.time_s)
         self._forget_dissolves(frame.index)
         seen = self._measured(seen)
         if self.expressions is not None:
@@ -172,9 +181,9 @@ def first_look(
     """
     look = FirstLook(settings, meter, expressions=expressions, kept=kept)
     depth = depth_for(reader.info.width, reader.info.height)
-    with one_opencv_thread(), closing(staged(reader, look.tracker, depth=depth)) as steps:
+    with one_opencv_thread(), closing(staged(reader, look.tracker, depth=depth, each=look.judge)) as steps:
         for frame, seen in steps:
-            look.add(frame, seen)
+            look.follow(frame, seen)
             if progress is not None and frame.index % 16 == 0:
                 progress(frame.index + 1, reader.info.frame_count)
     if progress is not None:
@@ -183,7 +192,13 @@ def first_look(
     return look
 
 
-def staged(frames: Iterable[Frame], tracker: Tracker, *, depth: int) -> Generator[tuple[Frame, list[Sighting]]]:
+def staged(
+    frames: Iterable[Frame],
+    tracker: Tracker,
+    *,
+    depth: int,
+    each: Callable[[Frame, list[Sighting]], None] | None = None,
+) -> Generator[tuple[Frame, list[Sighting]]]:
     """Yield frames with their faces, both made ahead in threads of their own.
 
     Parameters
@@ -194,9 +209,20 @@ def staged(frames: Iterable[Frame], tracker: Tracker, *, depth: int) -> Generato
         Finds the faces.
     depth
         Most frames that wait behind each of the two stages.
+    each
+        Called with every frame and its faces, in the thread that found them.
     """
     decoded = ahead(_decoded(frames), depth=depth)
-    return ahead(_closing(looks.sightings(decoded, tracker, cuts=CutFinder(tracker.detector)), decoded), depth=depth)
+    seen = looks.sightings(decoded, tracker, cuts=CutFinder(tracker.detector))
+    return ahead(_closing(seen if each is None else _each(seen, each), decoded), depth=depth)
+
+
+def _each(
+    steps: Iterable[tuple[Frame, list[Sighting]]], call: Callable[[Frame, list[Sighting]], None]
+) -> Generator[tuple[Frame, list[Sighting]]]:
+    for frame, seen in steps:
+        call(frame, seen)
+        yield frame, seen
 
 
 def _decoded(frames: Iterable[Frame]) -> Generator[Frame]:

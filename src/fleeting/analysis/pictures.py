@@ -41,6 +41,9 @@ DEFAULT_LOOP_FPS = 15.0
 MOST_PICTURED = 400
 """Events of a video that get pictures; the least clear ones beyond have a row in the report."""
 
+MOST_MAPPED = 16
+"""Events whose card shows what the network reads in the whole face, of those that get pictures: the clearest ones."""
+
 Picture = npt.NDArray[np.uint8]
 
 
@@ -120,10 +123,10 @@ def format_for(count: int) -> Format:
     return Format(140, 68, 20) if count <= 40 else Format(105, 60, 16)
 
 
-def pictured(events: Sequence[Event], places: Sequence[int]) -> frozenset[int]:
-    """Return the places of the `MOST_PICTURED` clearest events: micro-expressions first, then by confidence."""
+def clearest(events: Sequence[Event], places: Sequence[int], most: int) -> frozenset[int]:
+    """Return the places of the clearest events: micro-expressions first, then by confidence."""
     ranked = sorted(places, key=lambda i: (events[i].kind != "micro", -np.nan_to_num(events[i].confidence)))
-    return frozenset(ranked[:MOST_PICTURED])
+    return frozenset(ranked[:most])
 
 
 def compressed(views: Views, *, quality: int) -> EventMedia:

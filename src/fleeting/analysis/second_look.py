@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.analysis.event_media import picture_event
-from fleeting.analysis.pictures import Views, compressed, format_for, pictured
+from fleeting.analysis.pictures import MOST_MAPPED, MOST_PICTURED, Views, clearest, compressed, format_for
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.naming.action_units import ActionUnitNet
 from fleeting.naming.event_frames import bare, with_frames
@@ -70,7 +70,8 @@ def second_look(
     expressions = [i for i, e in enumerate(events) if e.kind not in LID_KINDS]
     looked: dict[int, Event] = {}
     media: dict[int, EventMedia] = {}
-    shown = pictured(events, expressions) if pictures else frozenset[int]()
+    shown = clearest(events, expressions, MOST_PICTURED if pictures else 0)
+    mapped = clearest(events, expressions, MOST_MAPPED if pictures else 0)
     form = format_for(len(shown))
     frames_too = any(system.needs_frames for system in systems.values())
 
@@ -90,7 +91,8 @@ def second_look(
             probabilities, before = network(np.stack([found.face, found.face_before]))
             if event.kind == "macro":
                 event = named(event, probabilities, before, least=settings.expressions.min_probability)
-            views = None if views is None else _mapped(views, found.face, network, probabilities)
+            if views is not None and place in mapped:
+                views = _mapped(views, found.face, network, probabilities)
         return event, None if views is None else compressed(views, quality=form.quality)
 
     with ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers:

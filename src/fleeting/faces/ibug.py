@@ -42,7 +42,8 @@ MIRROR: npt.NDArray[np.intp] = np.array(
 
 def inter_ocular_distance(points: npt.NDArray[np.floating]) -> float:
     """Distance of the outer eye corners of (68, 2) points, in their unit."""
-    return float(np.linalg.norm(points[LEFT_OUTER_CORNER] - points[RIGHT_OUTER_CORNER]))
+    across = points[LEFT_OUTER_CORNER] - points[RIGHT_OUTER_CORNER]
+    return float(np.sqrt(across @ across))
 
 
 def eye_line_angle(points: npt.NDArray[np.floating]) -> float:

@@ -144,9 +144,16 @@ def upward(points: Points) -> npt.NDArray[np.float64]:
     return up if up @ (points[27] - points[8]) >= 0 else -up
 
 
+@lru_cache(maxsize=128)
+def _shares_of_points(shape: _Shape) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(k, 68) weights of the points in each corner, and (k, 1) by how much it is raised."""
+    weights = np.array([[indices.count(p) / len(indices) for p in range(68)] for indices, _ in shape])
+    return weights, np.array([[raised] for _, raised in shape])
+
+
 def _polygon(points: Points, up: npt.NDArray[np.float64], shape: _Shape) -> Polygon:
-    corners = [points[list(indices)].mean(0) + raised * up for indices, raised in shape]
-    return np.asarray(corners, np.float32)
+    weights, raised = _shares_of_points(shape)
+    return np.asarray(weights @ points + raised * up, np.float32)
 
 
 def _checked(points: Points) -> npt.NDArray[np.float64]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from fleeting.analysis.pictures import pictured, webp
+from fleeting.analysis.pictures import MOST_PICTURED, clearest, webp
 from fleeting.files import printable, write_text
 from fleeting.labels import UNSURE
 from fleeting.records import LID_KINDS, Event, EventMedia, FaceTrack, Timeline
@@ -146,7 +146,7 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia], without_faces: b
     iod = {t.id: t.median_iod_px for t in timeline.tracks}
     counts: dict[str, int] = {}
     cards = []
-    whole = pictured(timeline.events, [index for index, _ in shown])
+    whole = clearest(timeline.events, [index for index, _ in shown], MOST_PICTURED)
     for index, event in shown:
         counts[event.kind] = counts.get(event.kind, 0) + 1
         displacement_px = event.displacement_percent_iod / 100 * iod.get(event.face, math.nan)

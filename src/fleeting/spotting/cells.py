@@ -58,10 +58,12 @@ def cell_places(points: npt.NDArray[Any], shape: tuple[int, int]) -> list[npt.ND
     polygons = signal_regions(points)
     labels = label_map(tuple(polygons.values()), shape)
     order = {name: i + 1 for i, name in enumerate(polygons)}
+    inside = np.flatnonzero(labels)
+    region = labels.reshape(-1)[inside]
     places: list[npt.NDArray[np.intp]] = []
     for name in REGIONS:
         columns, rows = _CUTS[name]
-        y, x = np.nonzero(labels == order[name])
+        y, x = np.divmod(inside[region == order[name]], shape[1])
         for column in _shares(x, columns):
             for cell in _shares(y[column], rows):
                 chosen = column[cell]

@@ -8,6 +8,7 @@ A card states at least: ``name``, ``task``, ``version``, ``data`` (what it was t
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -72,8 +73,19 @@ def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def session(name: str, *, threads: int = 1, folder: Path | None = None) -> Any:
+def session(name: str, *, threads: int = 1, folder: Path | None = None, sizes: Mapping[str, int] | None = None) -> Any:
     """Open a shipped network, or one of a folder, as an ``onnxruntime.InferenceSession`` on the CPU.
+
+    Parameters
+    ----------
+    name
+        Of the network.
+    threads
+        That share the work of one call.
+    folder
+        Where it lies; the shipped ones where None.
+    sizes
+        Lengths of axes that the network leaves open, by name.
 
     Raises
     ------
@@ -89,4 +101,4 @@ def session(name: str, *, threads: int = 1, folder: Path | None = None) -> Any:
             "Train it anew." if folder is not None else "The installation is damaged: reinstall fleeting.",
         )
     with reading(path, "a network in ONNX", "Train it anew.", error=WeightsError):
-        return open_network(path, threads=threads)
+        return open_network(path, threads=threads, sizes=sizes)

@@ -8,11 +8,12 @@ program and models they run with. Only a variable of the environment that is set
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 
-def open_network(model: Path | bytes, *, threads: int = 1) -> Any:
+def open_network(model: Path | bytes, *, threads: int = 1, sizes: Mapping[str, int] | None = None) -> Any:
     """Open a network as an ``onnxruntime.InferenceSession`` on the CPU.
 
     Parameters
@@ -21,6 +22,8 @@ def open_network(model: Path | bytes, *, threads: int = 1) -> Any:
         An ONNX file, or its content.
     threads
         That share the work of one call.
+    sizes
+        Lengths of axes that the network leaves open, by name.
     """
     # Whatever the user's own environment says: that nothing is sent is a promise.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -30,5 +33,7 @@ def open_network(model: Path | bytes, *, threads: int = 1) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    for axis, length in (sizes or {}).items():
+        options.add_free_dimension_override_by_name(axis, length)
     given = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
