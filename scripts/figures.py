@@ -1,8 +1,8 @@
 """Write the figures of README.md and of docs/reference/figures.md: ``python scripts/figures.py``.
 
-Everything comes from the measured results in ``benchmarks/results`` and the cards beside the shipped networks, so that no
-figure is typed by hand; a test compares. What was not measured says so. ``--check`` writes nothing and returns 1 where a
-file is out of date.
+Everything comes from the measured results in ``benchmarks/results`` and the cards beside the shipped networks, so that
+no figure is typed by hand; a test compares. What was not measured says so. ``--check`` writes nothing and returns 1 where
+a file is out of date.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ def _score(name: str) -> dict[str, Any]:
 
 
 def systems() -> list[str]:
-    """Return the table of the four published systems: paper, what stands here, the honest score, what the paper claims."""
+    """Return the table of the four published systems: paper, honest score here, what the paper claims."""
     stream, macro, flow, face = (_score(n) for n in ("dsticnn", "macro_to_micro", "flow_svm", "deep_emotion"))
     rows = [
         (
