@@ -93,6 +93,10 @@ def test_it_is_drawn_into_axes_of_ones_own(timeline: Timeline) -> None:
     assert not upper.child_axes
 
 
+def test_a_notebook_shows_it(timeline: Timeline) -> None:
+    assert timeline.plot()._repr_png_().startswith(b"\x89PNG")
+
+
 def test_a_pdf_holds_lines_and_no_picture(timeline: Timeline) -> None:
     file = io.BytesIO()
     timeline.plot().savefig(file, format="pdf")

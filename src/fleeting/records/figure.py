@@ -6,6 +6,7 @@ that people with any colour vision tell apart (Okabe and Ito). No text is smalle
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -74,8 +75,6 @@ def draw(
     """
     if find_spec("matplotlib") is None:
         raise MissingExtraError("plots", "figures")
-    from matplotlib.figure import Figure
-
     if not span_s[0] < span_s[1]:
         raise InputError("a start before the end", f"{span_s[0]:g} s and {span_s[1]:g} s", "Choose others.")
     events = [e for e in events if e.onset_s <= span_s[1] and e.offset_s >= span_s[0]]
@@ -84,7 +83,7 @@ def draw(
             raise InputError("a width_mm of at least 60", f"{width_mm:g}", "A column of a journal has about 88 mm.")
         labels = _placed(events, span_s, width_mm - LABEL_MM - EDGE_MM)
         height_mm = EDGE_MM + CURVE_MM + FOOT_MM + LANE_MM * sum(_heights(labels).values())
-        figure = Figure(figsize=(width_mm / 25.4, height_mm / 25.4))
+        figure = _shown_in_notebooks()(figsize=(width_mm / 25.4, height_mm / 25.4))
         place = (LABEL_MM / width_mm, FOOT_MM / height_mm)
         size = (1 - place[0] - EDGE_MM / width_mm, 1 - place[1] - EDGE_MM / height_mm)
         ax = figure.add_axes((*place, *size))
@@ -109,6 +108,19 @@ def draw(
     lanes.set_xlabel("Time (s)", fontsize=POINTS)
     whole: Figure = ax.figure  # type: ignore[assignment]
     return whole
+
+
+def _shown_in_notebooks() -> type[Figure]:
+    """Return a kind of figure that a notebook shows; pyplot's are, but it would keep every figure in memory."""
+    from matplotlib.figure import Figure
+
+    class TimelineFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            picture = io.BytesIO()
+            self.savefig(picture, format="png", dpi=150)
+            return picture.getvalue()
+
+    return TimelineFigure
 
 
 def _draw_curve(axes: Axes, signals: Signals | None, events: Sequence[Event], span_s: tuple[float, float]) -> None:
