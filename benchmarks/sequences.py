@@ -178,7 +178,7 @@ def markdown(found: dict[str, Any], tested: dict[str, Any], single: dict[str, An
         f" ({about['kind']} for DSTICNN where its name does not say),"
         f" {about['precision']} on {about['device']}. Mean over seeds ± standard deviation over seeds; 95 % interval"
         " over bootstrap samples of subjects. The clips show real patterns of motion on other faces"
-        " ([how](../../docs/sequences.md)); no figure here says how well a system does on films of people.",
+        " ([how](../../docs/explanation/sequences.md)); no figure here says how well a system does on films of people.",
         "",
         "| system | UF1 | UAR |",
         "|---|---|---|",

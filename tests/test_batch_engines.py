@@ -169,7 +169,7 @@ def test_results_hold_the_digits_that_are_documented(analysis: Analysis) -> None
             numbers = np.array(list(value.values()) if isinstance(value, dict) else value, np.float64)
             scaled = numbers[np.isfinite(numbers)] * 10 ** DIGITS[name]
             np.testing.assert_allclose(scaled, np.rint(scaled), atol=2e-3 if np.ndim(value) else 1e-6)
-    page = (Path(__file__).resolve().parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[1] / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     told = [
         line for line in page.partition("## Digits")[2].partition("\n## ")[0].splitlines() if line.startswith("| `")
     ]

@@ -33,10 +33,10 @@ COMMANDS = [command for page in PAGES for command in commands(page)]
 OWN = [c for c in COMMANDS if c.words[0] == "fleeting"]
 
 SNIPPETS_ELSEWHERE = {
-    "docs/calibrate.md": "calibration/test_calibrate.py",
-    "docs/formats.md": "cli/test_cli_report.py",
-    "docs/motion.md": "test_docs_motion.py",
-    "docs/synthesis.md": "test_docs_synthesis.py",
+    "docs/how-to/calibrate.md": "calibration/test_calibrate.py",
+    "docs/reference/formats.md": "cli/test_cli_report.py",
+    "docs/explanation/motion.md": "test_docs_motion.py",
+    "docs/how-to/synthesis.md": "test_docs_synthesis.py",
 }
 """Pages whose snippets need more than the desk below; the test that runs them."""
 
@@ -291,7 +291,10 @@ def test_help_has_an_example_that_parses(name: str) -> None:
 
 
 def test_settings_table_has_every_setting_with_its_default() -> None:
-    rows = {row[0].strip("`"): row[1].strip("`") for row in table_rows(ROOT / "docs" / "analyse.md", "setting")}
+    rows = {
+        row[0].strip("`"): row[1].strip("`")
+        for row in table_rows(ROOT / "docs" / "explanation" / "analyse.md", "setting")
+    }
     defaults = {f"{room}.{key}": v for room, values in to_dict(AnalyseSettings()).items() for key, v in values.items()}
     assert set(rows) == set(defaults)
     for name, text in rows.items():
@@ -305,7 +308,7 @@ def names_in(page: str, head: str) -> set[str]:
 def test_truth_columns_are_documented() -> None:
     from fleeting.synthesis.truth import COLUMNS
 
-    assert names_in("docs/evaluate.md", "column of truth.csv") == set(COLUMNS)
+    assert names_in("docs/how-to/evaluate.md", "column of truth.csv") == set(COLUMNS)
 
 
 def test_metrics_are_documented() -> None:
@@ -323,7 +326,7 @@ def test_metrics_are_documented() -> None:
     two = np.array([[1], [0]], np.int8)
     units = unit_scores([UnitPredictions(("AU01",), two, two * 0.8, two > 0, np.array(["a", "b"]))], draws=10)
     computed |= {*units, *units["units"]["AU01"], *units["cd6me"]}
-    documented = names_in("docs/evaluate.md", "in metrics.json")
+    documented = names_in("docs/how-to/evaluate.md", "in metrics.json")
     assert computed <= documented, f"not documented: {sorted(computed - documented)}"
     source = "".join(
         (ROOT / "src" / "fleeting" / "evaluation" / f"{name}.py").read_text(encoding="utf-8")
@@ -337,30 +340,38 @@ def test_evaluations_and_their_arrays_are_documented() -> None:
     from fleeting.api import EVALUATIONS
     from fleeting.datasets.composite import FIELDS, UNITS
 
-    assert names_in("docs/evaluate.md", "model") == set(EVALUATIONS)
+    assert names_in("docs/how-to/evaluate.md", "model") == set(EVALUATIONS)
     faces = {"webp", "emotion", "usage"}
-    assert names_in("docs/evaluate.md", "array") == {*FIELDS, UNITS, *faces, "jpeg", "offsets", "landmarks", "person"}
+    assert names_in("docs/how-to/evaluate.md", "array") == {
+        *FIELDS,
+        UNITS,
+        *faces,
+        "jpeg",
+        "offsets",
+        "landmarks",
+        "person",
+    }
 
 
 def test_recipes_tasks_and_benchmarks_are_documented() -> None:
     from fleeting.training.run import TASKS
 
-    recipes = {row[0].strip("`") for row in table_rows(ROOT / "docs" / "train.md", "recipe")}
+    recipes = {row[0].strip("`") for row in table_rows(ROOT / "docs" / "how-to" / "train.md", "recipe")}
     assert recipes == {p.relative_to(ROOT).as_posix() for p in (ROOT / "recipes").glob("*.toml")}
     assert {tomllib.loads((ROOT / r).read_text(encoding="utf-8"))["task"] for r in recipes} == set(TASKS)
-    text = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "train.md").read_text(encoding="utf-8")
     for path in (ROOT / "benchmarks").rglob("*.py"):
         name = path.relative_to(ROOT).as_posix().removesuffix("/__main__.py")
-        assert f"{name}`" in text or f"{name} " in text, f"{name} is not in docs/train.md"
+        assert f"{name}`" in text or f"{name} " in text, f"{name} is not in docs/how-to/train.md"
 
 
 def test_public_names_are_documented() -> None:
     import fleeting
 
-    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
     for name in fleeting.__all__:
-        assert re.search(rf"\b{name}\b", text), f"{name} is not in docs/api.md"
-    for row in table_rows(ROOT / "docs" / "api.md", "name"):
+        assert re.search(rf"\b{name}\b", text), f"{name} is not in docs/reference/api.md"
+    for row in table_rows(ROOT / "docs" / "reference" / "api.md", "name"):
         record = getattr(fleeting, row[0].strip("`"))
         for member in re.findall(r"`(\w+)(?:\([^`]*\))?`", row[1]):
             known = {f.name for f in fields(record)} | set(vars(record)) | {"len"}

@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md are those of the code."""
+"""The tables of docs/how-to/benchmarks.md are those of the code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fleeting.evaluation.benchmark.spotting.spotters import SPOTTERS
 from fleeting.recognisers.registry import RECOGNISERS
 from fleeting.recognisers.unit_models import UNIT_MODELS, AllPositive
 
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = ROOT / "docs" / "how-to" / "benchmarks.md"
 INTERVALS = ("mean_f1", "mean_macro_f1", "mean_auc")
 MARKS = ("<!-- table: python benchmarks/studies/recognisers.py -->", "<!-- end of table -->")
 

@@ -1,4 +1,4 @@
-"""What docs/datasets.md says is so."""
+"""What docs/how-to/datasets.md says is so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fleeting.datasets.readers import own
 from fleeting.datasets.registry import DATASETS, named_data
 from fleeting.labels import SCHEMES
 
-PAGE = ROOT / "docs" / "datasets.md"
+PAGE = ROOT / "docs" / "how-to" / "datasets.md"
 
 
 def names(head: str) -> set[str]:

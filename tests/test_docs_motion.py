@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXT = (ROOT / "docs" / "motion.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "explanation" / "motion.md").read_text(encoding="utf-8")
 
 
 def test_the_snippet_runs() -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", TEXT, re.S)
     names: dict[str, object] = {}
-    exec(compile(snippet, "docs/motion.md", "exec"), names)
+    exec(compile(snippet, "docs/explanation/motion.md", "exec"), names)
     assert names["label"] in ("negative", "positive", "surprise", "unsure")
 
 

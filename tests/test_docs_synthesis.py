@@ -9,13 +9,13 @@ from portraits import POINTS, portrait
 from fleeting.synthesis.face.action_units import ACTION_UNITS
 from fleeting.synthesis.truth import COLUMNS
 
-TEXT = (Path(__file__).resolve().parents[1] / "docs" / "synthesis.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).resolve().parents[1] / "docs" / "how-to" / "synthesis.md").read_text(encoding="utf-8")
 
 
 def test_the_snippet_runs() -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", TEXT, re.S)
     names: dict[str, object] = {"portrait": portrait(), "points": POINTS}
-    exec(compile(snippet, "docs/synthesis.md", "exec"), names)
+    exec(compile(snippet, "docs/how-to/synthesis.md", "exec"), names)
     flow, picture = np.asarray(names["flow"]), np.asarray(names["picture"])
     assert picture.shape == (480, 640, 3)
     assert flow.shape == (480, 640, 2)

@@ -10,7 +10,7 @@ from fleeting.quality.meter import QualityMeter
 from fleeting.records import VideoInfo
 from fleeting.video.writer import ImageFolderWriter
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "video.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "explanation" / "video.md").read_text(encoding="utf-8")
 
 
 def test_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ def as_words(text: str) -> str:
 
 
 def headings() -> list[str]:
-    pages = [page for page in PAGES if page.parent.name == "docs" and page.name != "index.md"]
+    pages = [page for page in PAGES if (ROOT / "docs") in page.parents and page.name != "index.md"]
     return [as_words(h) for page in pages for h in re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)]
 
 

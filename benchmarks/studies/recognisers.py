@@ -1,8 +1,8 @@
-"""The table of recognisers in docs/benchmarks.md: ``python benchmarks/studies/recognisers.py``.
+"""The table of recognisers in docs/how-to/benchmarks.md: ``python benchmarks/studies/recognisers.py``.
 
 Runs ``fleeting benchmark`` for every model by three protocols on the flow images at hand, each into a folder below
 ``--runs`` from which a stopped run goes on, and ``fleeting compare`` on them. Writes ``results/recognisers.json`` and
-``.md`` and puts the tables between the markers of docs/benchmarks.md.
+``.md`` and puts the tables between the markers of docs/how-to/benchmarks.md.
 
 - ``loso``: the 40 people of CASME II and SMIC, one held out at a time;
 - ``hde``: trained on one of the two data sets, tested on the other;
@@ -27,7 +27,7 @@ from fleeting.recognisers.registry import RECOGNISERS, recogniser
 from fleeting.scale.engines import make_engine
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
-PAGE = BENCHMARKS.parent / "docs" / "benchmarks.md"
+PAGE = BENCHMARKS.parent / "docs" / "how-to" / "benchmarks.md"
 DATA = BENCHMARKS.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
 BEGIN, END = "<!-- table: python benchmarks/studies/recognisers.py -->", "<!-- end of table -->"
 FIRST = "linear-svm"

@@ -271,7 +271,7 @@ def calibrate(
 ) -> Calibration:
     """Measure how small a movement a recording can show.
 
-    Movements of known size are put into the recording, and the analysis looks for them: see `docs/calibrate.md`.
+    Movements of known size are put into the recording, and the analysis looks for them: see `docs/how-to/calibrate.md`.
 
     Parameters
     ----------
@@ -407,7 +407,7 @@ def evaluate(
     ----------
     model
         ``deep-emotion`` or ``expression`` (FER-2013, or a folder of faces by class), ``landmarks`` (an npz laid out as
-        docs/evaluate.md says), ``recogniser`` (an npz of flow images), ``action-units`` (the same with units) or
+        docs/how-to/evaluate.md says), ``recogniser`` (an npz of flow images), ``action-units`` (the same with units) or
         ``spotting`` (a folder of videos with a ``truth.csv``, or results that somebody has coded).
     data
         The labelled data.

@@ -416,7 +416,7 @@ def test_the_snippets_of_docs_calibrate_md_run(
     shutil.copy(film, tmp_path / "interview.mp4")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(calibrate, "calibrate_video", lambda *_, **__: calibration)
-    page = ROOT / "docs" / "calibrate.md"
+    page = ROOT / "docs" / "how-to" / "calibrate.md"
     snippets = [b for b in blocks(page) if b.language == "python"]
     assert snippets
     for block in snippets:

@@ -71,7 +71,7 @@ def test_a_missing_timeline_is_one_line(
 
 
 def test_the_documented_snippets_run(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "formats.md").read_text()
     snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(snippets) == 5
     shutil.copytree(results, tmp_path / "results" / "interview")
@@ -83,6 +83,6 @@ def test_the_documented_snippets_run(results: Path, tmp_path: Path, monkeypatch:
 def test_every_format_is_documented() -> None:
     from fleeting.export import FORMATS
 
-    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "formats.md").read_text()
     for name in FORMATS:
         assert f"| `{name}` |" in text

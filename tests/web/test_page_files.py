@@ -26,10 +26,10 @@ def rows_of_keys() -> list[tuple[str, str]]:
 
 
 def test_the_documentation_lists_every_key() -> None:
-    text = (ROOT / "docs" / "workbench.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "workbench.md").read_text(encoding="utf-8")
     listed = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in text.splitlines()]
     for what, keys in rows_of_keys():
-        assert (keys, what) in listed, f"docs/workbench.md lacks the row: | {keys} | {what} |"
+        assert (keys, what) in listed, f"docs/how-to/workbench.md lacks the row: | {keys} | {what} |"
 
 
 def test_no_key_does_two_things() -> None:

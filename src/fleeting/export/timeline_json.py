@@ -1,10 +1,10 @@
 """``timeline.json``: a whole `Timeline` in one file, read back exactly.
 
 The layout is ``fleeting-timeline/1``; its JSON schema lies beside this module (``timeline.schema.json``) and is
-explained in ``docs/formats.md``. Within version 1 keys may be added, never changed: the reader ignores keys that it
-does not know and takes the default for keys that are missing. JSON knows no NaN: a number without a value is null.
-Arrays are stored as base64 of their zlib-compressed little-endian bytes, since ten minutes at 200 frames/s are two
-million numbers; ``signals.csv.gz`` has them as a table.
+explained in ``docs/reference/formats.md``. Within version 1 keys may be added, never changed: the reader ignores keys
+that it does not know and takes the default for keys that are missing. JSON knows no NaN: a number without a value is
+null. Arrays are stored as base64 of their zlib-compressed little-endian bytes, since ten minutes at 200 frames/s are
+two million numbers; ``signals.csv.gz`` has them as a table.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ about the difference."""
 
 SETTLES = 0.1
 """A return that goes on by less than this share of the peak, in the time that its first half took, has become settling:
-the coders of CASME leave changes that can hardly be seen out of the movement (`docs/analyse.md`)."""
+the coders of CASME leave changes that can hardly be seen out of the movement (`docs/explanation/analyse.md`)."""
 
 LONG = 3.2
 """Settling is looked for where the second half of the return takes so many times as long as the first one: longer than

@@ -137,5 +137,7 @@ def _checked(values: Any) -> Groups:
         for row in values.values()
     )
     if not sound:
-        raise InputError("by film its person and condition as short texts", "something else", "See docs/workbench.md.")
+        raise InputError(
+            "by film its person and condition as short texts", "something else", "See docs/how-to/workbench.md."
+        )
     return {str(film): {c: (row.get(c) or "").strip() for c in COLUMNS[1:]} for film, row in values.items()}

@@ -18,7 +18,7 @@ PARTS: tuple[str, ...] = ("name", "needs", "fit", "settings")
 FITS: tuple[str, ...] = ("fit", "fit_many", "fit_epochs", "fit_many_epochs")
 """Of these all but the first may be missing; each takes two arguments and ``seed``. None takes a test."""
 
-_HINT = "See 'A model of your own' in docs/benchmarks.md."
+_HINT = "See 'A model of your own' in docs/how-to/benchmarks.md."
 
 
 def named_model(name: str, *, known: Mapping[str, tuple[str, ...]] = RECOGNISERS) -> Any:
