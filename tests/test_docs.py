@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -19,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 import typer
-from documentation import PAGES, ROOT, Command, anchors, blocks, commands, links, name_of, table_rows
+from documentation import PAGES, ROOT, Command, anchors, blocks, commands, links, load_script, name_of, table_rows
 from flow_clips import made_up, stored
 from typer.testing import CliRunner
 
@@ -378,30 +376,20 @@ def test_public_names_are_documented() -> None:
             assert member in known, f"{row[0]} has no {member}"
 
 
-def card_script() -> Any:
-    spec = importlib.util.spec_from_file_location("model_card", ROOT / "scripts" / "model_card.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["model_card"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_model_card_is_that_of_the_shipped_networks() -> None:
     text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert text == card_script().model_card(), "run python scripts/model_card.py"
+    assert text == load_script("model_card").model_card(), "run python scripts/model_card.py"
 
 
 def test_the_figures_of_the_readme_are_those_that_were_measured() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert text == card_script().with_figures(text), "run python scripts/model_card.py"
+    assert text == load_script("model_card").with_figures(text), "run python scripts/model_card.py"
     recogniser = json.loads((ROOT / "benchmarks" / "results" / "fleeting.json").read_text(encoding="utf-8"))
     assert f"| {recogniser['shipped']['uf1']:.3f} [" in text
 
 
 def test_a_figure_that_was_not_measured_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = card_script()
+    script = load_script("model_card")
     monkeypatch.setattr(script, "RESULTS", tmp_path)
     figures = script.figures()
     assert figures
