@@ -1,8 +1,8 @@
 """Write the figures of README.md and of docs/reference/figures.md: ``python scripts/figures.py``.
 
-Everything comes from the measured results in ``benchmarks/results`` and the cards beside the shipped networks. No figure
-is typed by hand; a test compares. What was not measured says so. ``--check`` writes nothing and returns 1 where a file is
-out of date.
+Everything comes from the measured results in ``benchmarks/results`` and the cards beside the shipped networks. No
+figure is typed by hand; a test compares. What was not measured says so. ``--check`` writes nothing and returns 1 where
+a file is out of date.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         made[place(source)] = relinked(path.read_text(encoding="utf-8"), source)
     for where, text in made.items():
         files.append(File.generated(config, where, content=text))
-    for path in [*RESULTS.glob("*.png"), ROOT / "LICENSE"]:
+    for path in [*RESULTS.glob("*.png"), *RESULTS.glob("*.json"), ROOT / "LICENSE"]:
         files.append(File.generated(config, place(path.relative_to(ROOT).as_posix()), abs_src_path=str(path)))
     return files
 

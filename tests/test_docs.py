@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -19,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 import typer
-from documentation import PAGES, ROOT, Command, anchors, blocks, commands, links, name_of, table_rows
+from documentation import PAGES, ROOT, Command, anchors, blocks, commands, links, load_script, name_of, table_rows
 from flow_clips import made_up, stored
 from typer.testing import CliRunner
 
@@ -379,23 +377,13 @@ def test_public_names_are_documented() -> None:
             assert member in known, f"{row[0]} has no {member}"
 
 
-def script(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_model_card_is_that_of_the_shipped_networks() -> None:
     text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert text == script("model_card").model_card(), "run python scripts/model_card.py"
+    assert text == load_script("model_card").model_card(), "run python scripts/model_card.py"
 
 
 def test_the_figures_are_those_that_were_measured() -> None:
-    for page, text in script("figures").pages().items():
+    for page, text in load_script("figures").pages().items():
         assert text == page.read_text(encoding="utf-8"), "run python scripts/figures.py"
     recogniser = json.loads((ROOT / "benchmarks" / "results" / "fleeting.json").read_text(encoding="utf-8"))
     for page in (ROOT / "README.md", ROOT / "docs" / "reference" / "figures.md"):
@@ -403,7 +391,7 @@ def test_the_figures_are_those_that_were_measured() -> None:
 
 
 def test_a_figure_that_was_not_measured_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = script("figures")
+    figures = load_script("figures")
     monkeypatch.setattr(figures, "RESULTS", tmp_path)
     for rows in (figures.main_figures(), figures.all_figures()):
         assert rows

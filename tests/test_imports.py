@@ -71,7 +71,7 @@ def test_core_imports_without_torch() -> None:
         "class Wall:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.split('.')[0] in {'torch', 'sklearn', 'scipy', 'mediapipe', 'skimage', 'onnx', 'pyarrow',\n"
-        "                                  'pandas'}:\n"
+        "                                  'pandas', 'matplotlib'}:\n"
         "            raise ImportError(f'{name} belongs to an extra')\n"
         "sys.meta_path.insert(0, Wall())\n"
         f"for name in {names!r}:\n    importlib.import_module(name)\n"

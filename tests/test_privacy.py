@@ -130,6 +130,7 @@ CASES: dict[str, Callable[[Path, Path], Words]] = {
     "import": lambda clip, at: (few_rows(at / "a.csv"), coded(at), "--coder", "anna"),
     "live": lambda clip, at: (clip, "--out", at / "out"),
     "magnify": lambda clip, at: (clip, "--out", at / "out.mp4"),
+    "methods": lambda clip, at: (coded(at),),
     "prepare": lambda clip, at: (frames(clip, at / "set"), "--out", at / "out.npz", "--cache", at / "cache"),
     "probe": lambda clip, at: (clip, "--seconds", "0.2"),
     "report": lambda clip, at: (write_timeline(make_timeline(), at / "timeline.json"), "--out", at / "out.html"),

@@ -10,7 +10,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fleeting.api import analyse, calibrate, evaluate
+    from fleeting.api import analyse, calibrate, evaluate, methods
     from fleeting.batch import analyse_many
     from fleeting.datasets.load import load_samples
     from fleeting.datasets.samples import Samples
@@ -34,6 +34,7 @@ _HOME = {
     "evaluate": "api",
     "explain_face": "expressions.explain",
     "load_samples": "datasets.load",
+    "methods": "api",
     "Samples": "datasets.samples",
     "FleetingError": "errors",
     "FleetingWarning": "errors",
@@ -71,6 +72,7 @@ __all__ = [
     "evaluate",
     "explain_face",
     "load_samples",
+    "methods",
 ]
 
 

@@ -19,7 +19,8 @@ from typing import Any
 from fleeting import results
 from fleeting.errors import InputError, SettingsError, VideoError
 from fleeting.records import Calibration, Timeline
-from fleeting.settings import AnalyseSettings
+from fleeting.report.references import STYLES, Style
+from fleeting.settings import AnalyseSettings, nearest
 
 log = logging.getLogger(__name__)
 
@@ -359,6 +360,37 @@ def _add(folder: Path, timeline: Timeline) -> None:
             store = folder / MEDIA_NAME
             media, faces = (read_media(store), read_faces(store)) if store.exists() else ({}, {})
             build_report(timeline, media, partial / REPORT_NAME, faces=faces)
+
+
+def methods(results_folder: str | Path, *, style: Style = "text") -> str:
+    """Return the paragraphs on methods that a paper needs of its results.
+
+    They name version, recordings, definitions, the settings that differ from the defaults, and each network with its
+    SHA-256 and its score on data that it was not trained on.
+
+    Parameters
+    ----------
+    results_folder
+        A film's results, or a folder of such folders.
+    style
+        See `report.methods.methods`.
+
+    Raises
+    ------
+    DataError
+        Where there are no results that can be read.
+    SettingsError
+        For an unknown style.
+    """
+    from fleeting.coding.coders import films_in
+    from fleeting.export.timeline_json import read_timeline
+    from fleeting.report.methods import methods as write
+
+    if style not in STYLES:
+        raise SettingsError(f"a style of {', '.join(STYLES)}", f"'{style}'", nearest(style, STYLES))
+    # Only what is said of a film: the curves of many films would fill the memory.
+    places = (folder / TIMELINE_NAME for folder in films_in(results_folder))
+    return write([replace(read_timeline(place), signals=(), expressions=()) for place in places], style)
 
 
 def evaluate(

@@ -276,6 +276,16 @@ def test_a_report_without_faces_can_be_shared(client: TestClient, folder: Path) 
     assert "data:image/webp" not in answer.text
 
 
+def test_the_methods_paragraph_is_given(client: TestClient, folder: Path) -> None:
+    film = film_id(client, "interview.mp4")
+    assert "methods" in client.get("/api/state").json()["formats"]
+    answer = client.get(f"/api/films/{film}/export", params={"format": "methods", "coder": "anna"})
+    assert answer.status_code == 200
+    assert "interview-methods.txt" in answer.headers["content-disposition"]
+    assert "A micro-expression lasts at most 0.5 s" in answer.text
+    assert "@software{fleeting," in answer.text
+
+
 def test_lanes_keep_the_extremes(client: TestClient, folder: Path) -> None:
     film = film_id(client, "interview.mp4")
     signals = Film.open(folder / "fleeting-output" / "interview").timeline.signals[0]

@@ -25,6 +25,7 @@ from fleeting.analysis.kept_look import KeptLook, KeptPart
 from fleeting.analysis.second_look import second_look
 from fleeting.errors import FleetingWarning, VideoError
 from fleeting.faces.upright import open_upright
+from fleeting.motion.learned_flow import NAME as FLOW_NETWORK
 from fleeting.naming import expression_net as expression
 from fleeting.naming.action_units import NAME as ACTION_UNITS
 from fleeting.naming.action_units import ActionUnitNet
@@ -144,7 +145,7 @@ def analyse_video(
         signals=tuple(signals),
         quality=quality.to_dict(),
         warnings=tuple(dict.fromkeys([*reader.warnings, *notes])),
-        models=describe_models(systems, network),
+        models=describe_models(settings, systems, network),
         settings=to_dict(settings),
         version=package_version(),
         expressions=tuple(shown.values()),
@@ -207,16 +208,19 @@ def _looked(
 
 
 def describe_models(
-    systems: Mapping[str, System] | None = None, network: expression.ExpressionNet | None = None
+    settings: AnalyseSettings,
+    systems: Mapping[str, System] | None = None,
+    network: expression.ExpressionNet | None = None,
 ) -> dict[str, Any]:
     """Card summary of each network that an analysis uses, by role.
 
     The system that decides is the ``recogniser`` (the shipped one where None); those beside it have their own names.
     What reads whole faces, if anything does, is the ``expression``.
     """
+    learned = [FLOW_NETWORK] if "learned" in (settings.motion.flow, settings.motion.event_flow) else []
+    found = {name: card_summary(weights.card(name)) for name in ("face_finder", "landmarks", "spotter", *learned)}
     whole = {ACTION_UNITS: card_summary(weights.card(ACTION_UNITS))}
     whole |= {} if network is None else {"expression": card_summary(network.card)}
-    found = {name: card_summary(weights.card(name)) for name in ("face_finder", "landmarks")}
     if systems is None:
         return found | {"recogniser": card_summary(weights.card("fleeting"))} | whole
     for place, (name, system) in enumerate(systems.items()):

@@ -34,7 +34,7 @@ from fleeting.cli.live import live
 from fleeting.cli.magnify import magnify
 from fleeting.cli.prepare import prepare
 from fleeting.cli.probe import probe
-from fleeting.cli.report import report
+from fleeting.cli.report import methods, report
 from fleeting.cli.said_once import begin_anew, is_new
 from fleeting.cli.serve import serve
 from fleeting.cli.synthesise import synthesise
@@ -55,6 +55,7 @@ GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
         "magnify": (magnify, "Enlarge the small movements of a video."),
         "flow": (flow, "Measure the motion between two pictures, in pixels."),
         "report": (report, "Build a report again from its timeline."),
+        "methods": (methods, "Print the methods paragraph of a paper."),
         "demo": (demo, "Film a portrait with known movements and analyse it."),
     },
     "For coders": {

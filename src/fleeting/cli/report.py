@@ -1,15 +1,16 @@
-"""``fleeting report``: build a report again from a timeline."""
+"""``fleeting report`` and ``methods``: what is written of results that are there."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from fleeting.errors import FleetingError, InputError
 
 if TYPE_CHECKING:
+    from fleeting.report.references import Style
     from fleeting.settings import LimitSettings
 
 
@@ -47,6 +48,21 @@ def report(
             typer.echo(f"error: {path}: {error}", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+def methods(
+    results: Annotated[Path, typer.Argument(help="A film's folder of results, or a folder of such folders.")],
+    style: Annotated[str, typer.Option("--format", "-f", help="text, markdown, latex or bibtex.")] = "text",
+) -> None:
+    """Print the methods paragraph of a paper: settings, networks with their honest scores, quality, citations.
+
+    text has the BibTeX entries below; markdown and latex cite by key, and bibtex prints the entries alone.
+
+    Example: fleeting methods results --format latex
+    """
+    from fleeting.api import methods as write
+
+    typer.echo(write(results, style=cast("Style", style)))
 
 
 def _build(path: Path, out: Path | None, limits: LimitSettings, *, pictures: bool, without_faces: bool) -> Path:

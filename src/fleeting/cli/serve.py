@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from fleeting.errors import InputError
 
 
 def serve(
@@ -23,6 +28,9 @@ def serve(
     demo: Annotated[
         bool, typer.Option("--demo", help="Open the demonstration's film; it is made in FOLDER/fleeting-demo.")
     ] = False,
+    shortcut: Annotated[
+        bool, typer.Option("--shortcut", help="Put a file on the desktop that opens FOLDER on a double click.")
+    ] = False,
 ) -> None:
     """Open the workbench: see what was found, correct it, code films, compare coders. Ctrl-C stops it.
 
@@ -31,6 +39,9 @@ def serve(
 
     Example: fleeting serve recordings
     """
+    if shortcut:
+        typer.echo(f"Double-click {write_shortcut(folder)} to open the workbench.")
+        return
     from fleeting.web.server import serve as run
 
     if demo:
@@ -63,3 +74,40 @@ def _demo(folder: Path) -> Path:
         video, _ = make_demo(place, progress=FrameProgress("filming", quiet=False))
     analyse_many([video], out=place / "fleeting-output", progress=FrameProgress("analysing", quiet=False))
     return place
+
+
+def write_shortcut(folder: Path, *, system: str = sys.platform) -> Path:
+    """Write a file that opens the workbench of a folder on a double click, and return it.
+
+    It lies on the desktop; where there is none, in the folder itself.
+
+    Raises
+    ------
+    InputError
+        Where there is no such folder.
+    OutputError
+        Where the disk refuses.
+    """
+    from fleeting.files import write_bytes
+
+    if not folder.is_dir():
+        raise InputError("a folder of films", f"{folder}, which is none", "Check the path, or make it.")
+    folder = folder.resolve()
+    desktop = Path.home() / "Desktop"
+    ending, text = _shortcut_text([sys.executable, "-m", "fleeting", "serve", str(folder)], system)
+    path = write_bytes((desktop if desktop.is_dir() else folder) / f"Fleeting {folder.name}{ending}", text.encode())
+    path.chmod(0o755)
+    return path
+
+
+def _shortcut_text(words: list[str], system: str) -> tuple[str, str]:
+    """Return the ending and the text of a file that runs a command on one system."""
+    if system == "win32":
+        line = " ".join(f'"{word}"' for word in words).replace("%", "%%")
+        return ".bat", f"@echo off\r\nchcp 65001 >nul\r\n{line}\r\nif errorlevel 1 pause\r\n"
+    if system == "darwin":
+        return ".command", f"#!/bin/sh\nexec {shlex.join(words)}\n"
+    # The quoting of the Desktop Entry Specification 1.5, "The Exec key": within quotes, and then as any string.
+    quoted = " ".join('"' + re.sub(r'(["`$\\])', r"\\\1", word) + '"' for word in words)
+    line = quoted.replace("\\", "\\\\").replace("%", "%%")
+    return ".desktop", f"[Desktop Entry]\nType=Application\nName=Fleeting\nTerminal=true\nExec={line}\n"

@@ -30,6 +30,9 @@ from fleeting.records import Calibration, CodedEvent, Event, FaceBox, Timeline
 from fleeting.settings import LimitSettings
 
 SCHEMA = "fleeting-timeline/1"
+_ARRAY = get_origin(npt.NDArray[np.float32])
+"""What an array's type is made of: ``numpy.ndarray``, or from numpy 2.5 on an alias of its own."""
+
 _DTYPES = {"float32": "<f4", "float64": "<f8", "int32": "<i4"}
 
 T = TypeVar("T")
@@ -206,7 +209,7 @@ class _Reader:
         origin = get_origin(hint)
         if origin in (Union, UnionType):
             return None if value is None else self._fitted(kinds[0], value, where)
-        if origin is np.ndarray:
+        if origin is _ARRAY:
             return self._unpacked(value, where)
         if origin is tuple and isinstance(value, list):
             each = [kinds[0]] * len(value) if kinds[1:] == (...,) else kinds

@@ -224,7 +224,7 @@ class LiveAnalysis:
             signals=tuple(signals),
             quality=self._meter.quality(chosen[0]).to_dict(),
             warnings=tuple(notes),
-            models=describe_models(network=self._network),
+            models=describe_models(self.settings, network=self._network),
             settings=to_dict(self.settings),
             version=package_version(),
             expressions=tuple(shown[track.id] for track in chosen if track.id in shown),

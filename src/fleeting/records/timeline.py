@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fleeting.errors import InputError
 from fleeting.files import require_pandas
 from fleeting.records.calibration import Calibration
 from fleeting.records.events import Event, EventKind
 from fleeting.records.faces import ExpressionCurve, FaceTrack, Signals
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,53 @@ class Timeline:
 
         rows = [[*(getattr(e, c) for c in EVENT_COLUMNS[:8]), *_tail(e)] for e in self.events]
         return pd.DataFrame(rows, columns=list(EVENT_COLUMNS))
+
+    def plot(
+        self,
+        *,
+        face: int | None = None,
+        start: float | None = None,
+        end: float | None = None,
+        ax: Axes | None = None,
+        width_mm: float = 180.0,
+    ) -> Figure:
+        """Draw one face's curve and events as a figure for a journal: millimetres, text of 7 points, safe colours.
+
+        Parameters
+        ----------
+        face
+            Id of the face; the first analysed one where None.
+        start, end
+            Seconds to begin and end with; the whole recording where None.
+        ax
+            Axes of your own figure, whose place is used.
+        width_mm
+            Width of the figure in millimetres, where there is no `ax`. A journal's column has about 88, its page 180.
+
+        Returns
+        -------
+        The matplotlib figure: ``timeline.plot().savefig("timeline.pdf")``.
+
+        Raises
+        ------
+        MissingExtraError
+            Without the extra ``plots``.
+        InputError
+            For a face that was not analysed, a span without a length, or a width that leaves no room.
+        """
+        from fleeting.records.figure import draw
+
+        faces = [s.face for s in self.signals] or [e.face for e in self.events]
+        if face is not None and face not in faces:
+            raise InputError(f"an analysed face ({', '.join(map(str, faces)) or 'none'})", str(face), "Choose one.")
+        face = face if face is not None else next(iter(faces), 0)
+        return draw(
+            next((s for s in self.signals if s.face == face), None),
+            [e for e in self.events if e.face == face],
+            (0.0 if start is None else start, self.duration_s if end is None else end),
+            width_mm=width_mm,
+            ax=ax,
+        )
 
 
 EVENT_COLUMNS: tuple[str, ...] = (

@@ -19,6 +19,7 @@ from fleeting.errors import FleetingError
 from fleeting.export import check_formats, write
 from fleeting.export.media import read_media
 from fleeting.report.build import render
+from fleeting.report.methods import methods
 from fleeting.results import portable
 from fleeting.web import uploads
 from fleeting.web.film_library import Library, LibraryOf
@@ -35,6 +36,7 @@ FORMATS = {
     "megc": "MEGC table",
     "json": "timeline.json",
     "report-without-faces": "Report of the analysis, to share",
+    "methods": "Methods paragraph for a paper",
 }
 """What a page offers."""
 
@@ -51,6 +53,8 @@ def export(
         store = known.folder / "media.npz"
         page = render(known.timeline, read_media(store) if store.exists() else {}, without_faces=True)
         return _attached(page.encode(), f"{portable(known.timeline.video.name)}-without-faces.html")
+    if formats == "methods":
+        return _attached(methods([known.timeline]).encode(), f"{portable(known.timeline.video.name)}-methods.txt")
     chosen = check_formats([name for name in formats.split(",") if name])
     side = read_side(known, coder)
     if side is None:
