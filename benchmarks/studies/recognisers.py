@@ -1,8 +1,8 @@
-"""The table of recognisers in docs/how-to/benchmarks.md: ``python benchmarks/studies/recognisers.py``.
+"""The table of recognisers: ``python benchmarks/studies/recognisers.py``.
 
 Runs ``fleeting benchmark`` for every model by three protocols on the flow images at hand, each into a folder below
 ``--runs`` from which a stopped run goes on, and ``fleeting compare`` on them. Writes ``results/recognisers.json`` and
-``.md`` and puts the tables between the markers of docs/how-to/benchmarks.md.
+``.md``.
 
 - ``loso``: the 40 people of CASME II and SMIC, one held out at a time;
 - ``hde``: trained on one of the two data sets, tested on the other;
@@ -27,9 +27,7 @@ from fleeting.recognisers.registry import RECOGNISERS, recogniser
 from fleeting.scale.engines import make_engine
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
-PAGE = BENCHMARKS.parent / "docs" / "how-to" / "benchmarks.md"
 DATA = BENCHMARKS.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
-BEGIN, END = "<!-- table: python benchmarks/studies/recognisers.py -->", "<!-- end of table -->"
 FIRST = "linear-svm"
 SAME_EVERY_SEED = ("linear-svm", "linear-half-face", "mdmo-flow-image", "flow-svm-image")
 """Nothing of weight is drawn in their training; one seed is enough."""
@@ -113,8 +111,6 @@ def main() -> None:
     (options.out / "recognisers.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     block = "\n".join(lines).rstrip() + "\n"
     (options.out / "recognisers.md").write_text("# Recognisers of flow images\n\n" + block, encoding="utf-8")
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    PAGE.write_text(before + BEGIN + "\n\n" + block + "\n" + END + rest.split(END)[1], encoding="utf-8")
     print(block)
 
 
