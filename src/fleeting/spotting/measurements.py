@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.landmarks import Landmarks
+from fleeting.spotting.blinks import least_opening
 from fleeting.spotting.cells import CELL_REGION
 from fleeting.spotting.region_motion import RegionSample
 
@@ -54,6 +55,14 @@ class Measurements:
         for first, last in zip([0, *edges], [*edges, len(self.run)], strict=True):
             if last > first and self.run[first] >= 0:
                 yield slice(int(first), int(last))
+
+    def least_opening(self) -> Array:
+        """`blinks.least_opening` of all frames."""
+        return least_opening(self.eye_opening)
+
+    def part(self, frames: slice) -> Measurements:
+        """Return the same of some frames alone."""
+        return replace(self, **{f.name: getattr(self, f.name)[frames] for f in fields(self) if f.name != "face"})
 
 
 @dataclass(slots=True)
