@@ -15,7 +15,7 @@ from fleeting.faces.align import CANONICAL_IOD
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.blinks import USUAL_WINDOW_S, least_opening, shutness, usual_opening
 from fleeting.spotting.cells import CELL_REGION
-from fleeting.spotting.measurements import Measurements
+from fleeting.spotting.measurements import Measurements, StoredMeasurements
 from fleeting.spotting.rest import (
     Array,
     Real,
@@ -91,7 +91,7 @@ class RunSignals:
         distance, size in percent, opening of the mouth in percent of its width.
     """
 
-    def __init__(self, measured: Measurements, part: Part, settings: SpottingSettings, least_open: Array) -> None:
+    def __init__(self, measured: Measurements | StoredMeasurements, part: Part, settings: SpottingSettings, least_open: Array) -> None:
         self.first, self.own = part.frames.start, part.own
         seen = measured.part(part.frames)
         self.time_s = seen.time_s
@@ -142,7 +142,7 @@ class Runs(Sequence[RunSignals]):
         Smoothing and durations.
     """
 
-    def __init__(self, measured: Measurements, settings: SpottingSettings) -> None:
+    def __init__(self, measured: Measurements | StoredMeasurements, settings: SpottingSettings) -> None:
         self._measured, self._settings = measured, settings
         self._parts: list[Part] = []
         self._made: dict[int, RunSignals] = {}
