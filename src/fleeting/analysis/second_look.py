@@ -20,7 +20,7 @@ from fleeting.naming.systems import System, answers
 from fleeting.naming.whole_face import named
 from fleeting.records import LID_KINDS, Event, EventMedia, SystemAnswer
 from fleeting.settings import AnalyseSettings
-from fleeting.spotting.measurements import Measurements
+from fleeting.spotting.measurements import Places, StoredMeasurements
 from fleeting.video.stream import VideoReader
 
 LOOKERS = 2
@@ -33,7 +33,7 @@ MAP_SQUARE, MAP_STRIDE = 12, 9
 def second_look(
     reader: VideoReader,
     events: Sequence[Event],
-    measured: Mapping[int, Measurements],
+    measured: Mapping[int, StoredMeasurements],
     settings: AnalyseSettings,
     systems: Mapping[str, System],
     network: ExpressionNet | None,
@@ -76,10 +76,7 @@ def second_look(
 
     def look(place: int) -> tuple[Event, EventMedia | None]:
         event = events[place]
-        # Another run may be another shot: its frames are no part of this event's loop.
-        face = measured[event.face]
-        same_run = face.run == face.run[event.onset_frame]
-        transforms = np.where(same_run[:, None, None], face.transform, np.nan)
+        transforms = Places(measured[event.face], event)
         found = picture_event(reader, event, transforms, settings.motion, form=form if place in shown else None)
         view = bare(found.flow_image)
         if frames_too:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.faces.landmarks import Landmarks
+from fleeting.records import Event
 from fleeting.rows import Rows
 from fleeting.spotting.blinks import least_opening
 from fleeting.spotting.cells import CELL_REGION
@@ -201,6 +202,31 @@ class StoredMeasurements:
         )
 
 
+class Places:
+    """Where the face of an event is: for every frame (2, 3) from it to the crop, NaN where it was not seen in that run.
+
+    Another run may be another shot: its frames are no part of the event. Frames more than `NEAR_S` before or after it
+    are NaN too; they are not read.
+    """
+
+    def __init__(self, measured: StoredMeasurements, event: Event) -> None:
+        self._count = len(measured.time_s)
+        reach = (measured.time_s[event.onset_frame] - NEAR_S, measured.time_s[event.offset_frame] + NEAR_S)
+        self._first, stop = np.searchsorted(measured.time_s, reach).tolist()
+        part = measured.part(slice(self._first, stop))
+        same_run = part.run == part.run[event.onset_frame - self._first]
+        self._transforms = np.where(same_run[:, None, None], part.transform, np.nan)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, frame: int) -> Array:
+        if 0 <= frame - self._first < len(self._transforms):
+            return np.asarray(self._transforms[frame - self._first])
+        return np.full((2, 3), np.nan)
+
+
+NEAR_S = 2.0
 _EYES = slice(VALUES - 6, VALUES - 4)
 BLOCK = 4096
 """Rows that are read at once."""

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.records import LID_KINDS, Event, EventKind, Signals
+from fleeting.records.digits import DIGITS
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.blinks import Closing, find_closings
 from fleeting.spotting.candidates import find_candidates
@@ -115,7 +116,8 @@ def spot(
         for event in _of_part(found, events, run):
             event = sized(event, motion, run.first)
             if event.displacement_percent_iod >= least_displacement(event, settings):
-                events.append(marked(event, talk, run.first))
+                shown = round(event.displacement_percent_iod, DIGITS["motion"])  # as in the curves
+                events.append(replace(marked(event, talk, run.first), displacement_percent_iod=shown))
     events.sort(key=lambda e: (e.onset_frame, e.offset_frame))
     return events, curves.signals(of_regions(noise[None])[0].astype(np.float32))
 

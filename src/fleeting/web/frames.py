@@ -67,8 +67,10 @@ class Looks:
         key = (film.id, film.stamp)
         with self._lock:
             if key not in self._places:
+                kept = {s.face: s.place for s in self.films.coded(film).timeline.signals if s.place is not None}
                 store = None if film.results is None else film.results / MEDIA
-                self._places[key] = read_places(store) if store is not None and store.is_file() else {}
+                former = not kept and store is not None and store.is_file()
+                self._places[key] = read_places(store) if former else kept
                 while len(self._places) > 4:
                     self._places.popitem(last=False)
             return self._places[key]
