@@ -317,5 +317,8 @@ def former_json(timeline: Timeline) -> dict[str, Any]:
                 plain[one.name] = {"dtype": array.dtype.name, "shape": list(array.shape), "zlib_base64": raw}
         return plain
 
-    curves = {"signals": [packed(s) for s in timeline.signals], "expressions": [packed(e) for e in timeline.expressions]}
+    curves = {
+        "signals": [packed(s) for s in timeline.signals],
+        "expressions": [packed(e) for e in timeline.expressions],
+    }
     return to_json(timeline) | {"schema": "fleeting-timeline/1"} | curves

@@ -77,6 +77,11 @@ class Rows:
                 parts.append(self._waiting[max(first - self._written, 0) : stop - self._written].copy())
         return np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else self._waiting[:0].copy()
 
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return one field of all rows."""
+        step = 4 * len(self._waiting)
+        return np.concatenate([self[i : i + step][name] for i in range(0, max(len(self), 1), step)])
+
     def cut(self, length: int) -> npt.NDArray[Any]:
         """Forget all rows from there on, and return them."""
         gone = self[length:]
@@ -101,7 +106,7 @@ class Rows:
 
     def _map(self, first: int, count: int, mode: Any = "r") -> npt.NDArray[Any]:
         kind = self.dtype.base
-        return np.memmap(self._file, kind, mode, first * self.dtype.itemsize, (count, *self.dtype.shape))  # type: ignore[arg-type, call-overload, no-any-return]
+        return np.memmap(self._file, kind, mode, first * self.dtype.itemsize, (count, *self.dtype.shape))  # type: ignore[arg-type]
 
     def _write(self) -> None:
         try:

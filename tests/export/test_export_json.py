@@ -20,8 +20,8 @@ from timelines import former_json, make_media, make_timeline, make_views
 
 from fleeting.analysis.pictures import compressed, webp
 from fleeting.errors import DataError
-from fleeting.export.media import read_faces, read_media, read_places, write_media
 from fleeting.export.curves_file import add_array, curves_path, write_curves
+from fleeting.export.media import read_faces, read_media, read_places, write_media
 from fleeting.export.timeline_json import SCHEMA, from_json, read_timeline, to_json, write_timeline
 from fleeting.records import EVENT_KINDS, REGIONS, Event, Signals, Timeline
 from fleeting.report.build import render
@@ -68,7 +68,9 @@ def test_a_timeline_of_layout_1_is_still_read(timeline: Timeline, tmp_path: Path
     assert same(again, timeline)
 
 
-def test_the_same_curves_make_the_same_file_with_what_was_changed_left_alone(timeline: Timeline, tmp_path: Path) -> None:
+def test_the_same_curves_make_the_same_file_with_what_was_changed_left_alone(
+    timeline: Timeline, tmp_path: Path
+) -> None:
     path = write_timeline(timeline, tmp_path / "timeline.json")
     stored = curves_path(path).read_bytes()
     read = read_timeline(path)
@@ -81,7 +83,12 @@ def test_the_same_curves_make_the_same_file_with_what_was_changed_left_alone(tim
 def test_curves_that_are_missing_or_damaged(timeline: Timeline, tmp_path: Path) -> None:
     path = write_timeline(timeline, tmp_path / "timeline.json")
     whole = curves_path(path).read_bytes()
-    for content in (whole[: len(whole) // 2], b"", whole.replace(b"'<f4'", b"'<i4'"), whole.replace(b"0/motion", b"0/motiom")):
+    for content in (
+        whole[: len(whole) // 2],
+        b"",
+        whole.replace(b"'<f4'", b"'<i4'"),
+        whole.replace(b"0/motion", b"0/motiom"),
+    ):
         curves_path(path).write_bytes(content)
         with pytest.raises(DataError, match="timeline"):
             read_timeline(path)

@@ -193,7 +193,7 @@ def _looked(
     kept: KeptPart | None,
     folder: Path | None,
 ) -> tuple[FirstLook, QualityMeter, dict[int, ExpressionCurve]]:
-    meter = QualityMeter(reader.info, settings=settings.faces)
+    meter = QualityMeter(reader.info, settings=settings.faces, folder=folder)
     with contextlib.nullcontext() if kept is None else kept:
         readings = None
         if network is not None:

@@ -120,10 +120,10 @@ def format_for(count: int) -> Format:
     return Format(140, 68, 20) if count <= 40 else Format(105, 60, 16)
 
 
-def pictured(events: Sequence[Event], places: Sequence[int]) -> frozenset[int]:
+def pictured(events: Sequence[Event], places: Sequence[int]) -> list[int]:
     """Return the places of the `MOST_PICTURED` clearest events: micro-expressions first, then by confidence."""
     ranked = sorted(places, key=lambda i: (events[i].kind != "micro", -np.nan_to_num(events[i].confidence)))
-    return frozenset(ranked[:MOST_PICTURED])
+    return ranked[:MOST_PICTURED]
 
 
 def compressed(views: Views, *, quality: int) -> EventMedia:

@@ -1,7 +1,7 @@
 """``timeline.npz``: the curves of a timeline, beside its ``timeline.json``.
 
-A numpy archive, neither compressed nor with pickles, so that each array in it can be mapped: of a long film only what is
-looked at is read. For face 0 it holds ``0/time_s``, ``0/motion`` and the other arrays of `records.Signals`, and
+A numpy archive, neither compressed nor with pickles, so that each array in it can be mapped: of a long film only what
+is looked at is read. For face 0 it holds ``0/time_s``, ``0/motion`` and the other arrays of `records.Signals`, and
 ``expressions/0/frame``, ``expressions/0/time_s`` and ``expressions/0/probabilities`` of `records.ExpressionCurve`.
 """
 
@@ -51,7 +51,10 @@ def write_curves(timeline: Timeline, path: Path) -> Path:
 
 
 def _named(timeline: Timeline) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-    for records, prefix, dtypes in ((timeline.signals, "", SIGNALS), (timeline.expressions, "expressions/", EXPRESSIONS)):
+    for records, prefix, dtypes in (
+        (timeline.signals, "", SIGNALS),
+        (timeline.expressions, "expressions/", EXPRESSIONS),
+    ):
         for record in records:
             for name, dtype in dtypes.items():
                 array = getattr(record, name)

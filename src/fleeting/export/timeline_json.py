@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import zlib
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from fleeting.analysis.pictures import pictured, webp
-from fleeting.files import printable, write_text
+from fleeting.files import atomic_path, printable
 from fleeting.labels import UNSURE
 from fleeting.records import LID_KINDS, Event, EventMedia, FaceTrack, Timeline
 from fleeting.report import calibration, muscles, wording
@@ -29,6 +29,10 @@ KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink":
 VERDICTS = ("good", "fair", "poor")
 Picture = npt.NDArray[np.uint8]
 STILLS = ("onset", "apex", "offset")
+PICTURES = (*STILLS, "movement", "loop", "face")
+MOST_BYTES, CARD_BYTES = 22_000_000, 30_000
+"""Of the cards together, and of one without its pictures: a page of any film stays under 30 MB."""
+
 PICTURE_SIZE = (210, 255)
 """Width and height at which crops are shown, pixels."""
 
@@ -61,7 +65,10 @@ def build_report(
     OutputError
         Where the disk refuses.
     """
-    return write_text(path, render(timeline, media, faces=faces, without_faces=without_faces))
+    parts = _parts(timeline, media, faces, without_faces)
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(parts)
+    return Path(path)
 
 
 def render(
@@ -72,10 +79,16 @@ def render(
     without_faces: bool = False,
 ) -> str:
     """Return the page as text; no part of it refers to another file or to the network."""
+    return "".join(_parts(timeline, media, faces, without_faces))
+
+
+def _parts(
+    timeline: Timeline, media: Mapping[int, EventMedia], faces: Mapping[int, Picture] | None, without_faces: bool
+) -> Iterator[str]:
     cards = _cards(timeline, media, without_faces)
     faces = {} if without_faces or faces is None else faces
     page = _environment().get_template("report.html")
-    return page.render(
+    return page.generate(
         timeline=timeline,
         video=replace(timeline.video, name=printable(timeline.video.name)),
         cards=cards,
@@ -146,7 +159,7 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia], without_faces: b
     iod = {t.id: t.median_iod_px for t in timeline.tracks}
     counts: dict[str, int] = {}
     cards = []
-    whole = pictured(timeline.events, [index for index, _ in shown])
+    whole = _fitting(pictured(timeline.events, [index for index, _ in shown]), media)
     for index, event in shown:
         counts[event.kind] = counts.get(event.kind, 0) + 1
         displacement_px = event.displacement_percent_iod / 100 * iod.get(event.face, math.nan)
@@ -167,6 +180,18 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia], without_faces: b
             }
         )
     return cards
+
+
+def _fitting(ranked: Sequence[int], media: Mapping[int, EventMedia]) -> frozenset[int]:
+    """Return the places of the clearest events whose cards fit into the page."""
+    left, fitting = MOST_BYTES, []
+    for place in ranked:
+        one = media.get(place)
+        left -= CARD_BYTES + (0 if one is None else 4 * sum(len(getattr(one, name)) for name in PICTURES) // 3)
+        if left < 0:
+            break
+        fitting.append(place)
+    return frozenset(fitting)
 
 
 def _classes(event: Event) -> list[dict[str, Any]]:

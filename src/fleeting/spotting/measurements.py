@@ -177,7 +177,7 @@ class StoredMeasurements:
         rows = self._log.rows
         a, b = self._log.place(first), self._log.place(stop)
         low, high = max(a - 1, 0), min(b + 1, len(rows))
-        while 0 < low and rows[low : low + 1]["held"][0]:
+        while low > 0 and rows[low : low + 1]["held"][0]:
             low -= 1
         while high < len(rows) and rows[high - 1 : high]["held"][0]:
             high += 1

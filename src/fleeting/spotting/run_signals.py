@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fleeting.faces.align import CANONICAL_IOD
 from fleeting.settings import SpottingSettings
-from fleeting.spotting.blinks import USUAL_WINDOW_S, least_opening, shutness, usual_opening
+from fleeting.spotting.blinks import USUAL_WINDOW_S, shutness, usual_opening
 from fleeting.spotting.cells import CELL_REGION
 from fleeting.spotting.measurements import Measurements, StoredMeasurements
 from fleeting.spotting.rest import (
@@ -91,7 +91,9 @@ class RunSignals:
         distance, size in percent, opening of the mouth in percent of its width.
     """
 
-    def __init__(self, measured: Measurements | StoredMeasurements, part: Part, settings: SpottingSettings, least_open: Array) -> None:
+    def __init__(
+        self, measured: Measurements | StoredMeasurements, part: Part, settings: SpottingSettings, least_open: Array
+    ) -> None:
         self.first, self.own = part.frames.start, part.own
         seen = measured.part(part.frames)
         self.time_s = seen.time_s
@@ -122,7 +124,7 @@ class RunSignals:
         return int(self.first + np.argmin(np.abs(self.time_s - self.grid[min(sample, len(self.grid) - 1)])))
 
     def owned(self) -> slice:
-        """Samples of the frames that no other part answers for."""
+        """Return the samples of the frames that no other part answers for."""
         begin, end = self.own.start - self.first, self.own.stop - self.first
         first = 0 if begin <= 0 else int(np.searchsorted(self.grid, self.time_s[begin]))
         last = len(self.grid) if end >= len(self.time_s) else int(np.searchsorted(self.grid, self.time_s[end]))

@@ -66,7 +66,7 @@ def patterns_of(films: Sequence[MeasuredFilm], settings: SpottingSettings) -> li
     found = []
     for film in films:
         rows = [r for r in film.truth if r.kind == "micro" and r.peak_percent_iod > 0]
-        runs = Runs(film.measured, settings) if rows else []
+        runs = Runs(film.measured, settings)
         noise = noise_of(runs)
         for row in rows:
             for run in runs:
