@@ -70,7 +70,7 @@ def second_look(
     expressions = [i for i, e in enumerate(events) if e.kind not in LID_KINDS]
     looked: dict[int, Event] = {}
     media: dict[int, EventMedia] = {}
-    shown = frozenset(pictured(events, expressions) if pictures else ())
+    shown = frozenset(pictured(events, expressions, most=settings.limits.pictured_events) if pictures else ())
     form = format_for(len(shown))
     frames_too = any(system.needs_frames for system in systems.values())
 
