@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import weakref
 from pathlib import Path
 from typing import IO, Any
 
@@ -112,6 +113,7 @@ class Rows:
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(dir=self._folder, prefix=".fleeting-", buffering=0)  # noqa: SIM115
+                weakref.finalize(self, self._file.close)
             self._file.seek(0, 2)
             self._file.write(self._waiting[: self._count].tobytes())
         except OSError as error:
