@@ -183,6 +183,7 @@ def read_network(path: Path) -> None:
 
 TABLES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "timeline": (read_timeline, ("timeline.json",)),
+    "curves": (read_timeline, ("timeline.npz",)),
     "media": (read_timeline, ("media.npz",)),
     "flow images": (read_composite, ("flow.npz",)),
     "faces npz": (read_faces_npz, ("faces.npz",)),
@@ -303,7 +304,7 @@ def tables(folder: Path, count: int, seed: int, workers: int) -> dict[str, Any]:
         inside = name.endswith((".npz", ".xlsx")) and draw.random() < 0.5
         (place / name).unlink()
         (place / name).write_bytes(repacked(data, draw) if inside else damaged(data, draw))
-        names = list({*TABLES[kind][1], "media.npz" if kind == "timeline" else name})
+        names = list({*TABLES[kind][1], "media.npz" if kind in ("timeline", "curves") else name})
         jobs.append(Job("table", {"kind": kind, "path": str(place), "names": names}, name=f"{number} {kind}"))
     return campaign(jobs, workers)
 

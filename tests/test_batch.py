@@ -61,7 +61,15 @@ def test_everything_is_written_and_can_be_read(fleeting: Command, known: Known, 
     folder = tmp_path / "ada"
     assert listing(folder) == [
         *("boris_events.csv", "events.boris", "events.csv", "events.eaf", "events.json", "events.tsv", "media.npz"),
-        *("megc_recognition.csv", "megc_spotting.csv", "report.html", "run.json", "signals.csv.gz", "timeline.json"),
+        *(
+            "megc_recognition.csv",
+            "megc_spotting.csv",
+            "report.html",
+            "run.json",
+            "signals.csv.gz",
+            "timeline.json",
+            "timeline.npz",
+        ),
     ]
     counted = "1 micro-expression, 0 macro-expressions, 0 blinks, 0 winks"
     assert said.out.splitlines()[0] == f"{clip}: {counted} in 1.4 s"

@@ -176,7 +176,7 @@ def test_the_same_command_twice_at_once(clip: Path, tmp_path: Path) -> None:
     for run, (_, err) in zip(runs, said, strict=True):
         assert run.returncode == 0 or "another run that is at work there" in err
     assert listing(tmp_path / "out") == ["a"]
-    assert listing(tmp_path / "out" / "a") == ["events.csv", "events.eaf", "run.json", "timeline.json"]
+    assert listing(tmp_path / "out" / "a") == ["events.csv", "events.eaf", "run.json", "timeline.json", "timeline.npz"]
 
 
 def nothing_listed(folder: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import math
+import zlib
+from dataclasses import fields
 from typing import Any
 
 import cv2
@@ -10,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.analysis.pictures import Views, compressed
+from fleeting.export.timeline_json import to_json
 from fleeting.faces.align import canonical_points
 from fleeting.records import (
     REGIONS,
@@ -299,3 +303,22 @@ def _warp(picture: npt.NDArray[np.uint8], field: npt.NDArray[np.float32]) -> npt
     shift = field.astype(np.float32)
     moved = cv2.remap(picture, x - shift[..., 0], y - shift[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.uint8)
+
+
+def former_json(timeline: Timeline) -> dict[str, Any]:
+    """What `to_json` gave in layout 1, with the curves in it."""
+
+    def packed(record: Any) -> dict[str, Any]:
+        plain: dict[str, Any] = {"face": record.face}
+        for one in fields(record):
+            array = getattr(record, one.name)
+            if isinstance(array, np.ndarray):
+                raw = base64.b64encode(zlib.compress(array.tobytes())).decode("ascii")
+                plain[one.name] = {"dtype": array.dtype.name, "shape": list(array.shape), "zlib_base64": raw}
+        return plain
+
+    curves = {
+        "signals": [packed(s) for s in timeline.signals],
+        "expressions": [packed(e) for e in timeline.expressions],
+    }
+    return to_json(timeline) | {"schema": "fleeting-timeline/1"} | curves

@@ -25,7 +25,7 @@ from fleeting.spotting.candidates import find_candidates
 from fleeting.spotting.cells import cells_of
 from fleeting.spotting.judge import BLINK, Judge
 from fleeting.spotting.measurements import Measurements
-from fleeting.spotting.run_signals import noise_of, runs_of
+from fleeting.spotting.run_signals import Runs, noise_of
 from fleeting.synthesis.face.profile import Profile
 from fleeting.training.spotter.examples import iou
 
@@ -133,7 +133,7 @@ def examples(folder: Path, noise: float) -> list[dict]:
         if noise:  # the films as they are, and twice as real ones are read
             measured = shutting(measured, known, int(path.stem) + round(1e6 * noise))
         measured = noisier(measured, noise, int(path.stem))
-        runs = runs_of(measured, settings)
+        runs = Runs(measured, settings)
         quiet = noise_of(runs)
         for run in runs:
             candidates = find_candidates(run, quiet, settings)

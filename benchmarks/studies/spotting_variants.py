@@ -36,7 +36,7 @@ from fleeting.settings import SpottingSettings
 from fleeting.spotting import candidates, macro, run_signals, spot
 from fleeting.spotting.blinks import find_closings
 from fleeting.spotting.movements import Movement, find_movements
-from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
+from fleeting.spotting.run_signals import Runs, RunSignals, noise_of
 from fleeting.training.spotter.films import MeasuredFilm, load_films
 
 Spotter = Callable[[MeasuredFilm], list[Interval]]
@@ -73,7 +73,7 @@ def with_instead(owner: Any, name: str, value: Any) -> Spotter:
     return run
 
 
-def one_noise(runs: list[RunSignals]) -> np.ndarray:
+def one_noise(runs: Runs) -> np.ndarray:
     noise = noise_of(runs)
     return np.full_like(noise, np.nanmedian(noise))
 
@@ -84,7 +84,7 @@ def borders_of_course(run: RunSignals, movement: Movement, times: Any, settings:
 
 
 def by_criteria(film: MeasuredFilm, threshold: float, least_correlation: float = -1.0) -> list[Interval]:
-    runs = runs_of(film.measured, SETTINGS)
+    runs = Runs(film.measured, SETTINGS)
     noise = noise_of(runs)
     found = []
     for run in runs:

@@ -133,7 +133,6 @@ def write_results(
     run: dict[str, Any],
     *,
     faces: Any = None,
-    places: Any = None,
 ) -> None:
     """Write report and files into a new folder, which then takes the place of `folder` at once.
 
@@ -146,8 +145,8 @@ def write_results(
     with results.new_folder(folder, run) as partial:
         if "report" in formats:
             build_report(timeline, media, partial / REPORT_NAME, faces=faces)
-            if media or faces or places:
-                write_media(media, partial / MEDIA_NAME, faces=faces, places=places)
+            if media or faces:
+                write_media(media, partial / MEDIA_NAME, faces=faces)
         write(timeline, partial, [name for name in formats if name != "report"])
 
 
@@ -241,7 +240,15 @@ def analyse_into(
     kept = KeptLook(results.look_folder(folder), about)
     shown = "report" in run["formats"]
     try:
-        analysis = analyse_video(video, settings=settings, fps=run["fps"], progress=progress, pictures=shown, kept=kept)
+        analysis = analyse_video(
+            video,
+            settings=settings,
+            fps=run["fps"],
+            progress=progress,
+            pictures=shown,
+            kept=kept,
+            folder=folder.parent,
+        )
         write_results(
             analysis.timeline,
             analysis.media,
@@ -249,7 +256,6 @@ def analyse_into(
             run["formats"],
             run,
             faces=analysis.faces,
-            places=analysis.places,
         )
     except InputError:  # the film is to blame; after any other trouble the same command goes on
         kept.remove()

@@ -9,12 +9,14 @@ unpacked: a few kilobytes of zip unpack to gigabytes.
 from __future__ import annotations
 
 import json
+import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +28,9 @@ MOST_BYTES = 8 << 30
 """Size to which a table of a data set may unpack; its reader holds all of it."""
 
 LONGEST_REASON = 160
+
+_NAME_LENGTH, _LOCAL_HEADER = 26, 30
+"""Of an entry of a zip archive: where the lengths of its name and its extra field stand, and where these begin."""
 
 
 class TooLargeError(ValueError):
@@ -144,23 +149,40 @@ class Arrays:
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """Read an array."""
+        with self._archive.open(self._entries[name]) as file:
+            shape, fortran, dtype = self._header(name, file)
+            array = np.frombuffer(bytearray(file.read()), dtype)
+        return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+
+    def mapped(self, name: str) -> npt.NDArray[Any]:
+        """Map an array, of which nothing is read yet; what is changed in it stays in memory."""
         entry = self._entries[name]
         with self._archive.open(entry) as file:
-            version = np.lib.format.read_magic(file)
-            if version not in ((1, 0), (2, 0)):
-                raise ValueError(f"{name} has the layout {version}, which is not known")
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = read(file)
-            if dtype.hasobject:
-                raise ValueError(f"{name} holds Python objects, which are not read")
-            # numpy would make room for what the header claims before it finds that it is not there.
-            count = 1
-            for length in shape:
-                count *= int(length)
-            if count * dtype.itemsize != entry.file_size - file.tell():
-                raise ValueError(f"{name} claims a shape of {shape}, and holds {entry.file_size} bytes")
-            array = np.frombuffer(bytearray(file.read()), dtype, count=count)
-        return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+            shape, fortran, dtype = self._header(name, file)
+            begins = file.tell()
+        if entry.compress_type != zipfile.ZIP_STORED or 0 in shape:
+            return self[name]
+        path = self._archive.filename
+        assert path is not None
+        with open(path, "rb") as whole:
+            whole.seek(entry.header_offset + _NAME_LENGTH)
+            before = entry.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", whole.read(4)))
+        return np.memmap(path, dtype, "c", before + begins, shape, "F" if fortran else "C")
+
+    def _header(self, name: str, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+        """Read what an array declares, and make sure that it is there."""
+        version = np.lib.format.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"{name} has the layout {version}, which is not known")
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+        if dtype.hasobject:
+            raise ValueError(f"{name} holds Python objects, which are not read")
+        # numpy would make room for what the header claims before it finds that it is not there.
+        size = self._entries[name].file_size
+        if math.prod(map(int, shape)) * dtype.itemsize != size - file.tell():
+            raise ValueError(f"{name} claims a shape of {shape}, and holds {size} bytes")
+        return shape, fortran, dtype
 
     def all(self) -> dict[str, npt.NDArray[Any]]:
         """Read all of them."""

@@ -200,7 +200,7 @@ class ExpressionSettings:
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """How much a file may unpack to; a few kilobytes can claim gigabytes.
+    """How much a file may unpack to, since a few kilobytes can claim gigabytes; and how many pictures are made.
 
     Attributes
     ----------
@@ -208,10 +208,13 @@ class LimitSettings:
         Most megapixels of a picture of a video or folder.
     unpacked_mb
         Most megabytes to which the timeline or the pictures of a folder of results may unpack.
+    pictured_events
+        Most events of a video of which pictures are made, the clearest first.
     """
 
     picture_mpx: Annotated[float, Range(1, 1000)] = 64.0
     unpacked_mb: Annotated[float, Range(1, 1_000_000)] = 1024.0
+    pictured_events: Annotated[int, Range(0, 1_000_000)] = 400
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,8 @@ def test_every_format_leaves_nothing_where_the_disk_is_full(
 
 
 def test_formats_are_chosen_by_name(timeline: Timeline, tmp_path: Path) -> None:
-    assert [p.name for p in write(timeline, tmp_path)] == ["events.csv", "timeline.json", "signals.csv.gz",
-        "events.eaf", "events.tsv", "events.json", "events.boris", "boris_events.csv",
+    assert [p.name for p in write(timeline, tmp_path)] == ["events.csv", "timeline.json", "timeline.npz",
+        "signals.csv.gz", "events.eaf", "events.tsv", "events.json", "events.boris", "boris_events.csv",
         "megc_spotting.csv", "megc_recognition.csv",
     ]  # fmt: skip
     assert check_formats(["bids", "csv", "bids"]) == ("bids", "csv")

@@ -163,7 +163,7 @@ def test_at_high_frame_rates_every_second_frame_is_measured_and_the_others_lie_b
     for i, (picture, points) in enumerate(pictures):
         seen = face(points)
         log.add(i, seen, motion.update(i / 200, picture, seen, 0 if i < 31 else 1))
-    assert log.held == [i % 2 == 1 for i in range(31)] + [i % 2 == 0 for i in range(31, 60)]
+    assert log.rows[:]["held"].tolist() == [i % 2 == 1 for i in range(31)] + [i % 2 == 0 for i in range(31, 60)]
     place = log.collect(np.arange(60) / 200)
     assert np.allclose(place.displacement[11], (place.displacement[10] + place.displacement[12]) / 2, atol=1e-5)
     assert np.allclose(place.transform[11], (place.transform[10] + place.transform[12]) / 2, atol=1e-4)

@@ -20,7 +20,7 @@ from timelines import FPS, SPEAKS_S, make_media, make_timeline, make_views
 from fleeting.analysis.pictures import MOST_PICTURED, arrows, compressed, format_for
 from fleeting.errors import OutputError
 from fleeting.records import REGIONS, EventMedia, Timeline
-from fleeting.report import wording
+from fleeting.report import pages, wording
 from fleeting.report.build import build_report, render
 from fleeting.report.curves import MAX_SAMPLES, pack_face
 from fleeting.report.still import still
@@ -491,6 +491,29 @@ def test_the_clearest_of_very_many_events_have_a_card_and_all_have_a_row(timelin
     assert page.text.count("Micro-expression 1 ") + page.text.count("Micro-expression 2 ") >= 2
     assert sum(name == "tr" for name, _ in page.elements) > len(events)
     assert f"The {MOST_PICTURED} clearest have a card" in page.text
+
+
+def test_pictures_that_do_not_fit_are_on_pages_beside_the_report(
+    timeline: Timeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = make_media(timeline, loop_frames=3)
+    size = sum(len(getattr(one, name)) for one in media.values() for name in pages.PICTURES)
+    monkeypatch.setattr(pages, "CARD_BYTES", 0)
+    monkeypatch.setattr(pages, "MOST_BYTES", size * 4 // 3 // len(media) * 2.5)
+    report = build_report(timeline, media, tmp_path / "report.html")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "report_2.html", "report_3.html"]
+    found = []
+    for path in sorted(tmp_path.iterdir()):
+        page = Page(path.read_text(encoding="utf-8"))
+        cards = {place["id"] for place in page.all("article")}
+        assert len(page.all("img", class_="sheet")) == len(cards)
+        found.append(cards)
+    assert sorted(map(len, found)) == [1, 2, 2]
+    assert len(set.union(*found)) == len(media)
+    links = {a["href"] for a in Page(report.read_text(encoding="utf-8")).all("a")}
+    for number, cards in enumerate(found):
+        assert {f"{f'report_{number + 1}.html' if number else ''}#{card}" for card in cards} <= links
+    assert not found[0] & {link.partition("#")[2] for link in links if "report_" in link}
 
 
 def test_a_report_appears_whole_or_not_at_all(

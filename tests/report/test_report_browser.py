@@ -31,7 +31,7 @@ addEventListener("securitypolicyviolation", (e) => (window.refused = [...(window
   out.whole = chart.layout.xaxis.range;
   out.peaks = peaks();
   out.markers = chart.data.filter((t) => t.mode === "markers").map((t) => [t.name, t.customdata.length]);
-  out.shades = chart.layout.shapes.filter((s) => s.xref === "x").length;
+  out.shades = chart.layout.shapes.filter((s) => s.type === "path").map((s) => s.path).join("").split("M").length - 1;
   document.querySelector('[data-show="4"]').click();
   await wait(300);
   out.zoomed = chart.layout.xaxis.range;

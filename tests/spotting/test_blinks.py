@@ -19,7 +19,7 @@ from fleeting.export.formats import check_formats, write
 from fleeting.export.timeline_json import read_timeline
 from fleeting.records import Event
 from fleeting.report.build import build_report
-from fleeting.spotting.blinks import usual_opening
+from fleeting.spotting.blinks import least_opening, usual_opening
 from fleeting.spotting.cells import cells_of
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.spot import spot
@@ -181,4 +181,4 @@ def test_a_gap_of_an_hour_between_two_frames() -> None:
     """Damaged timestamps make one; how far the eyes open is known on both sides of it."""
     time_s = np.concatenate([np.arange(20) / 50, 3600 + np.arange(20) / 50])
     opening = np.full((40, 2), 0.3)
-    assert np.allclose(usual_opening(opening, time_s, time_s), 0.3)
+    assert np.allclose(usual_opening(opening, time_s, time_s, least_opening(opening)), 0.3)

@@ -13,7 +13,7 @@ from fleeting.settings import SpottingSettings
 from fleeting.spotting.cells import CELL_REGION, cells_of
 from fleeting.spotting.measurements import Measurements
 from fleeting.spotting.movements import Movement
-from fleeting.spotting.run_signals import noise_of, runs_of
+from fleeting.spotting.run_signals import Runs, noise_of
 from fleeting.spotting.speaking import of_frames, speaking_in, voice_in
 from fleeting.spotting.spot import spot
 from fleeting.spotting.while_speaking import LOWER_FACE, enough_evidence
@@ -76,7 +76,7 @@ def talker(fps: float, hertz: float = 4.0, **how: Any) -> Measurements:
 def speaking(measured: Measurements, voice: float | None = None) -> np.ndarray:
     """Whether each frame is told as speaking, where `voice` is the share of voice all the time."""
     heard = None if voice is None else np.full(len(measured.time_s), voice)
-    (run,) = runs = runs_of(measured, SpottingSettings())
+    (run,) = runs = Runs(measured, SpottingSettings())
     return of_frames(speaking_in(run, noise_of(runs), voice_in(run, heard)), run) > 0
 
 

@@ -13,14 +13,14 @@ from fleeting.settings import SpottingSettings
 from fleeting.spotting.candidates import CHANNELS, SAMPLES, SCALARS, STEP_S, find_candidates, mirrored
 from fleeting.spotting.cells import cells_of
 from fleeting.spotting.judge import BLINK, MICRO, Judge
-from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
+from fleeting.spotting.run_signals import Runs, RunSignals, noise_of
 from fleeting.spotting.spot import spot
 
 SETTINGS = SpottingSettings()
 
 
 def run_of(**what: object) -> tuple[RunSignals, np.ndarray]:
-    runs = runs_of(measured(**what), SETTINGS)  # type: ignore[arg-type]
+    runs = Runs(measured(**what), SETTINGS)  # type: ignore[arg-type]
     return runs[0], noise_of(runs)
 
 
@@ -75,7 +75,7 @@ def test_the_judge_tells_an_expression_a_blink_and_speech_apart() -> None:
         course = bump(whole.time_s, 1.5 + k * 0.22, 1.6 + k * 0.22, 1.72 + k * 0.22)
         for cell in (*cells_of("chin"), *cells_of("lower_lip")):
             whole.displacement[:, cell, 1] += (3 + k % 3) * course
-    runs = runs_of(whole, SETTINGS)
+    runs = Runs(whole, SETTINGS)
     probabilities, _ = judge(find_candidates(runs[0], noise_of(runs), SETTINGS))
     assert len(probabilities) >= 5
     assert np.median(probabilities[:, MICRO]) < 0.5

@@ -23,7 +23,6 @@ from video_files import write_numbered
 from fleeting.analysis.analyse import Analysis
 from fleeting.api import files_of_formats
 from fleeting.errors import InputError
-from fleeting.export.media import read_places, write_media
 from fleeting.export.timeline_json import read_timeline
 from fleeting.faces.align import CANONICAL_POINTS, to_frame
 from fleeting.results import is_finished, read_run
@@ -103,7 +102,8 @@ def test_an_analysis_is_that_of_the_command_line(clip: Path, analysis: Analysis,
 
 def test_the_face_is_held_still(analysis: Analysis, clip: Path) -> None:
     """The eyes stand where they stand in every frame, as far as the analysis knows."""
-    places = analysis.places[0]
+    (places,) = (s.place for s in analysis.timeline.signals)
+    assert places is not None
     with open_video(clip) as reader:
         frames = [f for f in reader if f.index in (0, 20, 60)]
     marks = []
@@ -117,17 +117,9 @@ def test_the_face_is_held_still(analysis: Analysis, clip: Path) -> None:
     assert np.ptp(np.array(marks), axis=0).max() < 3.0
 
 
-def test_places_are_kept_with_the_pictures(analysis: Analysis, tmp_path: Path) -> None:
-    store = write_media({}, tmp_path / "media.npz", places=analysis.places)
-    kept = read_places(store)
-    assert kept.keys() == analysis.places.keys()
-    assert np.allclose(kept[0], analysis.places[0], atol=1e-3, equal_nan=True)
-    assert read_places(write_media({}, tmp_path / "old.npz")) == {}
-
-
 def test_an_enlarged_frame_is_the_same_however_it_is_reached(analysis: Analysis, clip: Path) -> None:
     def view() -> views.Enlarged:
-        return views.Enlarged(lambda: open_video(clip), analysis.places[0], crop_width=140, factor=8.0)
+        return views.Enlarged(lambda: open_video(clip), analysis.timeline.signals[0].place, crop_width=140, factor=8.0)
 
     straight, jumping = view(), view()
     forward = [straight.get(i) for i in range(30)]

@@ -1,7 +1,7 @@
 """One video in, one timeline out: decode, follow faces, measure motion, spot, recognise, in bounded memory.
 
-The frames stream by once; only numbers are kept of them (about 450 bytes a frame and face). A second look at the frames
-of each event gives its pictures and its class.
+The frames stream by once; only numbers are kept of them, on the disk. A second look at the frames of each event gives
+its pictures and its class.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from fleeting.quality.meter import Measure, QualityMeter
 from fleeting.records import Event, EventMedia, ExpressionCurve, FaceTrack, Signals, Timeline
 from fleeting.records.digits import rounded
 from fleeting.settings import AnalyseSettings, ExpressionSettings, in_range, to_dict
-from fleeting.spotting.measurements import Measurements
+from fleeting.spotting.measurements import StoredMeasurements
 from fleeting.spotting.spot import spot
 from fleeting.spotting.voice import voice_share
 from fleeting.threads import one_blas_thread
@@ -60,15 +60,11 @@ class Analysis:
         Pictures of micro- and macro-expressions, by place in ``timeline.events``.
     faces
         A (96, 96, 3) RGB picture of each face, by id.
-    places
-        Where each analysed face was, by id: (n, 2, 3) from every frame to the canonical crop of the width that the
-        settings name, in which the head stands still; NaN where the face was not seen.
     """
 
     timeline: Timeline
     media: Mapping[int, EventMedia]
     faces: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
-    places: Mapping[int, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 @one_blas_thread()
@@ -80,6 +76,7 @@ def analyse_video(
     progress: Progress | None = None,
     pictures: bool = True,
     kept: KeptLook | None = None,
+    folder: Path | None = None,
 ) -> Analysis:
     """Analyse one video.
 
@@ -97,6 +94,8 @@ def analyse_video(
         Whether to make the pictures of each event; the classes are the same without.
     kept
         Where the first look is kept while it is under way, and taken up again; nowhere where None.
+    folder
+        Where what grows with the film lies meanwhile; with the system's temporary files where None.
 
     Raises
     ------
@@ -115,16 +114,16 @@ def analyse_video(
     units = ActionUnitNet()
     with unchanged(Path(path)), open_upright(path, fps=fps, settings=settings.faces, limits=settings.limits) as reader:
         notes: list[str] = []
-        chosen, seen, meter, shown = chosen_faces_in(reader, settings, network, progress, kept)
+        chosen, seen, meter, shown = chosen_faces_in(reader, settings, network, progress, kept, folder)
         time_s = seen.time_s
         notes += remarks_on_faces(seen, chosen, settings)
         events: list[Event] = []
         signals: list[Signals] = []
-        measured: dict[int, Measurements] = {}
+        measured: dict[int, StoredMeasurements] = {}
         voice = voice_share(reader.sound(), time_s)
         for track in chosen:
-            measured[track.id] = seen.logs.pop(track.id).collect(time_s)
-            found, curves = spot(measured[track.id], settings.spotting, voice=voice)
+            measured[track.id] = StoredMeasurements(seen.logs.pop(track.id), time_s)
+            found, curves = spot(measured[track.id], settings.spotting, voice=voice, folder=folder)
             events += found
             signals.append(curves)
         events.sort(key=lambda e: (e.onset_frame, e.face, e.offset_frame))
@@ -153,8 +152,7 @@ def analyse_video(
     )
     if not pictures:
         return Analysis(rounded(timeline), media)
-    places = {face: found.transform for face, found in measured.items()}
-    return Analysis(rounded(timeline), media, seen.portraits.pictures(), places)
+    return Analysis(rounded(timeline), media, seen.portraits.pictures())
 
 
 def chosen_faces_in(
@@ -163,6 +161,7 @@ def chosen_faces_in(
     network: expression.ExpressionNet | None = None,
     progress: Progress | None = None,
     kept: KeptLook | None = None,
+    folder: Path | None = None,
 ) -> tuple[list[FaceTrack], FirstLook, QualityMeter, dict[int, ExpressionCurve]]:
     """Look at a video, and once more where the face that is analysed was not the largest one throughout.
 
@@ -176,14 +175,14 @@ def chosen_faces_in(
     VideoError, NoFaceError
         As `analyse_video`.
     """
-    seen, meter, shown = _looked(reader, settings, network, progress, None if kept is None else kept.part(0))
+    seen, meter, shown = _looked(reader, settings, network, progress, None if kept is None else kept.part(0), folder)
     if not seen.times:
         raise VideoError("a video with frames", f"{reader.path} without any", "Check the file in a player.")
     chosen = analysed_tracks(seen, settings, str(reader.path))
     if not all(fully_measured(seen, track) for track in chosen):
         # Another face was larger for a while, so this one was left out there.
         alone = replace(settings, faces=replace(settings.faces, face=chosen[0].id))
-        seen, meter, shown = _looked(reader, alone, network, progress, None if kept is None else kept.part(1))
+        seen, meter, shown = _looked(reader, alone, network, progress, None if kept is None else kept.part(1), folder)
     return chosen, seen, meter, shown
 
 
@@ -193,15 +192,16 @@ def _looked(
     network: expression.ExpressionNet | None,
     progress: Progress | None,
     kept: KeptPart | None,
+    folder: Path | None,
 ) -> tuple[FirstLook, QualityMeter, dict[int, ExpressionCurve]]:
-    meter = QualityMeter(reader.info, settings=settings.faces)
+    meter = QualityMeter(reader.info, settings=settings.faces, folder=folder)
     with contextlib.nullcontext() if kept is None else kept:
         readings = None
         if network is not None:
             read = network if kept is None else kept.network(network)
             readings = ExpressionMeter(read, per_second=settings.expressions.per_second)
         try:
-            seen = first_look(reader, settings, meter, progress, expressions=readings, kept=kept)
+            seen = first_look(reader, settings, meter, progress, expressions=readings, kept=kept, folder=folder)
         finally:
             shown = {} if readings is None else readings.curves()
     return seen, meter, shown

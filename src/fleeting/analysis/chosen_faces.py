@@ -69,7 +69,7 @@ def large_enough(seen: FirstLook, settings: AnalyseSettings) -> list[FaceTrack]:
 
 def fully_measured(seen: FirstLook, track: FaceTrack) -> bool:
     """Whether a face was measured wherever it was in view."""
-    return track.id in seen.logs and len(seen.logs[track.id].frames) >= MEASURED * track.frame_count
+    return track.id in seen.logs and len(seen.logs[track.id]) >= MEASURED * track.frame_count
 
 
 def remarks_on_faces(seen: FirstLook, chosen: list[FaceTrack], settings: AnalyseSettings) -> list[str]:

@@ -21,6 +21,7 @@ from fleeting.motion.registration import Registration
 from fleeting.naming.expression_net import SIZE, expression_transform
 from fleeting.records import Event
 from fleeting.settings import MotionSettings
+from fleeting.spotting.measurements import Places
 from fleeting.video.stream import VideoReader
 
 LOOP_S = 1.6
@@ -61,7 +62,7 @@ class EventPictures:
 def picture_event(
     reader: VideoReader,
     event: Event,
-    transforms: npt.NDArray[np.float64],
+    transforms: npt.NDArray[np.float64] | Places,
     settings: MotionSettings,
     *,
     form: Format | None,
@@ -162,7 +163,7 @@ def _seen_points(grey: npt.NDArray[np.uint8], transform: npt.NDArray[np.float64]
     return apply(transform, found.points)
 
 
-def _wanted(event: Event, transforms: npt.NDArray[np.float64], fps: float, most: int) -> set[int]:
+def _wanted(event: Event, transforms: npt.NDArray[np.float64] | Places, fps: float, most: int) -> set[int]:
     """Most frames of the loop: spread evenly over the event and its margins, always with onset, apex and offset."""
     margin = round(MARGIN_S * fps)
     first, last = max(0, event.onset_frame - margin), min(len(transforms) - 1, event.offset_frame + margin)

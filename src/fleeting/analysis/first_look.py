@@ -1,4 +1,4 @@
-"""The first look at a video: every frame once, and only numbers are kept of it (about 450 bytes a frame and face).
+"""The first look at a video: every frame once, and only numbers are kept of it, on the disk.
 
 Three stages work side by side, each a few frames ahead of the next: decoding, faces, motion. What they give does not
 depend on that: the stages hand frames on in order and share nothing else.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -73,7 +74,9 @@ class FirstLook:
         *,
         expressions: ExpressionMeter | None = None,
         kept: KeptPart | None = None,
+        folder: Path | None = None,
     ) -> None:
+        self._folder = folder
         self.times = array("d")
         self.logs: dict[int, MeasurementLog] = {}
         self.tracks: tuple[FaceTrack, ...] = ()
@@ -125,7 +128,7 @@ class FirstLook:
                 remember = None if self._kept is None else self._kept.steps(one.track)
                 self._motion[one.track] = RegionMotion(self._settings.motion, remember=remember)
             motion = self._motion[one.track]
-            log = self.logs.setdefault(one.track, MeasurementLog(one.track))
+            log = self.logs.setdefault(one.track, MeasurementLog(one.track, folder=self._folder))
             log.add(frame.index, one.landmarks, motion.update(frame.time_s, grey, one.landmarks, one.segment))
 
     def _measured(self, seen: list[Sighting]) -> list[Sighting]:
@@ -161,6 +164,7 @@ def first_look(
     *,
     expressions: ExpressionMeter | None = None,
     kept: KeptPart | None = None,
+    folder: Path | None = None,
 ) -> FirstLook:
     """Look at all frames of a video.
 
@@ -178,8 +182,10 @@ def first_look(
         Is fed every frame too.
     kept
         What the networks and the flow have answered before, and where their new answers go; None keeps nothing.
+    folder
+        As for `rows.Rows`.
     """
-    look = FirstLook(settings, meter, expressions=expressions, kept=kept)
+    look = FirstLook(settings, meter, expressions=expressions, kept=kept, folder=folder)
     depth = depth_for(reader.info.width, reader.info.height)
     with one_opencv_thread(), closing(staged(reader, look.tracker, depth=depth, each=look.judge)) as steps:
         for frame, seen in steps:

@@ -39,7 +39,7 @@ TINT_FROM = 0.12
 DEFAULT_LOOP_FPS = 15.0
 
 MOST_PICTURED = 400
-"""Events of a video that get pictures; the least clear ones beyond have a row in the report."""
+"""Events with a card in a report; the least clear ones beyond have a row in it."""
 
 MOST_MAPPED = 16
 """Events whose card shows what the network reads in the whole face, of those that get pictures: the clearest ones."""
@@ -123,10 +123,10 @@ def format_for(count: int) -> Format:
     return Format(140, 68, 20) if count <= 40 else Format(105, 60, 16)
 
 
-def clearest(events: Sequence[Event], places: Sequence[int], most: int) -> frozenset[int]:
-    """Return the places of the clearest events: micro-expressions first, then by confidence."""
+def pictured(events: Sequence[Event], places: Sequence[int], *, most: int) -> list[int]:
+    """Return the places of so many of the clearest events: micro-expressions first, then by confidence."""
     ranked = sorted(places, key=lambda i: (events[i].kind != "micro", -np.nan_to_num(events[i].confidence)))
-    return frozenset(ranked[:most])
+    return ranked[:most]
 
 
 def compressed(views: Views, *, quality: int) -> EventMedia:

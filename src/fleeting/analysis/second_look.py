@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.analysis.event_media import picture_event
-from fleeting.analysis.pictures import MOST_MAPPED, MOST_PICTURED, Views, clearest, compressed, format_for
+from fleeting.analysis.pictures import MOST_MAPPED, Views, compressed, format_for, pictured
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.naming.action_units import ActionUnitNet
 from fleeting.naming.event_frames import bare, with_frames
@@ -20,7 +20,7 @@ from fleeting.naming.systems import System, answers
 from fleeting.naming.whole_face import named
 from fleeting.records import LID_KINDS, Event, EventMedia, SystemAnswer
 from fleeting.settings import AnalyseSettings
-from fleeting.spotting.measurements import Measurements
+from fleeting.spotting.measurements import Places, StoredMeasurements
 from fleeting.video.stream import VideoReader
 
 LOOKERS = 2
@@ -33,7 +33,7 @@ MAP_SQUARE, MAP_STRIDE = 12, 9
 def second_look(
     reader: VideoReader,
     events: Sequence[Event],
-    measured: Mapping[int, Measurements],
+    measured: Mapping[int, StoredMeasurements],
     settings: AnalyseSettings,
     systems: Mapping[str, System],
     network: ExpressionNet | None,
@@ -70,17 +70,14 @@ def second_look(
     expressions = [i for i, e in enumerate(events) if e.kind not in LID_KINDS]
     looked: dict[int, Event] = {}
     media: dict[int, EventMedia] = {}
-    shown = clearest(events, expressions, MOST_PICTURED if pictures else 0)
-    mapped = clearest(events, expressions, MOST_MAPPED if pictures else 0)
+    ranked = pictured(events, expressions, most=settings.limits.pictured_events) if pictures else []
+    shown, mapped = frozenset(ranked), frozenset(ranked[:MOST_MAPPED])
     form = format_for(len(shown))
     frames_too = any(system.needs_frames for system in systems.values())
 
     def look(place: int) -> tuple[Event, EventMedia | None]:
         event = events[place]
-        # Another run may be another shot: its frames are no part of this event's loop.
-        face = measured[event.face]
-        same_run = face.run == face.run[event.onset_frame]
-        transforms = np.where(same_run[:, None, None], face.transform, np.nan)
+        transforms = Places(measured[event.face], event)
         found = picture_event(reader, event, transforms, settings.motion, form=form if place in shown else None)
         view = bare(found.flow_image)
         if frames_too:

@@ -81,7 +81,7 @@ def measured_once(reader: VideoReader, settings: AnalyseSettings, track: FaceTra
                     log.add(frame.index, one.landmarks, sample)
                     points[-1] = np.asarray(one.landmarks.points, np.float32)
             told.frames(1)
-    if not log.frames:
+    if not len(log):
         raise NoFaceError(
             f"face {track.id} of the timeline in {reader.path}", "a video without it", "Analyse the video again."
         )

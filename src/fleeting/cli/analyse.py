@@ -11,7 +11,7 @@ import typer
 
 from fleeting.cli.frame_progress import FrameProgress
 from fleeting.cli.said_once import begin_anew
-from fleeting.errors import InputError
+from fleeting.errors import InputError, SettingsError
 from fleeting.files import printable
 from fleeting.labels import class_text, counted
 from fleeting.settings import FLOW_DEFAULT, FLOW_METHODS, AnalyseSettings
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from fleeting.batch import Outcome
     from fleeting.records import Event, Timeline
 
+
+PICTURES = {"clearest": 400, "all": 1_000_000}
+"""Values of ``--pictures``, and how many events get some."""
 
 TURN_HELP = "Degrees clockwise to turn the picture: 0, 90, 180, 270, or auto to follow the faces."
 
@@ -46,6 +49,10 @@ def analyse(
         str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Default: {FLOW_DEFAULT}.")
     ] = None,
     turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
+    pictures: Annotated[
+        str | None,
+        typer.Option(help="Events that get pictures: clearest, or all, on pages beside the report where it is full."),
+    ] = None,
     system: Annotated[
         str | None,
         typer.Option(help="System that names the events; 'all' shows all of them side by side."),
@@ -78,7 +85,14 @@ def analyse(
 
     where = make_engine(engine, workers=jobs, address=address)
     settings = _settings(
-        settings_file, all_faces=all_faces, face=face, flow=flow, turn=turn, system=system, folder=own_weights
+        settings_file,
+        all_faces=all_faces,
+        face=face,
+        flow=flow,
+        turn=turn,
+        pictures=pictures,
+        system=system,
+        folder=own_weights,
     )
     check_faces(settings.faces)  # as the systems, or every video would fail for the same reason
     wanted_systems(settings.recognition)
@@ -119,6 +133,7 @@ def _settings(
     face: int | None = None,
     flow: str | None,
     turn: str | None = None,
+    pictures: str | None = None,
     system: str | None = None,
     folder: Path | None = None,
 ) -> AnalyseSettings:
@@ -131,6 +146,10 @@ def _settings(
         values["faces"]["face"] = face
     if turn is not None:
         values["faces"]["turn"] = turn
+    if pictures is not None:
+        if pictures not in PICTURES:
+            raise SettingsError(f"--pictures {' or '.join(PICTURES)}", f"'{pictures}'", "Choose one of them.")
+        values["limits"]["pictured_events"] = PICTURES[pictures]
     if flow is not None:
         values["motion"] |= {"flow": flow, "event_flow": flow}
     if system is not None:

@@ -22,7 +22,7 @@ Writer = Callable[[Timeline, Path], list[Path]]
 
 FORMATS: dict[str, Writer] = {
     "csv": write_events_csv,
-    "json": lambda timeline, folder: [write_timeline(timeline, folder / "timeline.json")],
+    "json": lambda timeline, folder: [write_timeline(timeline, folder / "timeline.json"), folder / "timeline.npz"],
     "signals": write_signals,
     "signals-csv": write_signals_csv,
     "signals-parquet": write_signals_parquet,
@@ -34,7 +34,7 @@ FORMATS: dict[str, Writer] = {
 
 FILES: dict[str, tuple[str, ...]] = {
     "csv": ("events.csv",),
-    "json": ("timeline.json",),
+    "json": ("timeline.json", "timeline.npz"),
     "signals": ("signals.csv.gz",),
     "signals-csv": ("signals.csv",),
     "signals-parquet": ("signals.parquet",),

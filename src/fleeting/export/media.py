@@ -3,8 +3,8 @@
 A numpy archive without pickles. For event 3 of the timeline it holds ``3/onset``, ``3/apex``, ``3/offset``,
 ``3/movement``, ``3/loop`` and ``3/face`` (bytes of WebP files, those of the report; none where there is no such
 picture), ``3/arrows`` and ``3/expression`` (text), ``3/outlines`` (texts) and ``3/numbers`` (the other fields of
-`records.EventMedia`, in their order). ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file), ``places/2``
-where it was, (n, 2, 3) float32 from each frame to the canonical crop, NaN where it was not seen.
+`records.EventMedia`, in their order). ``faces/2`` is a picture of face 2 (bytes of a lossless WebP file). Former
+files hold ``places/2`` too, `records.Signals.place` of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.analysis.pictures import Views, compressed, webp
+from fleeting.export.curves_file import add_array
 from fleeting.export.timeline_json import UNPACKED
 from fleeting.files import atomic_path
 from fleeting.reading import Arrays, reading
@@ -47,9 +48,8 @@ def write_media(
     path: str | Path,
     *,
     faces: Mapping[int, npt.NDArray[np.uint8]] | None = None,
-    places: Mapping[int, npt.NDArray[np.floating]] | None = None,
 ) -> Path:
-    """Write the pictures of events, and by the id of each face its picture (h, w, 3) RGB and where it was, (n, 2, 3).
+    """Write the pictures of events, and by the id of each face its picture (h, w, 3) RGB.
 
     Raises
     ------
@@ -60,21 +60,14 @@ def write_media(
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for index, one in media.items():
             for name in PICTURES:
-                _add(archive, f"{index}/{name}", np.frombuffer(getattr(one, name), np.uint8))
+                add_array(archive, f"{index}/{name}", np.frombuffer(getattr(one, name), np.uint8))
             for name in TEXTS:
-                _add(archive, f"{index}/{name}", np.array(getattr(one, name)))
-            _add(archive, f"{index}/{OUTLINES}", np.array(one.outlines, np.str_))
-            _add(archive, f"{index}/numbers", np.array([getattr(one, name) for name in NUMBERS]))
+                add_array(archive, f"{index}/{name}", np.array(getattr(one, name)))
+            add_array(archive, f"{index}/{OUTLINES}", np.array(one.outlines, np.str_))
+            add_array(archive, f"{index}/numbers", np.array([getattr(one, name) for name in NUMBERS]))
         for face, picture in (faces or {}).items():
-            _add(archive, f"{FACES}/{face}", np.frombuffer(webp(picture, quality=LOSSLESS), np.uint8))
-        for face, transforms in (places or {}).items():
-            _add(archive, f"{PLACES}/{face}", transforms.astype(np.float32))
+            add_array(archive, f"{FACES}/{face}", np.frombuffer(webp(picture, quality=LOSSLESS), np.uint8))
     return Path(path)
-
-
-def _add(archive: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:
-    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-        np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
 
 def read_media(path: str | Path, *, limits: LimitSettings | None = None) -> dict[int, EventMedia]:
@@ -100,7 +93,7 @@ def read_faces(path: str | Path, *, limits: LimitSettings | None = None) -> dict
 
 
 def read_places(path: str | Path, *, limits: LimitSettings | None = None) -> dict[int, npt.NDArray[np.float64]]:
-    """Read where each face was, (n, 2, 3) by id, that `write_media` wrote; none where an older version wrote it.
+    """Read where each face was, (n, 2, 3) by id, from a former file; newer ones have none.
 
     Raises
     ------

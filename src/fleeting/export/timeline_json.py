@@ -1,10 +1,10 @@
-"""``timeline.json``: a whole `Timeline` in one file, read back exactly.
+"""``timeline.json``: a whole `Timeline`, read back exactly; its curves are in ``timeline.npz`` beside it.
 
-The layout is ``fleeting-timeline/1``; its JSON schema lies beside this module (``timeline.schema.json``) and is
-explained in ``docs/reference/formats.md``. Within version 1 keys may be added, never changed: the reader ignores keys
+The layout is ``fleeting-timeline/2``; its JSON schema lies beside this module (``timeline.schema.json``) and is
+explained in ``docs/reference/formats.md``. Within version 2 keys may be added, never changed: the reader ignores keys
 that it does not know and takes the default for keys that are missing. JSON knows no NaN: a number without a value is
-null. Arrays are stored as base64 of their zlib-compressed little-endian bytes, since ten minutes at 200 frames/s are
-two million numbers; ``signals.csv.gz`` has them as a table.
+null. Files of version 1 hold the curves themselves, as base64 of their zlib-compressed little-endian bytes; they are
+read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import zlib
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -23,13 +22,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.errors import DataError
+from fleeting.export.curves_file import Curves, curves_of, curves_path, read_curves, write_curves
 from fleeting.files import write_text
 from fleeting.labels import SEVEN_CLASSES
 from fleeting.reading import MOST_BYTES, check_size, inflate, read_json, reading
 from fleeting.records import Calibration, CodedEvent, Event, FaceBox, Timeline
 from fleeting.settings import LimitSettings
 
-SCHEMA = "fleeting-timeline/1"
+SCHEMA = "fleeting-timeline/2"
+SCHEMAS = ("fleeting-timeline/1", SCHEMA)
+"""Layouts that are read."""
+
 _ARRAY = get_origin(npt.NDArray[np.float32])
 """What an array's type is made of: ``numpy.ndarray``, or from numpy 2.5 on an alias of its own."""
 
@@ -39,7 +42,7 @@ T = TypeVar("T")
 
 
 def write_timeline(timeline: Timeline, path: str | Path) -> Path:
-    """Write a timeline as JSON, whole or not at all.
+    """Write a timeline as JSON, and its curves beside it; each file whole or not at all.
 
     Raises
     ------
@@ -47,11 +50,12 @@ def write_timeline(timeline: Timeline, path: str | Path) -> Path:
         Where the disk refuses.
     """
     text = json.dumps(to_json(timeline), ensure_ascii=False, indent=1, allow_nan=False)
+    write_curves(timeline, curves_path(path))
     return write_text(path, text + "\n")
 
 
 def to_json(timeline: Timeline) -> dict[str, Any]:
-    """Return a timeline as plain dictionaries, lists, strings, finite numbers and None."""
+    """Return a timeline as plain dictionaries, lists, strings, finite numbers and None, without its curves."""
     return {
         "schema": SCHEMA,
         "version": timeline.version,
@@ -65,14 +69,14 @@ def to_json(timeline: Timeline) -> dict[str, Any]:
         "models": _plain(timeline.models),
         "settings": _plain(timeline.settings),
         "calibration": _plain(timeline.calibration),
-        "signals": [_plain(s) for s in timeline.signals],
+        "signals": [{"face": s.face} for s in timeline.signals],
         "cuts": [_plain(c) for c in timeline.cuts],
-        "expressions": [_plain(e) | {"classes": list(SEVEN_CLASSES)} for e in timeline.expressions],
+        "expressions": [{"face": e.face, "classes": list(SEVEN_CLASSES)} for e in timeline.expressions],
     }
 
 
 def read_timeline(path: str | Path, *, limits: LimitSettings | None = None) -> Timeline:
-    """Read a timeline that `write_timeline` wrote.
+    """Read a timeline that `write_timeline` wrote; its curves are mapped, and read when they are looked at.
 
     In ``quality``, ``models`` and ``settings``, which have no fixed layout, tuples come back as lists, keys as strings
     and numbers without a value as None; all else is equal to what was written.
@@ -94,11 +98,16 @@ def read_timeline(path: str | Path, *, limits: LimitSettings | None = None) -> T
     with reading(path, "a timeline file", _AGAIN):
         values = read_json(path, most=most, limit=UNPACKED)
     schema = values.get("schema") if isinstance(values, dict) else None
-    if schema != SCHEMA:
+    if schema not in SCHEMAS:
         hint = "Read it with the version of Fleeting that wrote it, or analyse the video again."
         raise DataError(f"a timeline of the layout {SCHEMA}", f"{path} with schema {schema!r:.60}", hint)
+    curves: Curves = {}
+    if schema == SCHEMA and (values.get("signals") or values.get("expressions")):
+        store = curves_path(path)
+        with reading(store, f"the curves of {Path(path).name}", _AGAIN):
+            curves = read_curves(store, most=most, limit=UNPACKED)
     with reading(path, "a whole timeline file", _AGAIN):
-        return from_json(values, most=most)
+        return from_json(values, most=most, curves=curves)
 
 
 UNPACKED = "limits.unpacked_mb in the settings"
@@ -139,8 +148,17 @@ def coded_event(values: dict[str, Any]) -> CodedEvent:
     return _Reader(MOST_BYTES).record(CodedEvent, values, "event")
 
 
-def from_json(values: dict[str, Any], *, most: int = MOST_BYTES) -> Timeline:
-    """Build a timeline from what `to_json` gave; its arrays may unpack to `most` bytes together.
+def from_json(values: dict[str, Any], *, most: int = MOST_BYTES, curves: Curves | None = None) -> Timeline:
+    """Build a timeline from what `to_json` gave.
+
+    Parameters
+    ----------
+    values
+        Of any of `SCHEMAS`.
+    most
+        Bytes to which the curves of a former layout may unpack together.
+    curves
+        Of `curves_file.read_curves`; the timeline has none where None.
 
     Raises
     ------
@@ -150,6 +168,8 @@ def from_json(values: dict[str, Any], *, most: int = MOST_BYTES) -> Timeline:
     for name in ("tracks", "events", "signals", "quality", "warnings", "models", "settings", "version"):
         if name not in values:
             raise KeyError(name)
+    if values.get("schema") == SCHEMA:
+        values = {**values, **_with_curves(values, curves)}
     timeline = _Reader(most).record(Timeline, values, "timeline")
     for curve in timeline.expressions:
         if len(curve.frame) and not 0 <= curve.frame.min() <= curve.frame.max() < timeline.frame_count:
@@ -157,9 +177,18 @@ def from_json(values: dict[str, Any], *, most: int = MOST_BYTES) -> Timeline:
     return timeline
 
 
+def _with_curves(values: dict[str, Any], curves: Curves | None) -> dict[str, Any]:
+    if curves is None:
+        return {"signals": [], "expressions": []}
+    return {
+        "signals": [curves_of(curves, f"{entry['face']}/") | entry for entry in values["signals"]],
+        "expressions": [
+            curves_of(curves, f"expressions/{entry['face']}/") | entry for entry in values.get("expressions", [])
+        ],
+    }
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return _pack(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
@@ -175,12 +204,6 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, bool)):
         return value
     return str(value)  # paths and the like in free-form parts
-
-
-def _pack(array: npt.NDArray[Any]) -> dict[str, Any]:
-    raw = np.ascontiguousarray(array, dtype=_DTYPES[array.dtype.name]).tobytes()
-    data = base64.b64encode(zlib.compress(raw, 9)).decode("ascii")
-    return {"dtype": array.dtype.name, "shape": list(array.shape), "zlib_base64": data}
 
 
 @cache
@@ -210,7 +233,7 @@ class _Reader:
         if origin in (Union, UnionType):
             return None if value is None else self._fitted(kinds[0], value, where)
         if origin is _ARRAY:
-            return self._unpacked(value, where)
+            return value if isinstance(value, np.ndarray) else self._unpacked(value, where)
         if origin is tuple and isinstance(value, list):
             each = [kinds[0]] * len(value) if kinds[1:] == (...,) else kinds
             return tuple(self._fitted(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(each, value, strict=True)))

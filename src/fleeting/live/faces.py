@@ -47,7 +47,7 @@ class KeptFaces:
         """Keep the faces of a frame that was measured last, and let go of what is too long ago."""
         for face, log in logs.items():
             kept = self._kept.setdefault(face, deque())
-            if log.frames and log.frames[-1] == frame.index:
+            if log.last_frame == frame.index:
                 transform = self._transform(log)
                 whole = cut(frame.grey, expression_transform(transform), size=SIZE)
                 kept.append((frame.index, frame.time_s, KeptFace(align(frame.grey, transform), whole)))
@@ -59,6 +59,6 @@ class KeptFaces:
         return next((one for index, _, one in self._kept.get(face, ()) if index == frame), None)
 
     def _transform(self, log: MeasurementLog) -> Transform:
-        last = log.since(log.frames[-1]).collect(np.zeros(1)).transform[0]
+        last = log.since(log.last_frame).collect(np.zeros(1)).transform[0]
         width = self._crop_width
         return last if width == CANONICAL_WIDTH else rescaled(last, CANONICAL_WIDTH / width)

@@ -7,7 +7,6 @@ movement, so an event that has just ended could still become another one.
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -163,8 +162,8 @@ class LiveAnalysis:
         """
         found = {}
         for face, log in self._look.logs.items():
-            if log.frames and log.frames[-1] == len(self._look.times) - 1:
-                rows = np.stack(log.rows[-SHOWN_REST:])[:, : 2 * len(CELL_REGION)].reshape(-1, len(CELL_REGION), 2)
+            if log.last_frame == len(self._look.times) - 1:
+                rows = log.rows[-SHOWN_REST:]["values"][:, : 2 * len(CELL_REGION)].reshape(-1, len(CELL_REGION), 2)
                 found[face] = of_regions(np.linalg.norm(rows[-1:] - np.median(rows, axis=0), axis=2))[0]
         return found
 
@@ -267,7 +266,7 @@ class LiveAnalysis:
         first = int(np.searchsorted(times, times[-1] - WINDOW_S))
         sizes = {t.id: t.median_iod_px for t in self._look.tracks if t.id in logs}
         area = {
-            face: size**2 * (len(logs[face].frames) - bisect.bisect_left(logs[face].frames, first))
+            face: size**2 * (len(logs[face]) - logs[face].place(first))
             for face, size in sizes.items()
             if size >= self.settings.faces.min_iod_px
         }
@@ -280,7 +279,7 @@ class LiveAnalysis:
         times = self._look.time_s
         first = int(np.searchsorted(times, times[-1] - WINDOW_S))
         part = self._look.logs[face].since(first)
-        if not part.frames:
+        if not len(part):
             return []
         events, signals = spot(part.collect(times[first:]), self.settings.spotting)
         # What the window cuts off at its beginning was told before, or is not known whole.

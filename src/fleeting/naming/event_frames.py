@@ -11,6 +11,7 @@ from fleeting.faces.align import CANONICAL_WIDTH, align, rescaled
 from fleeting.motion.registration import Registration
 from fleeting.records import Event
 from fleeting.settings import MotionSettings
+from fleeting.spotting.measurements import Places
 from fleeting.video.stream import VideoReader
 
 MOST_FRAMES = 256
@@ -49,7 +50,7 @@ def with_frames(
     view: EventView,
     reader: VideoReader,
     event: Event,
-    transforms: npt.NDArray[np.float64],
+    transforms: npt.NDArray[np.float64] | Places,
     settings: MotionSettings,
 ) -> EventView:
     """Return the view with the event's frames, read from the video once more.

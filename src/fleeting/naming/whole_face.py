@@ -6,6 +6,7 @@ business of the flow. The network works in a thread of its own, a batch at a tim
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -61,7 +62,7 @@ class ExpressionMeter:
         self._network, self._batch = network, batch
         self._step_s = 0.0 if per_second is None else 1.0 / per_second
         self._next_s: dict[int, float] = {}
-        self._places: list[tuple[int, int, float]] = []
+        self._tracks, self._frames, self._times = array("i"), array("i"), array("d")
         self._crops: list[npt.NDArray[np.uint8]] = []
         self._worker = ThreadPoolExecutor(1, "fleeting-expressions")
         self._batches: list[Future[npt.NDArray[np.float32]]] = []
@@ -85,7 +86,9 @@ class ExpressionMeter:
             if abs(float(one.landmarks.pose[0])) > MOST_YAW_DEG:
                 continue
             transform = expression_transform(crop_transform(one.landmarks.points))
-            self._places.append((one.track, frame.index, frame.time_s))
+            self._tracks.append(one.track)
+            self._frames.append(frame.index)
+            self._times.append(frame.time_s)
             self._crops.append(cut(frame.grey, transform, size=SIZE))
             if len(self._crops) == self._batch:
                 self._send()
@@ -108,9 +111,7 @@ class ExpressionMeter:
         if not self._batches:
             return {}
         probabilities = np.concatenate([batch.result() for batch in self._batches])
-        track = np.array([place[0] for place in self._places])
-        frame = np.array([place[1] for place in self._places], np.int32)
-        time_s = np.array([place[2] for place in self._places], np.float64)
+        track, frame, time_s = np.array(self._tracks), np.array(self._frames, np.int32), np.array(self._times)
         kept = np.ones(len(track), bool)
         for first, end in self._dropped:
             kept &= (frame < first) | (frame >= end)

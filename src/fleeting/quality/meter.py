@@ -33,6 +33,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import cv2
@@ -42,6 +43,7 @@ import numpy.typing as npt
 from fleeting.quality import advice
 from fleeting.quality import pictures as measure
 from fleeting.records import FaceTrack, VideoInfo
+from fleeting.rows import Rows
 from fleeting.settings import FaceSettings
 from fleeting.video.frame import Frame
 
@@ -56,6 +58,9 @@ LONGEST_SIDE = 960
 
 LOSSLESS = frozenset({"ffv1", "rawvideo", "png", "huffyuv", "ffvhuff", "utvideo", "bmp", "tif", "tiff", "pgm", "ppm"})
 """Codecs and image formats that keep what the camera gave."""
+
+_FRAME = np.dtype([("time_s", "<f8"), ("change", "<f4"), ("brightness", "<f4")])
+"""What is kept of a frame; no change is known of the first one."""
 
 REPEATED = 0.05
 """A frame that differs from the one before by less than this share of the median difference repeats it."""
@@ -130,7 +135,7 @@ def worst(*verdicts: Verdict) -> Verdict:
 
 
 class QualityMeter:
-    """Measures a video while its frames stream by; keeps 20 bytes a frame, and one frame.
+    """Measures a video while its frames stream by; keeps 16 bytes a frame on the disk, and one frame.
 
     Parameters
     ----------
@@ -138,14 +143,16 @@ class QualityMeter:
         The video.
     settings
         For the smallest face that is analysed.
+    folder
+        As for `rows.Rows`.
     """
 
-    def __init__(self, info: VideoInfo, *, settings: FaceSettings | None = None) -> None:
+    def __init__(self, info: VideoInfo, *, settings: FaceSettings | None = None, folder: Path | None = None) -> None:
         self._info, self._settings = info, settings or FaceSettings()
-        self._times, self._changes, self._brightness = array("d"), array("f"), array("f")
+        self._frames = Rows(_FRAME, folder=folder)
         self._previous: npt.NDArray[np.uint8] | None = None
         self._next_sample_s = 0.0
-        self._samples: dict[str, list[float]] = {}
+        self._samples: dict[str, array[float]] = {}
         self._looked = self._seen = 0
 
     def wants_faces(self, frame: Frame) -> bool:
@@ -164,10 +171,10 @@ class QualityMeter:
         """
         grey = frame.grey
         previous, self._previous = self._previous, grey
-        self._times.append(frame.time_s)
-        self._brightness.append(float(cv2.mean(grey[::4, ::4])[0]))
+        change = np.nan
         if previous is not None and previous.shape == grey.shape:
-            self._changes.append(cv2.norm(previous, grey, cv2.NORM_L1) / grey.size)
+            change = cv2.norm(previous, grey, cv2.NORM_L1) / grey.size
+        self._frames.append((frame.time_s, change, cv2.mean(grey[::4, ::4])[0]))
         if not self.wants_faces(frame):
             return
         self._next_sample_s = frame.time_s + SAMPLE_S
@@ -197,7 +204,7 @@ class QualityMeter:
 
     def _keep(self, name: str, value: float | None) -> None:
         if value is not None:
-            self._samples.setdefault(name, []).append(value)
+            self._samples.setdefault(name, array("d")).append(value)
 
     def _median(self, name: str) -> float | None:
         values = self._samples.get(name)
@@ -213,7 +220,7 @@ class QualityMeter:
         """
         fps = self._info.fps
         dropped, repeated = self._gaps(), self._repeats()
-        frames = len(self._times)
+        frames = len(self._frames)
         size = self._median("face_size") if track is None else track.median_iod_px
         view = 100.0 * self._seen / self._looked if self._looked else None
         noise, blur, clipped = self._median("noise"), self._median("blur"), self._median("clipped")
@@ -253,9 +260,9 @@ class QualityMeter:
 
     def _gaps(self) -> float | None:
         """Frames that are missing in gaps of at least one and a half times the median gap."""
-        if len(self._times) < 3:
+        if len(self._frames) < 3:
             return None
-        gaps = np.diff(np.asarray(self._times))
+        gaps = np.diff(self._frames.column("time_s"))
         typical = float(np.median(gaps))
         if typical <= 0:
             return None
@@ -264,15 +271,16 @@ class QualityMeter:
 
     def _repeats(self) -> float | None:
         """Frames that show the same picture as the one before."""
-        if len(self._changes) < 2:
+        changes = self._frames.column("change")
+        changes = changes[~np.isnan(changes)]
+        if len(changes) < 2:
             return None
-        changes = np.asarray(self._changes)
         return float(np.sum((changes == 0) | (changes < REPEATED * float(np.median(changes)))))
 
     def _flicker(self) -> tuple[float, float] | None:
-        if self._info.variable_frame_rate or (self._gaps() or 0) > 0.01 * len(self._times):
+        if self._info.variable_frame_rate or (self._gaps() or 0) > 0.01 * len(self._frames):
             return None
-        return measure.flicker_depth(np.asarray(self._brightness, np.float64), self._info.fps)
+        return measure.flicker_depth(self._frames.column("brightness").astype(np.float64), self._info.fps)
 
 
 def _frames(count: float | None) -> str:

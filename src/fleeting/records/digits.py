@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from fleeting.records.faces import FaceBox
 
@@ -42,6 +43,14 @@ def rounded(record: T) -> T:
     return replace(record, **{f.name: _value(f.name, getattr(record, f.name)) for f in fields(record)})
 
 
+def rounded_array(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return values of an attribute with its digits, if it has any."""
+    if name not in DIGITS:
+        return values
+    # A zero has no sign, or equal values could be written differently.
+    return np.asarray(np.round(values, DIGITS[name]) + np.zeros((), values.dtype))
+
+
 def _value(name: str, value: Any) -> Any:
     digits = DIGITS.get(name)
     if digits is None:
@@ -50,9 +59,10 @@ def _value(name: str, value: Any) -> Any:
         return {key: _value(name, v) for key, v in value.items()}
     if isinstance(value, FaceBox):
         return FaceBox(*(_value(name, v) for v in value))
+    if isinstance(value, np.memmap):
+        return value  # what grows with a film is rounded as it is written
     if isinstance(value, np.ndarray):
-        # A zero has no sign, or equal values could be written differently.
-        return np.round(value, digits) + np.zeros((), value.dtype)
+        return rounded_array(name, value)
     if value is None:
         return None
     least = 10.0**-digits

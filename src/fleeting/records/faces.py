@@ -94,6 +94,11 @@ class Signals:
         (r,) this recording's own noise of each region's motion, same unit as `motion` (robust standard deviation).
     speaking
         (n,) 1 where the face speaks, else 0 (`spotting.speaking`); None where nobody looked.
+    place
+        (n, 2, 3) from every frame to the canonical crop of the width that the settings name, in which the head stands
+        still; None where it was not kept.
+
+    What grows with the film may lie on the disk and be mapped (`numpy.memmap`).
     """
 
     face: int
@@ -104,6 +109,7 @@ class Signals:
     pose: npt.NDArray[np.float32]
     noise: npt.NDArray[np.float32]
     speaking: npt.NDArray[np.float32] | None = None
+    place: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.time_s)
@@ -114,6 +120,7 @@ class Signals:
             "pose": (n, 3),
             "noise": (len(REGIONS),),
             **({} if self.speaking is None else {"speaking": (n,)}),
+            **({} if self.place is None else {"place": (n, 2, 3)}),
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:

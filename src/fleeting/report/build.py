@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
@@ -17,16 +17,16 @@ import numpy.typing as npt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from fleeting.analysis.pictures import MOST_PICTURED, clearest, webp
-from fleeting.files import printable, write_text
+from fleeting.analysis.pictures import webp
+from fleeting.files import atomic_path, printable
 from fleeting.labels import UNSURE
 from fleeting.records import LID_KINDS, Event, EventMedia, FaceTrack, Timeline
-from fleeting.report import calibration, muscles, wording
+from fleeting.report import calibration, muscles, panels, wording
 from fleeting.report.curves import pack_face
+from fleeting.report.pages import page_path, pages_of
 from fleeting.report.still import still
 
 KIND_NAMES = {"micro": "Micro-expression", "macro": "Macro-expression", "blink": "Blink", "wink": "Wink"}
-VERDICTS = ("good", "fair", "poor")
 Picture = npt.NDArray[np.uint8]
 STILLS = ("onset", "apex", "offset")
 PICTURE_SIZE = (210, 255)
@@ -50,7 +50,7 @@ def build_report(
     media
         Pictures of events, by place in ``timeline.events``; events without pictures have a card without them.
     path
-        Where the page is to be.
+        Where the page is to be. Pictures that do not fit into it are on pages beside it, ``report_2.html`` and so on.
     faces
         A small (h, w, 3) RGB picture of each face, by id; faces without one are shown without.
     without_faces
@@ -61,7 +61,21 @@ def build_report(
     OutputError
         Where the disk refuses.
     """
-    return write_text(path, render(timeline, media, faces=faces, without_faces=without_faces))
+    target = Path(path)
+    pages = pages_of(timeline, media)
+    for number, page in enumerate(pages):
+        elsewhere = {i: page_path(target, n).name for n, other in enumerate(pages) if n for i in other}
+        cards = _cards(timeline, media, without_faces, page)
+        if number:
+            parts = _more(timeline, cards, target.name)
+        else:
+            parts = _parts(timeline, cards, {} if without_faces or faces is None else faces, elsewhere)
+        with (
+            atomic_path(page_path(target, number)) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as file,
+        ):
+            file.writelines(parts)
+    return target
 
 
 def render(
@@ -72,27 +86,56 @@ def render(
     without_faces: bool = False,
 ) -> str:
     """Return the page as text; no part of it refers to another file or to the network."""
-    cards = _cards(timeline, media, without_faces)
-    faces = {} if without_faces or faces is None else faces
-    page = _environment().get_template("report.html")
-    return page.render(
-        timeline=timeline,
-        video=replace(timeline.video, name=printable(timeline.video.name)),
-        cards=cards,
-        blinks=[(i, e) for i, e in enumerate(timeline.events) if e.kind in LID_KINDS],
-        faces=[_face(t, timeline, faces.get(t.id)) for t in timeline.tracks],
-        quality=_quality(timeline.quality),
-        models=_models(timeline.models),
-        score=wording.headline(timeline.models.get("recogniser", {})),
-        face_score=wording.expression_score(timeline.models.get("expression", {})),
-        contrary=sum(e.contradicts for e in timeline.events),
-        settings=list(_settings_rows(timeline.settings)),
-        calibration=None if timeline.calibration is None else calibration.panel(timeline.calibration),
-        stills=[still(s, timeline, {card["index"]: card["title"] for card in cards}) for s in timeline.signals],
-        data=_json(_data(timeline, cards)),
-        css=_asset("report.css"),
-        script=_asset("report.js"),
-        plotly=_plotly(),
+    cards = _cards(timeline, media, without_faces, pages_of(timeline, media)[0])
+    return "".join(_parts(timeline, cards, {} if without_faces or faces is None else faces, {}))
+
+
+def _parts(
+    timeline: Timeline, cards: list[dict[str, Any]], faces: Mapping[int, Picture], elsewhere: Mapping[int, str]
+) -> Iterator[str]:
+    """Yield the text of the report, piece by piece: the whole of it takes several times its size."""
+    return (
+        _environment()
+        .get_template("report.html")
+        .generate(
+            timeline=timeline,
+            video=replace(timeline.video, name=printable(timeline.video.name)),
+            cards=cards,
+            elsewhere=elsewhere,
+            blinks=[(i, e) for i, e in enumerate(timeline.events) if e.kind in LID_KINDS],
+            faces=[_face(t, timeline, faces.get(t.id)) for t in timeline.tracks],
+            quality=panels.quality_rows(timeline.quality),
+            models=panels.model_rows(timeline.models),
+            score=wording.headline(timeline.models.get("recogniser", {})),
+            face_score=wording.expression_score(timeline.models.get("expression", {})),
+            contrary=sum(e.contradicts for e in timeline.events),
+            settings=panels.settings_rows(timeline.settings),
+            calibration=None if timeline.calibration is None else calibration.panel(timeline.calibration),
+            stills=[still(s, timeline, {card["index"]: card["title"] for card in cards}) for s in timeline.signals],
+            data=_json(_data(timeline, cards)),
+            css=_asset("report.css"),
+            script=_asset("report.js"),
+            plotly=_plotly(),
+        )
+    )
+
+
+def _more(timeline: Timeline, cards: list[dict[str, Any]], first: str) -> Iterator[str]:
+    """Yield the text of a further page."""
+    return (
+        _environment()
+        .get_template("more.html")
+        .generate(
+            video=replace(timeline.video, name=printable(timeline.video.name)),
+            first=first,
+            cards=[card for card in cards if card["whole"]],
+            several=len(timeline.tracks) > 1,
+            score=wording.headline(timeline.models.get("recogniser", {})),
+            face_score=wording.expression_score(timeline.models.get("expression", {})),
+            data=_json({"faces": [], "events": [], "cuts": [], "calibration": None}),
+            css=_asset("report.css"),
+            script=_asset("report.js"),
+        )
     )
 
 
@@ -141,12 +184,14 @@ def _json(values: Any) -> Markup:
     return Markup(text)  # noqa: S704
 
 
-def _cards(timeline: Timeline, media: Mapping[int, EventMedia], without_faces: bool) -> list[dict[str, Any]]:
+def _cards(
+    timeline: Timeline, media: Mapping[int, EventMedia], without_faces: bool, whole: frozenset[int]
+) -> list[dict[str, Any]]:
+    """Return what is said of each event, with pictures of those that are on the page as a whole."""
     shown = [(i, e) for i, e in enumerate(timeline.events) if e.kind not in LID_KINDS]
     iod = {t.id: t.median_iod_px for t in timeline.tracks}
     counts: dict[str, int] = {}
     cards = []
-    whole = clearest(timeline.events, [index for index, _ in shown], MOST_PICTURED)
     for index, event in shown:
         counts[event.kind] = counts.get(event.kind, 0) + 1
         displacement_px = event.displacement_percent_iod / 100 * iod.get(event.face, math.nan)
@@ -163,7 +208,7 @@ def _cards(timeline: Timeline, media: Mapping[int, EventMedia], without_faces: b
                 "unsure": event.emotion == UNSURE,
                 "by_face": "neutral" in event.probabilities,
                 "displacement_px": displacement_px,
-                "pictures": _pictures(media[index], without_faces) if index in media else None,
+                "pictures": _pictures(media[index], without_faces) if index in whole and index in media else None,
             }
         )
     return cards
@@ -256,49 +301,3 @@ def _face(track: FaceTrack, timeline: Timeline, picture: Picture | None) -> dict
         ],
         "counts": {kind: sum(e.face == track.id and e.kind == kind for e in timeline.events) for kind in KIND_NAMES},
     }
-
-
-def _quality(quality: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Entries of the quality panel; whatever is no record with a verdict is shown as a plain value."""
-    rows = []
-    for name, entry in quality.items():
-        record = entry if isinstance(entry, Mapping) and "value" in entry else {"value": entry}
-        verdict = str(record.get("verdict") or "")
-        rows.append(
-            {
-                "name": wording.words(str(name)),
-                "value": wording.number(record.get("value")),
-                "unit": str(record.get("unit") or ""),
-                "verdict": verdict,
-                "known": verdict in VERDICTS,
-                "advice": str(record.get("advice") or ""),
-            }
-        )
-    # What needs a hand comes first.
-    return sorted(rows, key=lambda row: -VERDICTS.index(row["verdict"]) if row["known"] else 0)
-
-
-def _models(models: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "role": wording.words(str(role)),
-            "name": str(card.get("name", role)),
-            "version": str(card.get("version", "")),
-            "scores": wording.scores(card),
-            "limits": wording.number(card["limits"]) if card.get("limits") else "",
-            "sha256": str(card.get("sha256", "")),
-        }
-        for role, card in models.items()
-        if isinstance(card, Mapping)
-    ]
-
-
-def _settings_rows(settings: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for key, value in settings.items():
-        name = f"{path}.{key}" if path else str(key)
-        if isinstance(value, Mapping):
-            rows += _settings_rows(value, name)
-        else:
-            rows.append((name, str(value)))
-    return rows

@@ -124,10 +124,14 @@
       notes.push({ xref: "paper", yref: "paper", x: 0, y: tall * height + 0.004, xanchor: "left", yanchor: "bottom", showarrow: false, text: "<b>Expression of the whole face</b>", font: { size: 11.5, color: ink } });
     }
     for (const cut of data.cuts) shapes.push({ type: "line", xref: "x", x0: cut, x1: cut, yref: "paper", y0: 0, y1: 1, opacity: 0.6, line: { width: 1, color: ink, dash: "dash" } });
-    for (const e of events) shapes.push({
-      type: "rect", xref: "x", x0: e.onset, x1: e.offset, yref: "paper", fillcolor: tint[e.kind], opacity: ofLids(e.kind) ? 0.1 : 0.17, line: { width: 0 }, layer: "below",
-      y0: floor, y1: ofLids(e.kind) ? floor + height : 1,
-    });
+    // One shape for all events of a kind: thousands of shapes would take half a minute to draw.
+    for (const kind of Object.keys(tint)) {
+      const top = ofLids(kind) ? floor + height : 1, found = events.filter((e) => e.kind === kind);
+      if (found.length) shapes.push({
+        type: "path", xref: "x", yref: "paper", fillcolor: tint[kind], opacity: ofLids(kind) ? 0.1 : 0.17, line: { width: 0 }, layer: "below",
+        path: found.map((e) => `M${e.onset},${floor}L${e.onset},${top}L${e.offset},${top}L${e.offset},${floor}Z`).join(""),
+      });
+    }
     return result;
   }
 
@@ -251,7 +255,13 @@
     dark.addEventListener("change", () => drawDetection(detection));
   }
 
-  document.querySelectorAll(".player").forEach(player);
+  // Loops near the window first, the others when there is time: a page may hold hundreds.
+  const waiting = new Set(document.querySelectorAll(".player"));
+  const start = (figure) => { if (waiting.delete(figure)) { near.unobserve(figure); player(figure); } };
+  const near = new IntersectionObserver((seen) => seen.filter((s) => s.isIntersecting).forEach((s) => start(s.target)), { rootMargin: "800px" });
+  waiting.forEach((figure) => near.observe(figure));
+  const idle = window.requestIdleCallback || ((then) => setTimeout(then, 200));
+  const rest = () => { for (const figure of waiting) { start(figure); idle(rest); break; } };
   document.querySelectorAll("[data-show]").forEach((b) => b.addEventListener("click", () => showInTimeline(Number(b.dataset.show))));
   const nodes = [...document.querySelectorAll(".chart")];
   const stills = nodes.map((node) => [...node.childNodes]);
@@ -261,7 +271,7 @@
   };
   if (nodes.length) {
     if (typeof DecompressionStream === "undefined") giveUp();
-    else Promise.all(nodes.map(draw)).then(() => { document.body.dataset.ready = "yes"; }, (error) => { giveUp(); throw error; });
+    else Promise.all(nodes.map(draw)).then(() => { document.body.dataset.ready = "yes"; idle(rest); }, (error) => { giveUp(); throw error; });
     dark.addEventListener("change", () => charts.forEach((chart) => redraw(chart, chart.range)));
-  } else document.body.dataset.ready = "yes";
+  } else { document.body.dataset.ready = "yes"; idle(rest); }
 })();

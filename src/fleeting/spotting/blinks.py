@@ -95,21 +95,34 @@ class Closing(NamedTuple):
         return ("left_lid", "right_lid") if self.side == "both" else (f"{self.side}_lid",)
 
 
-def usual_opening(eye_opening: npt.NDArray[np.floating], time_s: Array, at_s: Array) -> Array:
-    """How far each eye is open when it is open, (m, 2), at instants `at_s`.
+def least_opening(eye_opening: npt.NDArray[np.floating]) -> Array:
+    """How far each eye is open at least when it is open, (2,), whatever a minute of the recording shows.
 
     Parameters
     ----------
     eye_opening
         (n, 2) of all frames of the video; NaN where there is no face.
+    """
+    opening = eye_opening[np.isfinite(eye_opening).all(axis=1)]
+    return np.asarray(np.maximum(LEAST_OF_USUAL * np.percentile(opening, USUAL_PERCENTILE, axis=0), LEAST_USUAL))
+
+
+def usual_opening(eye_opening: npt.NDArray[np.floating], time_s: Array, at_s: Array, least: Array) -> Array:
+    """How far each eye is open when it is open, (m, 2), at instants `at_s`.
+
+    Parameters
+    ----------
+    eye_opening
+        (n, 2) of all frames within half of `USUAL_WINDOW_S` of the instants, or more; NaN where there is no face.
     time_s
         (n,) seconds.
     at_s
         (m,) seconds, at which a face was seen.
+    least
+        (2,) of `least_opening`.
     """
     seen = np.isfinite(eye_opening).all(axis=1)
     opening, times = np.asarray(eye_opening[seen], np.float64), time_s[seen]
-    least = np.maximum(LEAST_OF_USUAL * np.percentile(opening, USUAL_PERCENTILE, axis=0), LEAST_USUAL)
     places = np.arange(at_s[0], at_s[-1] + USUAL_STEP_S, USUAL_STEP_S)
     first = np.searchsorted(times, np.minimum(places, at_s[-1]) - USUAL_WINDOW_S / 2)
     last = np.searchsorted(times, np.minimum(places, at_s[-1]) + USUAL_WINDOW_S / 2, "right")

@@ -127,16 +127,17 @@ def describe(
     low = np.minimum(place.astype(int), len(run.grid) - 2) if len(run.grid) > 1 else np.zeros(SAMPLES, int)
     share = (place - low)[:, None]
 
-    def taken(values: Array) -> Array:
-        flat = values.reshape(len(values), -1)
-        high = np.minimum(low + 1, len(flat) - 1)
-        return np.asarray((1 - share) * flat[low] + share * flat[high])
+    high = np.minimum(low + 1, len(run.grid) - 1)
+
+    def taken(values: Array, columns: slice | list[int] = slice(None)) -> Array:
+        before, after = (values[places][:, columns].reshape(SAMPLES, -1) for places in (low, high))
+        return np.asarray((1 - share) * before + share * after)
 
     reach = max(1, round(CHOICE_S / run.period))
     near = slice(max(0, movement.apex - reach), movement.apex + reach + 1)
     standing_out = (np.linalg.norm(run.quick[near], axis=2) / noise).max(axis=0)
     cells = [max(cells_of(name), key=lambda c: standing_out[c]) for name in REGIONS]
-    moved = taken(run.quick[:, cells])
+    moved = taken(run.quick, cells)
     spread = np.repeat(noise[cells], 2)
     peak = max(movement.peak, 1e-3)
     parts = [
@@ -144,7 +145,7 @@ def describe(
         np.clip(moved / peak, -2, 2),
         np.clip(taken(run.closed), -1, 1),
         np.clip(taken(run.head) / _HEAD_SCALE, -3, 3),
-        np.log(taken(run.unrest)),
+        np.log(taken(run.unrest[:, None])),
     ]
     active = standing_out[cells]
     inside = (at >= run.grid[0]) & (at <= run.grid[-1])

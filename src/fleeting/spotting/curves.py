@@ -66,7 +66,7 @@ def _course(movement: Movement, length: int) -> Array:
     return course
 
 
-def sized(event: Event, motion: npt.NDArray[np.float32]) -> Event:
+def sized(event: Event, motion: npt.NDArray[np.floating], first: int = 0) -> Event:
     """Return an event with its displacement: the largest curve of its regions in the apex frame.
 
     Parameters
@@ -74,7 +74,9 @@ def sized(event: Event, motion: npt.NDArray[np.float32]) -> Event:
     event
         With its regions.
     motion
-        (n, r) of `records.Signals`.
+        (n, r) of `region_curves` or `records.Signals`.
+    first
+        Frame of its first row.
     """
-    moved = motion[event.apex_frame, [REGIONS.index(name) for name in event.regions]]
+    moved = motion[event.apex_frame - first, [REGIONS.index(name) for name in event.regions]]
     return replace(event, displacement_percent_iod=float(moved.max()))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fleeting.records import Event, EventKind
 from fleeting.settings import SpottingSettings
-from fleeting.spotting.measurements import Measurements
+from fleeting.spotting.measurements import Measurements, StoredMeasurements
 from fleeting.spotting.movements import Movement
 from fleeting.spotting.run_signals import RunSignals
 
 
 def event_of(
-    measured: Measurements,
+    measured: Measurements | StoredMeasurements,
     run: RunSignals,
     kind: EventKind,
     movement: Movement,

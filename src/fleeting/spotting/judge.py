@@ -19,6 +19,9 @@ SHIFTS = (-2, 2)
 hundredths of a second only, and a face has no side that counts more: so a candidate is judged in all three places, and
 mirrored, and the mean of the answers changes less between two copies of a film than any one of them."""
 
+AT_ONCE = 256
+"""Candidates that are judged at once, to bound the memory: each is 24 kB, which are needed several times."""
+
 SURELY_NOTHING = 0.8
 """Probability from which on the first place is enough."""
 
@@ -54,8 +57,12 @@ class Judge:
         times
             (n, 3) onset, apex and offset of the micro-expression, if it is one, in seconds after the candidate's apex.
         """
-        if not candidates:
-            return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32)
+        none = (np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32))
+        parts = [self._judged(candidates[i : i + AT_ONCE]) for i in range(0, len(candidates), AT_ONCE)]
+        probabilities, times = (np.concatenate(column) for column in zip(none, *parts, strict=True))
+        return probabilities, times
+
+    def _judged(self, candidates: Sequence[Candidate]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         windows, scalars = np.stack([c.window for c in candidates]), np.stack([c.scalars for c in candidates])
         probabilities, times = self._both_sides(windows, scalars, 0)
         # Most candidates are nothing at first sight, and need no second look.

@@ -5,7 +5,7 @@ Works on evenly spaced samples of one run; `spotting.spot` turns samples into fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,9 @@ LEAST_RETURN = 0.45
 
 TOGETHER_S = 0.06
 """Regions whose peaks lie this close in time belong to one movement."""
+
+REACH_S = 20.0
+"""A movement is looked for so far before and after its peak; further where it is not over by then."""
 
 ALSO = 0.5
 """Share of the threshold that a second region must reach to be named."""
@@ -109,20 +112,33 @@ def find_movements(
     if open_to is not None:
         standing_out = standing_out * open_to
     strength = np.where(size >= min_peak, standing_out, 0.0)
-    free = np.ones(len(size), bool)
+    strongest = strength.max(axis=1)
+    del strength
     together = max(1, round(TOGETHER_S / period_s))
+    reach = max(together, round(REACH_S / period_s))
     found: list[Movement] = []
     while True:
-        best = np.where(free, strength.max(axis=1), 0.0)
-        apex = int(np.argmax(best))
-        if best[apex] < threshold:
+        apex = int(np.argmax(strongest))
+        if strongest[apex] < threshold:
             return found
-        movement = grow(deviation, size, standing_out, apex, together=together, threshold=threshold)
-        free[movement.onset : movement.offset + 1] = False
-        free[apex] = False
+        movement = _near(deviation, size, standing_out, apex, reach, together=together, threshold=threshold)
+        strongest[movement.onset : movement.offset + 1] = 0.0
+        strongest[apex] = 0.0
         # A peak on the shoulder of a stronger movement is a part of it.
         if all(movement.overlap(other) <= 0.3 * len(movement) for other in found):
             found.append(movement)
+
+
+def _near(
+    deviation: Array, size: Array, standing_out: Array, apex: int, reach: int, *, together: int, threshold: float
+) -> Movement:
+    """`grow` on so many samples around the apex; on twice as many where the movement may go on beyond them."""
+    low, high = max(0, apex - reach), min(len(size), apex + reach + 1)
+    near = slice(low, high)
+    found = grow(deviation[near], size[near], standing_out[near], apex - low, together=together, threshold=threshold)
+    if (low > 0 and not found.begins) or (high < len(size) and not found.ends):
+        return _near(deviation, size, standing_out, apex, 2 * reach, together=together, threshold=threshold)
+    return replace(found, onset=found.onset + low, apex=found.apex + low, offset=found.offset + low)
 
 
 def grow(deviation: Array, size: Array, standing_out: Array, apex: int, *, together: int, threshold: float) -> Movement:

@@ -15,6 +15,8 @@ Real = npt.NDArray[Any]
 MEDIAN_HZ = 50.0
 """Rate at which running medians are taken: rest changes slowly, and a median costs its window in every sample."""
 
+AT_ONCE = 256
+"""Running medians that are taken at once."""
 
 MOST_HZ = 100.0
 """Rate of the signals that are spotted in, at most (up to 150 where the frame rate is no multiple of it)."""
@@ -87,10 +89,9 @@ def running_median(values: Real, period_s: float, window_s: float) -> Real:
             rest[place] = np.median(coarse[place - reach : place + reach + 1], axis=0)
     if half > 0:
         windows = np.lib.stride_tricks.sliding_window_view(coarse, 2 * half + 1, axis=0)
-        for first in range(0, len(windows), 2048):
-            rest[half + first : half + first + len(windows[first : first + 2048])] = np.median(
-                windows[first : first + 2048], axis=-1
-            )
+        for first in range(0, len(windows), AT_ONCE):
+            part = windows[first : first + AT_ONCE]  # the median copies it
+            rest[half + first : half + first + len(part)] = np.median(part, axis=-1)
     if step == 1:
         return rest.reshape(values.shape)
     places = np.arange(count, dtype=np.float64) * step

@@ -94,9 +94,13 @@ def of_frames(speaking: npt.NDArray[np.bool_], run: RunSignals) -> npt.NDArray[n
     return (resample(speaking.astype(np.float32), run.grid, run.time_s) >= 0.5).astype(np.float32)
 
 
-def marked(event: Event, speaking: npt.NDArray[np.float32]) -> Event:
-    """Return an event that says whether its face speaks in most of its frames; `speaking` is that of `Signals`."""
-    return replace(event, speaking=bool(speaking[event.onset_frame : event.offset_frame + 1].mean() > 0.5))
+def marked(event: Event, speaking: npt.NDArray[np.float32], first: int = 0) -> Event:
+    """Return an event that says whether its face speaks in most of its frames.
+
+    `speaking` is that of `of_frames` or `Signals`, and begins with the frame `first`.
+    """
+    during = speaking[event.onset_frame - first : event.offset_frame - first + 1]
+    return replace(event, speaking=bool(during.mean() > 0.5))
 
 
 def _mouth(run: RunSignals) -> Array:

@@ -10,12 +10,14 @@ and face size.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.records import REGIONS, Event, EventKind, Signals
+from fleeting.records import LID_KINDS, Event, EventKind, Signals
+from fleeting.records.digits import DIGITS
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.blinks import Closing, find_closings
 from fleeting.spotting.candidates import find_candidates
@@ -24,10 +26,11 @@ from fleeting.spotting.curves import of_regions, region_curves, sized
 from fleeting.spotting.event_of import event_of, least_displacement
 from fleeting.spotting.judge import BLINK, MICRO, Judge
 from fleeting.spotting.macro import SAME_MOVEMENT, Judged, find_lasting, find_macro, most_periods
-from fleeting.spotting.measurements import Measurements
+from fleeting.spotting.measurements import Measurements, StoredMeasurements
 from fleeting.spotting.movements import Movement
 from fleeting.spotting.rest import Array
-from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
+from fleeting.spotting.run_signals import Runs, RunSignals, noise_of
+from fleeting.spotting.signal_rows import SignalRows
 from fleeting.spotting.speaking import marked, of_frames, speaking_in, voice_in
 from fleeting.spotting.while_speaking import enough_evidence
 
@@ -50,16 +53,20 @@ MOST_PERCENT = 12.0
 CAME_BACK = 0.4
 """A movement that goes back fast by this share of its way is a short one, wherever it settles from there."""
 
+BORDER_S = 0.2
+"""Two parts of a run may place an apex between them so far from each other."""
+
 PART = 0.75
 """A short movement within a long one that is so much larger is a part of it."""
 
 
 def spot(
-    measured: Measurements,
+    measured: Measurements | StoredMeasurements,
     settings: SpottingSettings | None = None,
     *,
     voice: Array | None = None,
     judge: Judge | None = None,
+    folder: Path | None = None,
 ) -> tuple[list[Event], Signals]:
     """Find all events of one face.
 
@@ -73,23 +80,24 @@ def spot(
         (n,) of `voice.voice_share`: share of the time with a voice in the film's sound; None without sound.
     judge
         Of candidates; None for the shipped one.
+    folder
+        As for `rows.Rows`: where the curves of a long film are.
 
     Returns
     -------
     events
         In order of onset; emotion not yet recognised.
     signals
-        Curves of the report.
+        Curves of the report, with the digits of `records.digits`.
     """
     settings = settings or SpottingSettings()
-    runs = runs_of(measured, settings)
+    runs = Runs(measured, settings)
     noise = noise_of(runs)
     events: list[Event] = []
-    motion = np.full((len(measured.time_s), len(REGIONS)), np.nan, np.float32)
-    talk = np.full(len(measured.time_s), np.nan, np.float32)
+    curves = SignalRows(measured, folder)
     for run in runs:
         speaking = speaking_in(run, noise, voice_in(run, voice))
-        talk[run.first : run.first + len(run.time_s)] = of_frames(speaking, run)
+        own = slice(run.own.start - run.first, run.own.stop - run.first)
         micro, blinks, longer, syllables = _judged(run, noise, speaking, settings, judge or _judge())
         macro = find_macro(run, noise, blinks, settings)
         macro += find_lasting(run, longer, macro, blinks, settings)
@@ -97,30 +105,38 @@ def spot(
         short, macro = _told_apart([*micro, *syllables], macro)
         micro = [judged for judged in short if judged in micro]
         lids = [_lid_movement(run, closing) for closing in blinks]
-        curves = region_curves(run, [*(m for m, _ in (*micro, *macro)), *lids])
-        motion[run.first : run.first + len(run.time_s)] = curves
-        events += [event_of(measured, run, "micro", m, p, settings) for m, p in micro]
-        events += [event_of(measured, run, "macro", m, p, settings) for m, p in macro]
+        talk = of_frames(speaking, run)
+        motion = region_curves(run, [*(m for m, _ in (*micro, *macro)), *lids])
+        curves.add(run.own, motion=motion[own], speaking=talk[own])
+        found = [event_of(measured, run, "micro", m, p, settings) for m, p in micro]
+        found += [event_of(measured, run, "macro", m, p, settings) for m, p in macro]
         for closing, movement in zip(blinks, lids, strict=True):
             kind: EventKind = "blink" if closing.side == "both" else "wink"
-            events.append(event_of(measured, run, kind, movement, closing.confidence, settings))
-    events = [
-        marked(e, talk)
-        for e in map(partial(sized, motion=motion), events)
-        if e.displacement_percent_iod >= least_displacement(e, settings)
-    ]
+            found.append(event_of(measured, run, kind, movement, closing.confidence, settings))
+        for event in _of_part(found, events, run):
+            event = sized(event, motion, run.first)
+            if event.displacement_percent_iod >= least_displacement(event, settings):
+                shown = round(event.displacement_percent_iod, DIGITS["motion"])  # as in the curves
+                events.append(replace(marked(event, talk, run.first), displacement_percent_iod=shown))
     events.sort(key=lambda e: (e.onset_frame, e.offset_frame))
-    signals = Signals(
-        face=measured.face,
-        time_s=measured.time_s,
-        motion=motion,
-        eye_opening=measured.eye_opening,
-        mouth_opening=measured.mouth_opening,
-        pose=measured.pose,
-        noise=of_regions(noise[None])[0].astype(np.float32),
-        speaking=talk,
-    )
-    return events, signals
+    return events, curves.signals(of_regions(noise[None])[0].astype(np.float32))
+
+
+def _of_part(found: list[Event], before: list[Event], run: RunSignals) -> list[Event]:
+    """Events of a part of a run that are its own; what lies on its border may have been found in the part before."""
+    first = run.own.start - max(1, round(BORDER_S / run.period)) if run.own.start > run.first else run.first
+    known = [e for e in before if e.offset_frame >= first]
+    return [
+        e
+        for e in found
+        if first <= e.apex_frame < run.own.stop
+        and not any(
+            (e.kind in LID_KINDS) == (k.kind in LID_KINDS)
+            and min(e.offset_frame, k.offset_frame) - max(e.onset_frame, k.onset_frame)
+            > SAME_MOVEMENT * min(e.offset_frame - e.onset_frame, k.offset_frame - k.onset_frame)
+            for k in known
+        )
+    ]
 
 
 @lru_cache(maxsize=1)

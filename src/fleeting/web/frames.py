@@ -67,8 +67,12 @@ class Looks:
         key = (film.id, film.stamp)
         with self._lock:
             if key not in self._places:
+                signals = self.films.coded(film).timeline.signals
+                kept: dict[int, views.Places] = {s.face: s.place for s in signals if s.place is not None}
                 store = None if film.results is None else film.results / MEDIA
-                self._places[key] = read_places(store) if store is not None and store.is_file() else {}
+                if not kept and store is not None and store.is_file():
+                    kept |= read_places(store)
+                self._places[key] = kept
                 while len(self._places) > 4:
                     self._places.popitem(last=False)
             return self._places[key]

@@ -11,7 +11,7 @@ from typing import Any
 from fleeting.coding.coders import TIMELINE, coders_of, log_path
 from fleeting.coding.films import Film
 from fleeting.errors import FleetingError
-from fleeting.export.timeline_json import SCHEMA, from_json
+from fleeting.export.timeline_json import SCHEMAS, from_json
 from fleeting.files import write_text
 from fleeting.records import EVENT_KINDS
 from fleeting.video.reader import open_video
@@ -118,7 +118,7 @@ class Summaries:
 
 def _values(folder: Path) -> dict[str, Any]:
     values = json.loads((folder / TIMELINE).read_text(encoding="utf-8"))
-    if values["schema"] != SCHEMA:
+    if values["schema"] not in SCHEMAS:
         raise ValueError(f"a timeline of the layout {values['schema']!r}")
     return {**values, "signals": [], "expressions": []}
 

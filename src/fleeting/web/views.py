@@ -41,7 +41,7 @@ NEAR_S = 0.5
 """Where a face is out of sight, its place of so long ago still holds."""
 
 Picture = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.float64]
+Places = npt.NDArray[np.floating]
 
 
 def encode(picture: Picture) -> bytes:
@@ -71,7 +71,7 @@ def place_at(places: Places, index: int, fps: float) -> Places | None:
     near = max(round(NEAR_S * fps), 1)
     first = max(index - near, 0)
     seen = np.flatnonzero(np.isfinite(places[first : index + near + 1, 0, 0])) + first
-    return None if len(seen) == 0 else places[seen[np.argmin(np.abs(seen - index))]]
+    return None if len(seen) == 0 else np.asarray(places[seen[np.argmin(np.abs(seen - index))]], np.float64)
 
 
 def face(picture: Picture, place: Places, crop_width: int, *, width: int = FACE_WIDTH) -> Picture:
@@ -161,7 +161,7 @@ class Enlarged:
         first, last = max(start - round(WARM_S * fps), 0), min(start + length, len(self._places)) - 1
         magnifier: Magnifier | None = None
         for frame in self._reader.frames(first, last):
-            place = self._places[frame.index]
+            place = np.asarray(self._places[frame.index], np.float64)
             if not np.isfinite(place[0, 0]):
                 magnifier = None  # another look at the face begins
                 continue

@@ -18,7 +18,7 @@ from fleeting.settings import SpottingSettings
 from fleeting.spotting.blinks import find_closings
 from fleeting.spotting.candidates import Candidate, find_candidates
 from fleeting.spotting.cells import CELL_REGION
-from fleeting.spotting.run_signals import RunSignals, noise_of, runs_of
+from fleeting.spotting.run_signals import Runs, RunSignals, noise_of
 from fleeting.synthesis.truth import TruthRow
 from fleeting.training.spotter.courses import draw_course
 from fleeting.training.spotter.films import GRIMACES, MeasuredFilm, Times
@@ -115,7 +115,7 @@ def with_movements(
 
 def candidates_of(film: MeasuredFilm, settings: SpottingSettings) -> list[tuple[RunSignals, Candidate]]:
     """All candidates of a film with their runs."""
-    runs = runs_of(film.measured, settings)
+    runs = Runs(film.measured, settings)
     noise = noise_of(runs)
     return [(run, c) for run in runs for c in find_candidates(run, noise, settings)]
 
@@ -244,7 +244,7 @@ def examples_of(
             if variant and patterns:
                 shown, added = variants_of(film, films, real, patterns, np.random.default_rng([seed, place, variant]))
             micro, blinks = shown.micro() + added, shown.spans("blink")
-            runs = runs_of(shown.measured, settings)
+            runs = Runs(shown.measured, settings)
             noise = noise_of(runs)
             for run in runs:
                 closed = blinks + (closings_of(run) if shown.real else [])

@@ -17,7 +17,7 @@ from fleeting.motion.image_directions import centred_flow
 from fleeting.records import REGIONS
 from fleeting.settings import SpottingSettings
 from fleeting.spotting.cells import CELL_REGION, cell_weights, cells_of, columns_and_rows
-from fleeting.spotting.run_signals import noise_of, runs_of
+from fleeting.spotting.run_signals import Runs, noise_of
 from fleeting.training.people import Part, part_of
 from fleeting.training.spotter.films import MeasuredFilm
 
@@ -66,7 +66,7 @@ def patterns_of(films: Sequence[MeasuredFilm], settings: SpottingSettings) -> li
     found = []
     for film in films:
         rows = [r for r in film.truth if r.kind == "micro" and r.peak_percent_iod > 0]
-        runs = runs_of(film.measured, settings) if rows else []
+        runs = Runs(film.measured, settings)
         noise = noise_of(runs)
         for row in rows:
             for run in runs:
