@@ -138,7 +138,7 @@ def picture_event(
 
 
 def _placed(
-    frames: Sequence[int], transforms: npt.NDArray[np.float64], settings: MotionSettings
+    frames: Sequence[int], transforms: npt.NDArray[np.float64] | Places, settings: MotionSettings
 ) -> dict[int, npt.NDArray[np.float64]]:
     """Return the transform to the canonical crop by frame; one in which no face was seen stands as the one before."""
     scale = CANONICAL_WIDTH / settings.crop_width
