@@ -72,8 +72,8 @@ def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def session(name: str, *, threads: int = 1, folder: Path | None = None) -> Any:
-    """Open a shipped network, or one of a folder, as an ``onnxruntime.InferenceSession`` on the CPU.
+def file(name: str, *, folder: Path | None = None) -> Path:
+    """Return the path of a shipped network, or of one of a folder, after its content was compared with its card.
 
     Raises
     ------
@@ -88,5 +88,17 @@ def session(name: str, *, threads: int = 1, folder: Path | None = None) -> Any:
             "another file" if path.exists() else "no file",
             "Train it anew." if folder is not None else "The installation is damaged: reinstall fleeting.",
         )
+    return path
+
+
+def session(name: str, *, threads: int = 1, folder: Path | None = None) -> Any:
+    """Open a shipped network, or one of a folder, as an ``onnxruntime.InferenceSession`` on the CPU.
+
+    Raises
+    ------
+    WeightsError
+        As `file`; and where its content is no network.
+    """
+    path = file(name, folder=folder)
     with reading(path, "a network in ONNX", "Train it anew.", error=WeightsError):
         return open_network(path, threads=threads)
