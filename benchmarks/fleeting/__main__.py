@@ -39,7 +39,9 @@ from fleeting.training.calibration import fit_temperature, log_loss
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
 DATA = BENCHMARKS.parent.parent / "shared" / "data" / "composite_flow_three_labs.npz"
-ELSEWHERE = "leave one laboratory out; everything is chosen on the other two; mean of three laboratories"
+ELSEWHERE = (
+    "in a laboratory that it never saw; each of three is left out in turn, everything is chosen on the other two; means"
+)
 HOME = "leave one subject out, predictions pooled; temperature and threshold on laboratories held out inside the fold"
 LOOKED_AT = (
     "60 variants (kernels and networks, each with and without moved portraits, a layer of action units under the"
