@@ -142,6 +142,10 @@ def measure(moved: list[Moved], names: dict[str, Any]) -> dict[str, Any]:
 
 def table(results: dict[str, Any]) -> str:
     lines = ["# Flow images of each method: agreement", "", __doc__.split("\n\n", 1)[1].replace("\n", " ").strip(), ""]
+    means = {
+        m: np.mean([list(r["pairs"][f"truth, {m}"]["correlation"].values()) for r in results.values()]) for m in METHODS
+    }
+    lines += ["Mean correlation with the truth: " + ", ".join(f"`{m}` {v:.3f}" for m, v in means.items()) + ".", ""]
     for name, r in results.items():
         lines += [
             f"## {name}: {r['movements']} movements",

@@ -261,16 +261,24 @@ def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
     truth[np.arange(40), [UNITS.index(n) for n in ("AU04", "AU12", "AU26", "AU09")] * 10] = 1
     np.savez(out / "moved_portraits.npz", images=images, truth=truth)
     (tmp_path / "scores.json").write_text(json.dumps({"shipped": {"uf1": 0.5}}))
+    agreement = {
+        "pairs": {"truth, dis": {"correlation": {"v": 0.9}}},
+        "right": {"dis": 0.7},
+        "milliseconds": {"dis": 2.0},
+    }
+    (tmp_path / "agreement.json").write_text(json.dumps({"Units": agreement}))
     recipe = tmp_path / "mine.toml"
     recipe.write_text(
-        'task = "fleeting"\nname = "mine"\ndata = "flow.npz"\nscores = "scores.json"\n[films]\ncount = 40\n'
+        'task = "fleeting"\nname = "mine"\ndata = "flow.npz"\nscores = "scores.json"\n'
+        'agreement = "agreement.json"\n[films]\ncount = 40\n'
         "[settings.fourier]\nfeatures = 60\n"
     )
     fleeting_recipe.train(recipe, data=tmp_path, out=out)
     card, network = json.loads((out / "mine.json").read_text()), out / "mine.onnx"
     assert card["sha256"] == weights.checksum(network)
     assert card["subjects"] == sorted(set(data.subject))
-    assert card["scores"] == {"uf1": 0.5}
+    flow_methods = {"units": {"dis": {"correlation": {"v": 0.9}, "right": 0.7}}}
+    assert card["scores"] == {"uf1": 0.5, "flow_methods": flow_methods}
     assert card["recipe"]["settings"]["fourier"]["features"] == 60
     (answer,) = open_network(network).run(None, {"flow": data.flow})
     start = make_start(images, classes_of(truth), QUICK.fourier, seed=0)

@@ -57,6 +57,8 @@ class FleetingRecipe:
         File of flow images, relative to the data folder.
     scores
         Result of the benchmark, relative to the recipe, whose entry `SCORED_AS` goes into the card; empty for none.
+    agreement
+        Result of ``benchmarks/studies/flow_agreement.py``, which goes into the card too; empty for none.
     seed
         Of portraits, movements, projections and inner folds.
     films
@@ -69,6 +71,7 @@ class FleetingRecipe:
     name: str = "fleeting"
     data: str = "composite_flow_three_labs.npz"
     scores: str = ""
+    agreement: str = ""
     seed: int = 0
     films: FilmSettings = field(default_factory=FilmSettings)
     settings: FleetingSettings = field(default_factory=FleetingSettings)
@@ -94,6 +97,8 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     network = out / f"{wanted.name}.onnx"
     write_bytes(network, graph(fitted).SerializeToString())
     scores = benchmark_scores(recipe.parent / wanted.scores) if wanted.scores else {}
+    if wanted.agreement:
+        scores |= {"flow_methods": flow_agreement(recipe.parent / wanted.agreement)}
     card = _card(network.stem, fitted, samples, scores) | {
         "recipe": {k: v for k, v in to_dict(wanted).items() if k not in ("films", "settings")}
         | {"films": asdict(wanted.films), "settings": asdict(wanted.settings)},
@@ -119,6 +124,21 @@ def benchmark_scores(path: Path) -> dict[str, Any]:
         return {}
     scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[SCORED_AS]
     return scores
+
+
+def flow_agreement(path: Path) -> dict[str, Any]:
+    """Return for a card how the flow images of each method agree with the truth, and what is named from them."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        kind.lower(): {
+            method: {
+                "correlation": row["pairs"][f"truth, {method}"]["correlation"],
+                "right": row["right"][method],
+            }
+            for method in row["milliseconds"]
+        }
+        for kind, row in found.items()
+    }
 
 
 def _card(name: str, fitted: FittedFleeting, samples: Samples, scores: dict[str, Any]) -> dict[str, Any]:
