@@ -86,7 +86,7 @@ def ours(start: Start, settings: UnitSettings) -> Callable[[CodedClips, CodedCli
     def answer(train: CodedClips, test: CodedClips) -> Answers:
         model = fit(train, start, settings, seed=0)
         said = model.answers(test.images)[..., MOVED]
-        return said, said >= model.thresholds
+        return said, said >= model.fitted.thresholds
 
     return answer
 

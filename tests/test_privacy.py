@@ -72,11 +72,7 @@ def frames(clip: Path, place: Path) -> str:
 def recipe(place: Path) -> Words:
     place.mkdir()
     stored(made_up(), place / "flow.npz")
-    (place / "scores.json").write_text('{"logistic of half faces": {"uf1": 0.5}}')
-    (place / "mine.toml").write_text(
-        'task = "half_face"\nname = "mine"\ndata = "flow.npz"\nscores = "scores.json"\n'
-        "inner_folds = 3\ninner_repeats = 1\nblur = [1.5]\nstrength = [1e-3]\n"
-    )
+    (place / "mine.toml").write_text('task = "flow_svm"\nflow = "flow.npz"\n')
     return place / "mine.toml", "--data", place
 
 

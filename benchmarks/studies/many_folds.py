@@ -6,8 +6,6 @@ leave-one-subject-out. The plain loop is what everybody writes: for each fold a 
 `DataLoader`). Both do the same work in the same process with the same threads, a few epochs each, taking turns; the
 plain loop trains a few of the folds. Seconds per fold and epoch are scaled to the whole. Whether the weights agree is
 tested in ``tests/recognisers/test_many_folds.py``; here the outcome of one fold is compared after the timed epochs.
-
-With ``--own`` the leave-one-subject-out benchmark of the recogniser ``fleeting`` is timed too, inner folds and all.
 Writes ``results/many_folds.json`` and ``.md``; ``--device`` and ``--label`` add a row for another device.
 """
 
@@ -31,7 +29,6 @@ from torch import nn
 
 from fleeting.datasets import composite
 from fleeting.datasets.samples import Samples, from_flow_images
-from fleeting.recognisers.contract import TrainingRows
 from fleeting.recognisers.flow_networks import pixels
 from fleeting.recognisers.folds.many_folds import EpochSettings, LabelledRows, same_start, train_folds
 from fleeting.recognisers.ststnet import ststnet
@@ -113,23 +110,6 @@ def measure(data: Samples, *, device: torch.device, epochs: int, plain_folds: in
     return found
 
 
-def own(data: Samples) -> dict[str, Any]:
-    """Wall time of the whole benchmark with the recogniser ``fleeting``."""
-    from fleeting.recognisers.fleeting.recogniser import Fleeting
-
-    subjects = np.unique(data.subject)
-    nobody = np.array([], np.int64)
-    start, processor = time.perf_counter(), time.process_time()
-    folds = [TrainingRows(str(s), np.flatnonzero(data.subject != s), nobody) for s in subjects]
-    for fold, fitted in zip(folds, Fleeting().fit_many(data, folds, seed=0), strict=True):
-        fitted.probabilities(data.select(data.subject == fold.id))
-    return {
-        "folds": len(folds),
-        "minutes": round((time.perf_counter() - start) / 60, 2),
-        "processor_minutes": round((time.process_time() - processor) / 60, 2),
-    }
-
-
 def table(results: dict[str, Any]) -> str:
     lines = [
         "# All folds at once",
@@ -151,13 +131,6 @@ def table(results: dict[str, Any]) -> str:
             f" | {r['times_less_processor_time']:.1f} | {plain[whole]:.1f} min"
             f" | {ours[whole]:.1f} min |"
         )
-    if "own" in results:
-        r = results["own"]
-        lines += [
-            "",
-            f"The whole benchmark of the recogniser `fleeting`, {r['folds']} folds with their inner folds, one seed:"
-            f" {r['minutes']:.1f} minutes on {r['on']} ({r['processor_minutes']:.1f} minutes of processor time).",
-        ]
     return "\n".join([*lines, ""])
 
 
@@ -170,8 +143,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8, help="rounds timed")
     parser.add_argument("--plain-folds", type=int, default=4)
     parser.add_argument("--at-once", type=int, default=10, help="folds in one batch")
-    parser.add_argument("--own", action="store_true", help="time the benchmark of the recogniser fleeting as well")
-    parser.add_argument("--only-own", action="store_true")
     parser.add_argument("--out", type=Path, default=BENCHMARKS / "results")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -182,17 +153,13 @@ def main() -> None:
         results = json.loads(path.read_text(encoding="utf-8"))
     label = options.label or f"{options.threads} processor core{'s'[: options.threads - 1]}"
     load = round(os.getloadavg()[0], 1)
-    if not options.only_own:
-        device = torch.device(options.device)
-        found = measure(
-            data, device=device, epochs=options.epochs, plain_folds=options.plain_folds, at_once=options.at_once
-        )
-        machine = {"load_average": load, "torch": torch.__version__, "python": platform.python_version()}
-        results["devices"][label] = found | machine
-        print(json.dumps(found, indent=2), flush=True)
-    if options.own or options.only_own:
-        results["own"] = own(data) | {"on": label, "load_average": load}
-        print(json.dumps(results["own"], indent=2), flush=True)
+    device = torch.device(options.device)
+    found = measure(
+        data, device=device, epochs=options.epochs, plain_folds=options.plain_folds, at_once=options.at_once
+    )
+    machine = {"load_average": load, "torch": torch.__version__, "python": platform.python_version()}
+    results["devices"][label] = found | machine
+    print(json.dumps(found, indent=2), flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     (options.out / "many_folds.md").write_text(table(results), encoding="utf-8")

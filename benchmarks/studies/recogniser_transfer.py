@@ -4,9 +4,8 @@ The recogniser learned from flow images that others made. Here it gets flow imag
 faces with labelled landmarks are cut to the canonical crop, moved by the displacement field of an emotion's action
 units, given sensor noise, and measured with head motion removed, by the method of the analysis and by its former one.
 One face per person, of validation people: the method was chosen here. The movements are synthetic, and the recogniser
-was trained on synthetic movements of such units too (on mean faces, without pictures and without measured flow): so
-this shows that the pipeline feeds the recogniser what it expects, not how well it reads people. Writes
-``results/recogniser_transfer.json`` and ``.md``.
+started from other people who were moved by such units too: so this shows that the pipeline feeds the recogniser what it
+expects, not how well it reads people. Writes ``results/recogniser_transfer.json`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -128,8 +127,8 @@ def main() -> None:
         "# The recogniser on synthetic movements of real faces",
         "",
         f"Share of {len(people)} validation people whose most probable class is the right one, in brackets the share"
-        " called unsure; the peak of the movement in percent of the inter-ocular distance. The recogniser was trained"
-        " on synthetic movements of such units too: this checks the pipeline, not how well people are read.",
+        " called unsure; the peak of the movement in percent of the inter-ocular distance. The recogniser started"
+        " from people moved by such units too: this checks the pipeline, not how well people are read.",
         "",
         "Over all movements, by the method of flow:",
         "",

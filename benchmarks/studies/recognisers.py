@@ -29,7 +29,7 @@ from fleeting.scale.engines import make_engine
 BENCHMARKS = Path(__file__).resolve().parents[1]
 DATA = BENCHMARKS.parent.parent / "shared" / "data" / "composite_flow_casme2_smic.npz"
 FIRST = "linear-svm"
-SAME_EVERY_SEED = ("linear-svm", "linear-half-face", "mdmo-flow-image", "flow-svm-image")
+SAME_EVERY_SEED = ("linear-svm", "fleeting", "mdmo-flow-image", "flow-svm-image")
 """Nothing of weight is drawn in their training; one seed is enough."""
 TITLES = {
     "loso": "One person held out at a time",

@@ -98,7 +98,18 @@ def quick(model: UnitModel) -> UnitModel:
     return replace(model, model=inner) if hasattr(model, "model") else inner
 
 
-@pytest.mark.parametrize("name", ["logistic-regression", "logistic-regression-thresholds"])
+def test_our_own_model_never_names_a_unit_that_its_network_does_not_know() -> None:
+    pytest.importorskip("torch", reason="torch comes with the extra research")
+    samples = coded(units=("AU43", "AU12", "AU04"))
+    fitted = named_unit_model("fleeting").fit(samples, None, seed=0)
+    said = np.asarray(fitted.probabilities(samples))
+    assert not said[:, 0].any()
+    for column in (1, 2):
+        shows = samples.coded_units()[:, column] == 1
+        assert said[shows, column].mean() > said[~shows, column].mean() + 0.3
+
+
+@pytest.mark.parametrize("name", ["logistic-regression", "logistic-regression-thresholds", "fleeting"])
 def test_nothing_of_the_held_out_clips_reaches_a_model(name: str) -> None:
     pytest.importorskip("sklearn", reason="scikit-learn comes with the extra research")
     samples = coded()

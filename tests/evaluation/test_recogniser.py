@@ -20,6 +20,7 @@ from fleeting.faces.align import CANONICAL_POINTS, crop_size
 from fleeting.labels import THREE_CLASSES, UNSURE
 from fleeting.motion.flow_image import flow_image, mirrored
 from fleeting.naming.recogniser import Recogniser
+from fleeting.report.wording import headline
 from fleeting.synthesis.face.action_units import Activation, Side, displacement_field
 
 
@@ -161,13 +162,26 @@ def test_wrong_input_is_refused(recogniser: Recogniser) -> None:
 
 def test_the_card_states_what_a_user_needs() -> None:
     card = weights.card("fleeting")
-    assert len(card["subjects"]) == 40
+    assert len(card["subjects"]) == 54
     assert card["labels"] == list(THREE_CLASSES)
     assert 1 / 3 < card["unsure"]["threshold"] < 1
     assert (weights.folder() / "fleeting.onnx").stat().st_size < 5_000_000
     for key in ("uf1", "uar", "uf1_interval", "ece", "recall", "coverage", "selective_accuracy", "protocol"):
         assert key in card["scores"]
     assert card["scores"]["uf1"] >= 0.771
+
+
+def test_the_card_says_first_how_it_does_in_another_laboratory() -> None:
+    scores = weights.card("fleeting")["scores"]
+    assert next(iter(scores)) == "elsewhere"
+    elsewhere = scores["elsewhere"]
+    for key in ("uf1", "uar", "uf1_interval", "ece", "coverage", "selective_accuracy", "protocol"):
+        assert key in elsewhere
+    assert set(elsewhere["laboratories"]) == {"casme2", "smic", "samm"}
+    assert elsewhere["uf1"] < scores["uf1"]
+    assert elsewhere["above_linear_svm"]["difference"] >= 0.05
+    assert elsewhere["above_linear_svm"]["p"] < 0.05
+    assert headline(weights.card("fleeting")).startswith(f"UF1 {elsewhere['uf1']:.3f}")
 
 
 def test_evaluate_writes_scores_and_rows(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from fleeting.analysis.analyse import Analysis
 from fleeting.errors import InputError, WeightsError
 from fleeting.motion.flow_image import mirrored
 from fleeting.naming.action_units import LEFT, MIDLINE, MOVED, RIGHT, UNITS, ActionUnitNet, side_of
-from fleeting.recognisers.fleeting.synthetic_flow import SyntheticSettings, synthetic_flow_images
 from fleeting.training.action_units.moved_portraits import FilmSettings, image_of, read_faces, unit_fields
 from fleeting.training.action_units.movements import NAMES, Movement
+from tests.moved_flow import moved_flow
 
 SWAPPED = {"left": "right", "right": "left", "both": "both"}
 
@@ -26,7 +26,7 @@ def network() -> ActionUnitNet:
 
 @pytest.fixture(scope="module")
 def images() -> npt.NDArray[np.uint8]:
-    return synthetic_flow_images(SyntheticSettings(count=120, faces=4, one_sided=0.5), seed=3)[0]
+    return moved_flow(120, one_sided=0.5, seed=3)[0]
 
 
 def test_the_card_knows_every_unit(network: ActionUnitNet) -> None:

@@ -1,4 +1,4 @@
-"""The recogniser ``fleeting``: members, synthetic movements, calibration, export."""
+"""The recogniser ``fleeting``: start, fit, calibration, export."""
 
 from __future__ import annotations
 
@@ -17,38 +17,46 @@ from fleeting.datasets.samples import Samples  # noqa: E402
 from fleeting.errors import DataError, FleetingWarning  # noqa: E402
 from fleeting.labels import THREE_CLASSES  # noqa: E402
 from fleeting.motion.flow_image import mirrored, standardised  # noqa: E402
-from fleeting.recognisers.contract import ManyFolds, TrainingRows  # noqa: E402
+from fleeting.naming.action_units import UNITS  # noqa: E402
+from fleeting.recognisers.contract import TrainingRows  # noqa: E402
 from fleeting.recognisers.fleeting import train as fleeting_recipe  # noqa: E402
-from fleeting.recognisers.fleeting.fourier_ridge import FourierSettings, fit_ridge, fourier_features  # noqa: E402
-from fleeting.recognisers.fleeting.network import Variation, flow_inputs, mirrored_inputs  # noqa: E402
-from fleeting.recognisers.fleeting.recogniser import Fleeting, FleetingSettings  # noqa: E402
-from fleeting.recognisers.fleeting.synthetic_flow import (  # noqa: E402
-    CLASS_ACTION_UNITS,
-    SyntheticSettings,
-    synthetic_flow_images,
+from fleeting.recognisers.fleeting.fourier_ridge import FourierSettings, fit_prior, fit_ridge, fourier_features  # noqa: E402
+from fleeting.recognisers.fleeting.network import Variation, blur_matrix, flow_inputs, mirrored_inputs  # noqa: E402
+from fleeting.recognisers.fleeting.recogniser import (  # noqa: E402
+    FittedFleeting,
+    Fleeting,
+    FleetingSettings,
+    Start,
+    make_start,
+    shipped_start,
 )
 from fleeting.recognisers.flow_networks import FlowNetwork, off_apexnet_recogniser, ststnet_recogniser  # noqa: E402
 from fleeting.recognisers.folds.many_folds import EpochSettings  # noqa: E402
-from fleeting.recognisers.half_face.linear import blur_matrix  # noqa: E402
+from fleeting.training.action_units.movements import CLASS_ACTION_UNITS, NO_CLASS, classes_of  # noqa: E402
 from fleeting.training.run import task_of  # noqa: E402
 from fleeting.weights.runtime import open_network  # noqa: E402
+from tests.moved_flow import moved_flow  # noqa: E402
 
-QUICK_TRAINING = EpochSettings(
-    epochs=2, batch_size=32, learning_rate=2e-3, shuffle=True, balanced=True, extra_batch=8, extra_weight=0.3,
-    device="cpu",
-)  # fmt: skip
-QUICK = FleetingSettings(
-    synthetic=SyntheticSettings(count=90, faces=3), fourier=FourierSettings(features=60), networks=2, filters=(3, 4),
-    pretraining=replace(QUICK_TRAINING, epochs=4, balanced=False), training=QUICK_TRAINING,
-)  # fmt: skip
+QUICK_TRAINING = EpochSettings(epochs=2, batch_size=32, learning_rate=2e-3, shuffle=True, balanced=True, device="cpu")
+QUICK = FleetingSettings(FourierSettings(features=60))
 NOBODY = np.array([], np.int64)
 
 
 def samples(n: int = 48, subjects: int = 6, seed: int = 3) -> Samples:
-    flow, label = synthetic_flow_images(SyntheticSettings(count=n, faces=2), seed=seed)
+    flow, label = moved_flow(n, seed=seed)
     subject = np.array([f"made/s{i % subjects}" for i in range(n)])
     clip = np.array([f"made/c{i}" for i in range(n)])
     return Samples(clip, subject, np.full(n, "made"), clip, label, flow=flow)
+
+
+@pytest.fixture(scope="module")
+def start() -> Start:
+    return make_start(*moved_flow(90, faces=3, seed=1), QUICK.fourier, seed=0)
+
+
+@pytest.fixture(scope="module")
+def kind(start: Start) -> Fleeting:
+    return Fleeting(QUICK, start)
 
 
 def leave_one_out(data: Samples) -> list[TrainingRows]:
@@ -72,22 +80,6 @@ def test_variation_without_size_only_mirrors() -> None:
     for i, same in enumerate(chosen):
         torch.testing.assert_close(still[i], x[i] if same else turned[i], atol=1e-4, rtol=0)
     assert 0 < sum(chosen) < 12
-
-
-def test_synthetic_images_are_repeatable_balanced_and_of_their_class() -> None:
-    plan = SyntheticSettings(count=60, faces=3, noise=0.0, other_units=0.0, one_sided=0.0, blink=0.0)
-    images, label = synthetic_flow_images(plan, seed=1)
-    again, _ = synthetic_flow_images(plan, seed=1)
-    np.testing.assert_array_equal(images, again)
-    np.testing.assert_array_equal(np.bincount(label), [20, 20, 20])
-    assert set(CLASS_ACTION_UNITS) == set(THREE_CLASSES)
-    # Mouth corners rise in positive ones, brows in surprise (v grows downwards).
-    v = np.median(standardised(images)[..., 1], axis=0)
-    assert v.shape == (28, 28)
-    by_class = [standardised(images[label == k])[..., 1].mean(0) for k in range(3)]
-    mouth, brows = (slice(18, 24), slice(4, 24)), (slice(0, 5), slice(3, 25))
-    assert by_class[1][mouth].mean() < min(by_class[0][mouth].mean(), by_class[2][mouth].mean())
-    assert by_class[2][brows].mean() < min(by_class[0][brows].mean(), by_class[1][brows].mean())
 
 
 def test_random_features_approach_the_kernel_of_a_face_and_its_mirror_image() -> None:
@@ -117,29 +109,38 @@ def test_ridge_equals_weighted_least_squares() -> None:
     np.testing.assert_allclose(fit_ridge(features, label, plan, classes=3), oracle.coef_.T, atol=1e-6)
 
 
-def test_folds_together_equal_folds_alone_and_held_out_rows_have_no_influence() -> None:
-    data = samples()
-    folds, kind = leave_one_out(data), Fleeting(QUICK)
-    assert isinstance(kind, ManyFolds)
-    together = kind.fit_many(data, folds, seed=1)
-    (alone,) = kind.fit_many(data, folds[2:3], seed=1)
-    expected = alone.probabilities(data)
-    np.testing.assert_allclose(together[2].probabilities(data), expected, atol=2e-3)
-    assert together[2].threshold == pytest.approx(alone.threshold, abs=0.011)
-
-    held_out = data.subject == folds[2].id
-    flow, label = data.flow.copy(), data.label.copy()
-    flow[held_out], label[held_out] = 255 - flow[held_out], (label[held_out] + 1) % 3
-    changed = replace(data, flow=flow, label=label)
-    again = kind.fit_many(changed, folds, seed=1)
-    np.testing.assert_array_equal(again[2].probabilities(data), together[2].probabilities(data))
-    assert (again[2].threshold, again[2].temperature) == (together[2].threshold, together[2].temperature)
-    assert np.abs(again[1].probabilities(data) - together[1].probabilities(data)).max() > 1e-3
+def test_weights_start_from_moved_portraits_and_go_where_clips_pull() -> None:
+    rng = np.random.default_rng(0)
+    features, label = rng.normal(size=(42, 12)), np.arange(42) % 3
+    prior = rng.normal(size=(12, 3)).astype(np.float32)
+    stiff, soft = (FourierSettings(penalty=p, sharpness=1.0) for p in (1e9, 1e-4))
+    np.testing.assert_allclose(fit_ridge(features, label, stiff, classes=3, prior=prior), prior, atol=1e-5)
+    free = np.linalg.lstsq(features, np.eye(3)[label] * 2 - 1, rcond=None)[0]
+    np.testing.assert_allclose(fit_ridge(features, label, soft, classes=3, prior=prior), free, atol=1e-3)
 
 
-def test_probabilities_sum_to_one_and_mirrored_faces_get_the_same() -> None:
+def test_many_rows_count_as_many_as_they_are_said_to() -> None:
+    rng = np.random.default_rng(0)
+    features, label = rng.normal(size=(40, 12)), np.arange(40) % 3
+    plan = FourierSettings(moved_rows=40.0)
+    found = fit_prior(features, label, plan, classes=3)
+    np.testing.assert_allclose(found, fit_ridge(features, label, plan, classes=3), atol=1e-4)
+    twice = fit_prior(np.tile(features, (2, 1)), np.tile(label, 2), plan, classes=3)
+    np.testing.assert_allclose(twice, found, atol=1e-4)
+
+
+def test_movements_of_one_class_are_known_by_their_units() -> None:
+    truth = np.zeros((5, len(UNITS), 2), np.int64)
+    for row, units in zip(truth, ("AU12", "AU01+AU02", "AU04", "AU12+AU04", ""), strict=True):
+        for name in filter(None, units.split("+")):
+            row[UNITS.index(name)] = (1, 0)
+    assert classes_of(truth).tolist() == [1, 2, 0, NO_CLASS, NO_CLASS]
+    assert set(CLASS_ACTION_UNITS) == set(THREE_CLASSES)
+
+
+def test_probabilities_sum_to_one_and_mirrored_faces_get_the_same(kind: Fleeting) -> None:
     data, new = samples(), samples(seed=8)
-    fitted = Fleeting(QUICK).fit(data, None, seed=0)
+    fitted = kind.fit(data, None, seed=0)
     answer = fitted.probabilities(new)
     np.testing.assert_allclose(answer.sum(1), 1, atol=1e-5)
     np.testing.assert_allclose(fitted.of_images(mirrored(new.flow)), answer, atol=1e-4)
@@ -147,65 +148,77 @@ def test_probabilities_sum_to_one_and_mirrored_faces_get_the_same() -> None:
     assert fitted.temperature > 0
 
 
-def test_the_order_of_the_rows_changes_nothing() -> None:
-    data, folds = samples(), leave_one_out(samples())[:2]
-    order = np.random.default_rng(0).permutation(len(data))
-    mixed = data.select(order)
-    mixed_folds = leave_one_out(mixed)[:2]
-    for kind in (Fleeting(QUICK), replace(ststnet_recogniser(), training=QUICK_TRAINING)):
-        a, b = kind.fit_many(data, folds, seed=0)[1], kind.fit_many(mixed, mixed_folds, seed=0)[1]
-        np.testing.assert_array_equal(a.probabilities(data), b.probabilities(data))
-
-
-def test_without_inner_folds_the_most_probable_class_is_the_same() -> None:
+def test_the_order_of_the_rows_changes_nothing(kind: Fleeting) -> None:
     data = samples()
-    a = Fleeting(QUICK).fit(data, None, seed=0)
-    b = Fleeting(replace(QUICK, inner_folds=0)).fit(data, None, seed=0)
-    np.testing.assert_array_equal(a.probabilities(data).argmax(1), b.probabilities(data).argmax(1))
-    assert (b.temperature, b.threshold) == (1.0, 0.0)
+    mixed = data.select(np.random.default_rng(0).permutation(len(data)))
+    a, b = (kind.fit(x, None, seed=0) for x in (data, mixed))
+    np.testing.assert_array_equal(a.probabilities(data), b.probabilities(data))
+    network = replace(ststnet_recogniser(), training=QUICK_TRAINING)
+    c, d = (network.fit_many(x, leave_one_out(x)[:2], seed=0)[1] for x in (data, mixed))
+    np.testing.assert_array_equal(c.probabilities(data), d.probabilities(data))
 
 
-def test_validation_rows_are_fitted_on_too() -> None:
+def test_it_is_calibrated_on_laboratories_held_out(start: Start) -> None:
+    """Two laboratories that name the same movement otherwise: what one teaches is wrong in the other."""
+    data = samples(96)
+    there = np.arange(96) % 2 == 1
+    turned = replace(data, label=np.where(there, (data.label + 1) % 3, data.label))
+    two = replace(turned, dataset=np.where(there, "there", "here"))
+    kind = Fleeting(QUICK, start)
+    assert kind.fit(two, None, seed=0).temperature > 2 * kind.fit(data, None, seed=0).temperature
+
+
+def test_validation_rows_are_fitted_on_too(kind: Fleeting) -> None:
     data = samples()
     own = data.subject != "made/s0"
     parts = data.select(own), data.select(~own)
-    a = Fleeting(QUICK).fit(*parts, seed=0).probabilities(data)
-    b = Fleeting(QUICK).fit(parts[0], None, seed=0).probabilities(data)
+    a = kind.fit(*parts, seed=0).probabilities(data)
+    b = kind.fit(parts[0], None, seed=0).probabilities(data)
     assert np.abs(a - b).max() > 1e-3
 
 
-def test_one_subject_is_not_calibrated_and_says_so() -> None:
+def test_one_subject_is_not_calibrated_and_says_so(kind: Fleeting) -> None:
     with pytest.warns(FleetingWarning, match="one subject"):
-        fitted = Fleeting(QUICK).fit(samples(subjects=1), None, seed=0)
+        fitted = kind.fit(samples(subjects=1), None, seed=0)
     assert (fitted.temperature, fitted.threshold) == (1.0, 0.0)
 
 
-def test_what_it_cannot_read_is_refused() -> None:
+def test_what_it_cannot_read_is_refused(kind: Fleeting) -> None:
     data = samples()
     with pytest.raises(DataError, match="flow images"):
-        Fleeting(QUICK).fit(replace(data, flow=None), None, seed=0)
+        kind.fit(replace(data, flow=None), None, seed=0)
     with pytest.raises(DataError, match="the classes negative, positive, surprise"):
-        Fleeting(QUICK).fit(replace(data, classes=("a", "b", "c")), None, seed=0)
+        kind.fit(replace(data, classes=("a", "b", "c")), None, seed=0)
 
 
-def test_a_class_without_training_rows_is_never_the_answer() -> None:
+def test_a_class_without_training_rows_is_never_the_answer(kind: Fleeting) -> None:
     data = samples()
-    fitted = Fleeting(QUICK).fit(data.select(data.label != 1), None, seed=0)
+    fitted = kind.fit(data.select(data.label != 1), None, seed=0)
     assert fitted.probabilities(data)[:, 1].max() < 1e-6
     graph = fleeting_recipe.graph(fitted).SerializeToString()
     (answer,) = open_network(graph).run(None, {"flow": data.flow})
     assert answer[:, 1].max() < 1e-6
 
 
-@pytest.mark.parametrize("networks", [1, 2])
-def test_onnx_equals_the_model_for_any_batch_size(networks: int) -> None:
-    fitted = Fleeting(replace(QUICK, networks=networks)).fit(samples(), None, seed=0)
+def test_onnx_equals_the_model_for_any_batch_size(kind: Fleeting) -> None:
+    fitted = kind.fit(samples(), None, seed=0)
     graph = fleeting_recipe.graph(fitted).SerializeToString()
     session = open_network(graph)
     new = samples(seed=5).flow
     for images in (new, new[:1], np.zeros((1, 28, 28, 3), np.uint8)):
         (answer,) = session.run(None, {"flow": images})
         np.testing.assert_allclose(answer, fitted.of_images(images), atol=1e-4)
+
+
+def test_the_shipped_network_carries_what_it_started_from() -> None:
+    """No clip of people went in, so it names movements of drawn faces; another training starts there."""
+    data, new = samples(), samples(60, seed=5)
+    start = shipped_start()
+    alone = FittedFleeting(start, np.zeros_like(start.prior), np.ones(3, bool), 1.0, 0.0)
+    assert (alone.of_images(new.flow).argmax(1) == new.label).mean() > 0.7
+    again = Fleeting().fit(data, None, seed=0)
+    np.testing.assert_array_equal(again.start.prior, start.prior)
+    assert Fleeting().settings()["start"] == weights.card("fleeting")["sha256"]
 
 
 def test_published_networks_are_recognisers() -> None:
@@ -227,11 +240,12 @@ def test_published_networks_are_recognisers() -> None:
         kinds["ststnet"].fit(replace(data, flow=None), None, seed=0)
 
 
-def test_it_learns_what_synthetic_movements_are() -> None:
-    plan = replace(QUICK, synthetic=SyntheticSettings(count=600, faces=6), fourier=FourierSettings(features=300))
-    fitted = Fleeting(plan).fit(samples(120, seed=1), None, seed=0)
+def test_it_learns_what_movements_are() -> None:
+    plan = FleetingSettings(FourierSettings(features=300))
+    start = make_start(*moved_flow(150, faces=3, seed=4), plan.fourier, seed=0)
+    fitted = Fleeting(plan, start).fit(samples(120, seed=1), None, seed=0)
     new = samples(90, seed=2)
-    assert (fitted.probabilities(new).argmax(1) == new.label).mean() > 0.7
+    assert (fitted.probabilities(new).argmax(1) == new.label).mean() > 0.8
 
 
 def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
@@ -240,21 +254,38 @@ def test_train_writes_a_network_that_its_card_describes(tmp_path: Path) -> None:
         tmp_path / "flow.npz", flow=data.flow, label=data.label, subject=[s.split("/")[1] for s in data.subject],
         clip=[c.split("/")[1] for c in data.clip], dataset=["made"] * len(data),
     )  # fmt: skip
+    out = tmp_path / "out"
+    out.mkdir()
+    images, _ = moved_flow(40, seed=6)
+    truth = np.zeros((40, len(UNITS), 2), np.int64)
+    truth[np.arange(40), [UNITS.index(n) for n in ("AU04", "AU12", "AU26", "AU09")] * 10] = 1
+    np.savez(out / "moved_portraits.npz", images=images, truth=truth)
     (tmp_path / "scores.json").write_text(json.dumps({"shipped": {"uf1": 0.5}}))
+    agreement = {
+        "pairs": {"truth, dis": {"correlation": {"v": 0.9}}},
+        "right": {"dis": 0.7},
+        "milliseconds": {"dis": 2.0},
+    }
+    (tmp_path / "agreement.json").write_text(json.dumps({"Units": agreement}))
     recipe = tmp_path / "mine.toml"
-    recipe.write_text('task = "fleeting"\nname = "mine"\ndata = "flow.npz"\nscores = "scores.json"\n')
-    fleeting_recipe.train(recipe, data=tmp_path, out=tmp_path / "out", plan=QUICK)
-    card, network = json.loads((tmp_path / "out" / "mine.json").read_text()), tmp_path / "out" / "mine.onnx"
+    recipe.write_text(
+        'task = "fleeting"\nname = "mine"\ndata = "flow.npz"\nscores = "scores.json"\n'
+        'agreement = "agreement.json"\n[films]\ncount = 40\n'
+        "[settings.fourier]\nfeatures = 60\n"
+    )
+    fleeting_recipe.train(recipe, data=tmp_path, out=out)
+    card, network = json.loads((out / "mine.json").read_text()), out / "mine.onnx"
     assert card["sha256"] == weights.checksum(network)
     assert card["subjects"] == sorted(set(data.subject))
-    assert card["scores"] == {"uf1": 0.5}
-    assert card["recipe"]["settings"]["networks"] == QUICK.networks
+    flow_methods = {"units": {"dis": {"correlation": {"v": 0.9}, "right": 0.7}}}
+    assert card["scores"] == {"uf1": 0.5, "flow_methods": flow_methods}
+    assert card["recipe"]["settings"]["fourier"]["features"] == 60
     (answer,) = open_network(network).run(None, {"flow": data.flow})
-    expected = Fleeting(QUICK).fit(data, None, seed=0).probabilities(data)
-    np.testing.assert_allclose(answer, expected, atol=1e-4)
+    start = make_start(images, classes_of(truth), QUICK.fourier, seed=0)
+    np.testing.assert_allclose(answer, Fleeting(QUICK, start).fit(data, None, seed=0).probabilities(data), atol=1e-4)
     recipe.write_text(recipe.read_text().replace("scores.json", "none.json"))
     with pytest.warns(FleetingWarning, match="the card states no scores"):
-        fleeting_recipe.train(recipe, data=tmp_path, out=tmp_path / "out", plan=QUICK)
+        fleeting_recipe.train(recipe, data=tmp_path, out=out)
 
 
 def test_the_recipe_of_the_shipped_network_can_be_read() -> None:

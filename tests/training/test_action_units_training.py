@@ -13,27 +13,26 @@ from fleeting.errors import DataError
 from fleeting.motion.flow_image import mirrored
 from fleeting.naming.action_units import LEFT, MIDLINE, MOVED, RIGHT, UNITS
 from fleeting.recognisers.fleeting.fourier_ridge import FourierSettings
-from fleeting.recognisers.fleeting.synthetic_flow import SyntheticSettings, synthetic_flow_images
 from fleeting.records.action_units import parse
 from fleeting.training.action_units import export
 from fleeting.training.action_units.clips import CodedClips, read_clips, truth_of
-from fleeting.training.action_units.model import UnitModel, UnitSettings, fit, make_start
+from fleeting.training.action_units.model import UnitModel, UnitSettings, fit, fit_moved, make_start
 from fleeting.training.action_units.movements import NAMES, UNKNOWN, MovementSettings, draw
 from fleeting.training.action_units.network import TrainingSettings, loss_of, unit_logits, unit_net
 from fleeting.weights.runtime import open_network
+from tests.moved_flow import moved_flow
 
 BROWS, MOUTH, CHIN = (UNITS.index(name) for name in ("AU02", "AU12", "AU17"))
 SMALL = UnitSettings(
     fourier=FourierSettings(features=100, sharpness=1.0),
-    pretraining=TrainingSettings(epochs=2, batch_size=64),
-    training=TrainingSettings(epochs=6, batch_size=32, extra_batch=16, extra_weight=0.3),
+    training=TrainingSettings(epochs=2, batch_size=64),
     inner_folds=2,
 )
 
 
 def made_clips(count: int, *, people: int = 6, seed: int = 0) -> CodedClips:
     """Images of synthetic smiles and raised brows: `positive` counts as AU12, `surprise` as AU02."""
-    images, label = synthetic_flow_images(SyntheticSettings(count=count, faces=4, one_sided=0.0), seed=seed)
+    images, label = moved_flow(count, one_sided=0.0, seed=seed)
     truth = np.zeros((count, len(UNITS), 2), np.int64)
     truth[label == 1, MOUTH] = 1
     truth[label == 2, BROWS] = 1
@@ -90,7 +89,7 @@ def test_it_learns_what_the_clips_show_and_nobody_else(model: UnitModel) -> None
         shows = others.truth[:, unit, 0] == 1
         assert said[shows, unit].mean() > said[~shows, unit].mean() + 0.3
     assert said[:, CHIN].max() < 0.15, "a unit that no clip shows is never reported"
-    assert (model.thresholds >= SMALL.least).all()
+    assert (model.fitted.thresholds >= SMALL.least).all()
 
 
 def test_mirrored_clips(model: UnitModel) -> None:
@@ -108,8 +107,9 @@ def test_the_file_says_what_the_model_says(model: UnitModel) -> None:
 
 def test_one_person_is_not_enough() -> None:
     clips = made_clips(20, people=1)
+    features, prior = np.zeros((20, 2)), np.zeros((2, len(UNITS)), np.float32)
     with pytest.raises(DataError, match="at least two people"):
-        fit(clips, None, SMALL, seed=0)  # type: ignore[arg-type]
+        fit_moved(features, clips.truth, clips.subject, prior, SMALL, seed=0)
 
 
 def composite(path: Path, clips: list[str]) -> Path:

@@ -67,7 +67,6 @@ def test_others_are_refused_with_what_was_expected(text: str, message: str, tmp_
         ("spotter", "hidden = 2.0", "a hidden of 0 to 1"),
         ("dsticnn", "[network.fit]\nepochs = 0", "at least 1 epochs"),
         ("macro_to_micro", "[source.drawn]\ncopies = 0", "at least 1 copies"),
-        ("half_face", "inner_folds = 1", "at least 2 inner_folds"),
     ],
 )
 def test_every_training_reads_its_recipe_so(task: str, wrong: str, message: str, tmp_path: Path) -> None:

@@ -20,8 +20,7 @@ from sklearn.svm import SVC
 from fleeting.datasets.samples import Samples, joined
 from fleeting.errors import DataError
 from fleeting.recognisers.folds.inner_folds import InnerFold, subject_folds
-from fleeting.recognisers.half_face.linear import softmax
-from fleeting.training.calibration import fit_temperature
+from fleeting.training.calibration import fit_temperature, softmax
 
 Rows = npt.NDArray[np.float32]
 NEVER = -1e3

@@ -12,7 +12,7 @@ from sklearn.svm import LinearSVC
 
 from fleeting.datasets.samples import Samples
 from fleeting.motion.flow_image import standardised
-from fleeting.recognisers.half_face.linear import softmax
+from fleeting.training.calibration import softmax
 
 
 @dataclass(frozen=True, slots=True)

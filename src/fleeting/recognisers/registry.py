@@ -11,7 +11,6 @@ from fleeting.settings import nearest
 
 RECOGNISERS: dict[str, tuple[str, ...]] = {
     "linear-svm": ("fleeting.recognisers.linear_svm", "LinearSvm"),
-    "linear-half-face": ("fleeting.recognisers.half_face.recogniser", "HalfFace"),
     "ststnet": ("fleeting.recognisers.flow_networks", "ststnet_recogniser"),
     "off-apexnet": ("fleeting.recognisers.flow_networks", "off_apexnet_recogniser"),
     "fleeting": ("fleeting.recognisers.fleeting.recogniser", "Fleeting"),

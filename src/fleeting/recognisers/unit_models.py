@@ -13,6 +13,7 @@ from fleeting.datasets.samples import Samples
 UNIT_MODELS: dict[str, tuple[str, str]] = {
     "all-positive": ("fleeting.recognisers.unit_models", "AllPositive"),
     "logistic-regression": ("fleeting.recognisers.unit_logistic", "LogisticUnits"),
+    "fleeting": ("fleeting.recognisers.unit_fleeting", "FleetingUnits"),
     "ststnet": ("fleeting.recognisers.unit_networks", "ststnet_units"),
     "off-apexnet": ("fleeting.recognisers.unit_networks", "off_apexnet_units"),
     "logistic-regression-thresholds": ("fleeting.recognisers.unit_thresholds", "logistic_with_thresholds"),

@@ -10,6 +10,12 @@ import numpy.typing as npt
 _TEMPERATURES = np.geomspace(0.05, 20, 241)
 
 
+def softmax(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return probabilities along the last axis."""
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True), np.float32)
+
+
 def log_loss(
     logits: npt.NDArray[Any], truth: npt.NDArray[Any], temperature: float = 1.0, *, balanced: bool = False
 ) -> float:

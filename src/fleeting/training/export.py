@@ -95,6 +95,11 @@ def store_in_half(path: Path, *, least: int) -> None:
     onnx.save(model, str(path))
 
 
+def constants_of(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the constants of an ONNX file by name."""
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(str(path)).graph.initializer}
+
+
 def compare(
     path: Path, inputs: Mapping[str, npt.NDArray[Any]], expected: Sequence[Any], *, most: float, of: str = "torch"
 ) -> float:

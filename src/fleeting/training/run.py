@@ -20,7 +20,6 @@ TASKS: dict[str, str] = {
     "face_finder": "fleeting.training.face_finder.train",
     "fleeting": "fleeting.recognisers.fleeting.train",
     "flow_svm": "fleeting.recognisers.flow_svm.train",
-    "half_face": "fleeting.recognisers.half_face.train",
     "landmarks": "fleeting.training.landmarks.train",
     "micro_flow": "fleeting.training.micro_flow.train",
     "macro_to_micro": "fleeting.recognisers.macro_to_micro.train",

@@ -73,6 +73,25 @@ def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def file(name: str, *, folder: Path | None = None) -> Path:
+    """Return the path of a shipped network, or of one of a folder, after its content was compared with its card.
+
+    Raises
+    ------
+    WeightsError
+        Where the file is missing or its SHA-256 differs from the one in its card.
+    """
+    expected = card(name, folder=folder)["sha256"]
+    path = (folder or _shipped()) / f"{name}.onnx"
+    if not path.exists() or checksum(path) != expected:
+        raise WeightsError(
+            f"{name}.onnx with SHA-256 {expected[:12]}…",
+            "another file" if path.exists() else "no file",
+            "Train it anew." if folder is not None else "The installation is damaged: reinstall fleeting.",
+        )
+    return path
+
+
 def session(name: str, *, threads: int = 1, folder: Path | None = None, sizes: Mapping[str, int] | None = None) -> Any:
     """Open a shipped network, or one of a folder, as an ``onnxruntime.InferenceSession`` on the CPU.
 
@@ -90,15 +109,8 @@ def session(name: str, *, threads: int = 1, folder: Path | None = None, sizes: M
     Raises
     ------
     WeightsError
-        Where the file is missing or its SHA-256 differs from the one in its card.
+        As `file`; and where its content is no network.
     """
-    expected = card(name, folder=folder)["sha256"]
-    path = (folder or _shipped()) / f"{name}.onnx"
-    if not path.exists() or checksum(path) != expected:
-        raise WeightsError(
-            f"{name}.onnx with SHA-256 {expected[:12]}…",
-            "another file" if path.exists() else "no file",
-            "Train it anew." if folder is not None else "The installation is damaged: reinstall fleeting.",
-        )
+    path = file(name, folder=folder)
     with reading(path, "a network in ONNX", "Train it anew.", error=WeightsError):
         return open_network(path, threads=threads, sizes=sizes)

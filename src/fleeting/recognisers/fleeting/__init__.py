@@ -1,6 +1,5 @@
-"""Our own recogniser of flow images: a kernel machine and small networks that know synthetic movements.
+"""Our own recogniser of flow images: a kernel machine that knows moved portraits before it sees people.
 
-`recogniser` is the model; start there. `network` is the small network and what it sees, `fourier_ridge`
-the kernel machine, `synthetic_flow` the movements that are known beforehand. `train` is the recipe
-(`recipes/fleeting.toml`), and writes it as ONNX.
+`recogniser` is the model; start there. `fourier_ridge` is the kernel machine, `network` what it sees of a flow image,
+and the small network of action units. `train` is the recipe (`recipes/fleeting.toml`), and writes it as ONNX.
 """

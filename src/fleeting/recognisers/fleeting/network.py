@@ -17,7 +17,6 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from fleeting.motion.flow_image import CHANNELS, SIZE, standardised
-from fleeting.recognisers.half_face.linear import blur_matrix
 
 SIDE = 14
 """Side of its input: the flow image, smoothed and halved (`recognisers.fleeting.network`)."""
@@ -62,6 +61,16 @@ BLUR = 1.0
 """Standard deviation of the smoothing, in pixels of the flow image."""
 
 _SIGN = torch.tensor([-1.0 if name == "u" else 1.0 for name in CHANNELS]).view(1, -1, 1, 1)
+
+
+def blur_matrix(sigma: float, size: int = SIZE) -> npt.NDArray[np.float64]:
+    """Return the (size, size) matrix of Gaussian smoothing along one side, the border repeated."""
+    reach = int(np.ceil(3 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    matrix = np.zeros((size, size))
+    for offset, weight in zip(range(-reach, reach + 1), kernel / kernel.sum(), strict=True):
+        np.add.at(matrix, (np.arange(size), np.clip(np.arange(size) + offset, 0, size - 1)), weight)
+    return matrix
 
 
 @cache

@@ -38,8 +38,8 @@ from fleeting.recognisers.flow_svm.transformers import (
     WithoutHead,
 )
 from fleeting.recognisers.folds.inner_folds import InnerFold
-from fleeting.recognisers.half_face.linear import softmax
 from fleeting.settings import FlowMethod
+from fleeting.training.calibration import softmax
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from onnx import TensorProto
 from fleeting.motion.flow_image import CHANNELS, SIZE
 from fleeting.naming.action_units import UNITS
 from fleeting.recognisers.fleeting.network import LIMIT
-from fleeting.recognisers.fleeting.train import both_ways, kernel_answers, mean_of_both, network_logits
-from fleeting.training.action_units.model import SOFT, UnitModel
+from fleeting.recognisers.fleeting.train import both_ways, kernel_answers, network_logits
+from fleeting.training.action_units.model import UnitModel
 from fleeting.training.export import Graph, standardised
 
 
@@ -20,17 +20,11 @@ def graph(model: UnitModel) -> onnx.ModelProto:
     cut = standardised(g, limit=LIMIT)
     image = g.add("Reshape", [cut, g.constant("image", [0, len(CHANNELS), SIZE, SIZE], np.int64)], "standardised")
     both = both_ways(g, image)
-    kernel = kernel_answers(g, both, model.features.projections, model.ridge)
-    said = network_logits(g, both, model.network, "net")
-    moved, sides = (
-        g.add("Gather", [said, g.constant(f"{name}_columns", columns, np.int64)], name, axis=1)
-        for name, columns in (("moved", np.arange(count)), ("sides", np.arange(count, 2 * count)))
-    )
-    logit = mean_of_both(g, moved, count, "moved")
-    soft = g.add("Tanh", [g.add("Mul", [logit, g.constant("soft", 1 / SOFT)], "softer")], "network")
-    sums = g.add("Add", [kernel, soft], "sums")
-    scaled = g.add("Mul", [sums, g.constant("slope", model.slope)], "steeper")
-    odds = g.add("Add", [scaled, g.constant("offset", model.offset)], "odds")
+    answers = kernel_answers(g, both, model.start.features.projections, model.start.prior, model.fitted.own)
+    said = network_logits(g, both, model.start.network, "net")
+    sides = g.add("Gather", [said, g.constant("sides_columns", np.arange(count, 2 * count), np.int64)], "sides", axis=1)
+    scaled = g.add("Mul", [answers, g.constant("slope", model.fitted.slope)], "steeper")
+    odds = g.add("Add", [scaled, g.constant("offset", model.fitted.offset)], "odds")
     pair = g.add("Reshape", [sides, g.constant("sides_pair", [2, -1, count], np.int64)], "both_sides")
     one = g.add("Unsqueeze", [odds, g.constant("first", [0], np.int64)], "odds_first")
     stacked = g.add("Concat", [one, pair], "logits_first", axis=0)

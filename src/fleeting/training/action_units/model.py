@@ -1,20 +1,19 @@
-"""The model of action units: a kernel machine on coded clips, and a network that knows moved portraits.
+"""The model of action units: a kernel machine that knows moved portraits before it sees coded clips.
 
-The members
------------
 - For each unit, ridge regression on random Fourier features (`recognisers.fleeting.fourier_ridge`), the same for a face
-  and its mirror image, on coded clips alone. Clips that show the unit weigh as much as all others together.
-- The network of `network`: first trained on portraits moved by known units and measured by this package's own flow
-  (`moved_portraits`), then on coded clips with moved portraits beside them. It alone knows sides.
+  and its mirror image. Its weights start from those of portraits that are moved by known units and measured by this
+  package's own flow (`moved_portraits`); coded clips change them. Clips that show the unit weigh as much as all others
+  together.
+- The network of `network`, trained on moved portraits alone, tells the side: few coded clips are one-sided.
 
-Their answers are added. A probability follows by logistic regression on this sum and on how often the unit is coded, of
-all units together: three numbers, fitted on people who were held out in turn. A unit is reported where the flow speaks
-rather for it than against it (a sum above 0), and never below `UnitSettings.least`.
+A probability follows by logistic regression on the answer and on how often the unit is coded, of all units together:
+three numbers, fitted on people who were held out in turn. A unit is reported where the flow speaks rather for it than
+against it (an answer above 0), and never below `UnitSettings.least`.
 """
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,11 +21,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.linear_model import LogisticRegression
-from torch import Tensor, nn
+from torch import nn
 
 from fleeting.errors import DataError
 from fleeting.naming.action_units import MOVED, UNITS
-from fleeting.recognisers.fleeting.fourier_ridge import FourierFeatures, FourierSettings, fit_ridge, fourier_features
+from fleeting.recognisers.fleeting.fourier_ridge import (
+    FourierFeatures,
+    FourierSettings,
+    fit_prior,
+    fit_ridge,
+    fourier_features,
+)
 from fleeting.recognisers.fleeting.network import Variation, flow_inputs
 from fleeting.recognisers.folds.inner_folds import subject_folds
 from fleeting.training.action_units.clips import CodedClips
@@ -36,15 +41,11 @@ from fleeting.training.action_units.network import (
     TrainingSettings,
     UnitRows,
     answers_of,
-    log_odds,
     train_network,
     unit_net,
 )
 
 Array = npt.NDArray[np.float64]
-
-SOFT = 3.0
-"""A logit of the network that counts three quarters of a full answer of the kernel machine: tanh(logit / 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,8 @@ class UnitSettings:
         The kernel machine.
     filters, dropout
         Of the network.
-    variation
-        How inputs are varied while the network is trained.
-    pretraining, training
-        On moved portraits alone, and on coded clips with moved portraits beside them.
+    variation, training
+        How inputs are varied while the network is trained, and how it is trained.
     inner_folds
         Folds over the people, for the probabilities.
     least
@@ -74,12 +73,7 @@ class UnitSettings:
     filters: tuple[int, int] = (12, 24)
     dropout: tuple[float, float] = (0.1, 0.3)
     variation: Variation = field(default_factory=Variation)
-    pretraining: TrainingSettings = field(default_factory=lambda: TrainingSettings(epochs=12, batch_size=128))
-    training: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(
-            epochs=30, batch_size=64, learning_rate=1.5e-3, weight_decay=3e-2, extra_batch=32, extra_weight=0.3
-        )
-    )
+    training: TrainingSettings = field(default_factory=lambda: TrainingSettings(epochs=12, batch_size=128))
     inner_folds: int = 3
     least: float = 0.15
 
@@ -89,16 +83,16 @@ class Start(NamedTuple):
 
     Attributes
     ----------
-    moved
-        Moved portraits.
     features
         Projections of the kernel machine.
+    prior
+        (2 * features, units) of `fourier_ridge.fit_prior`.
     network
         Trained on moved portraits.
     """
 
-    moved: UnitRows
     features: FourierFeatures
+    prior: npt.NDArray[np.float32]
     network: nn.Module
 
 
@@ -108,93 +102,133 @@ def make_start(
     """Train on moved portraits (`moved_portraits.measured_images`)."""
     moved = UnitRows(flow_inputs(images), torch.from_numpy(truth))
     network = unit_net(settings.filters, settings.dropout, seed=seed)
-    train_network(network, moved, settings.pretraining, settings.variation, seed=seed)
-    return Start(moved, fourier_features(moved.inputs, settings.fourier, seed=seed), network)
+    train_network(network, moved, settings.training, settings.variation, seed=seed)
+    features = fourier_features(moved.inputs, settings.fourier, seed=seed)
+    values = features(moved.inputs)
+    prior = [
+        fit_prior(values[known], shows[known].astype(np.int64), settings.fourier, classes=2)[:, 1]
+        for shows, known in _columns(truth)
+    ]
+    return Start(features, np.stack(prior, 1), network)
 
 
-@dataclass(frozen=True)
-class UnitModel:
-    """A fitted model.
+class Fitted(NamedTuple):
+    """What coded clips decide.
 
     Attributes
     ----------
-    features, ridge
-        Projections, and the weights (2 * features, units) of the kernel machines.
-    network
-        The network.
+    own
+        (2 * features, units) what they added to the weights of the start.
     slope, offset
-        The log odds of a unit are ``slope * sum + offset[unit]``.
+        The log odds of a unit are ``slope * answer + offset[unit]``.
     thresholds
         (units,) from this probability on a unit is reported.
     """
 
-    features: FourierFeatures
-    ridge: npt.NDArray[np.float32]
-    network: nn.Module
+    own: npt.NDArray[np.float32]
     slope: float
     offset: Array
     thresholds: Array
 
+    def moved(self, features: Array, prior: npt.NDArray[np.float32]) -> Array:
+        """Return the probability (n, units) that each unit moved."""
+        answers = features @ (prior + self.own)
+        return np.asarray(1 / (1 + np.exp(-(self.slope * answers + self.offset))))
+
+
+@dataclass(frozen=True)
+class UnitModel:
+    """A fitted model: what it started from, and what coded clips decide."""
+
+    start: Start
+    fitted: Fitted
+
     def answers(self, images: npt.NDArray[np.uint8]) -> Array:
         """Return (n, units, 3) as `naming.action_units.ActionUnitNet` does."""
         inputs = flow_inputs(images)
-        logits = answers_of(self.network, inputs).numpy().astype(np.float64)
-        sums = _sums(self.features, self.ridge, logits, inputs)
-        logits[..., MOVED] = self.slope * sums + self.offset
-        return np.asarray(1 / (1 + np.exp(-logits)))
+        logits = answers_of(self.start.network, inputs).numpy().astype(np.float64)
+        found = np.asarray(1 / (1 + np.exp(-logits)))
+        found[..., MOVED] = self.fitted.moved(self.start.features(inputs), self.start.prior)
+        return found
 
 
 def fit(clips: CodedClips, start: Start, settings: UnitSettings, *, seed: int) -> UnitModel:
-    """Fit on coded clips, the probabilities on inner folds over their people.
+    """Fit on coded clips.
 
     Raises
     ------
     DataError
-        For clips of fewer than two people.
+        As `fit_moved`.
     """
-    people = len(np.unique(clips.subject))
+    features = start.features(flow_inputs(clips.images))
+    return UnitModel(start, fit_moved(features, clips.truth, clips.subject, start.prior, settings, seed=seed))
+
+
+def fit_moved(
+    features: Array,
+    truth: npt.NDArray[np.int64],
+    subject: npt.NDArray[np.str_],
+    prior: npt.NDArray[np.float32],
+    settings: UnitSettings,
+    *,
+    seed: int,
+) -> Fitted:
+    """Fit the kernel machine on coded clips, the probabilities on inner folds over their people.
+
+    Parameters
+    ----------
+    features, truth, subject
+        (n, 2 * features), (n, units, 2) and (n,) of the clips.
+    prior
+        (2 * features, units) of `Start`.
+    settings, seed
+        Of the model, and of the inner folds.
+
+    Raises
+    ------
+    DataError
+        For clips of fewer than two people, or all with or all without units.
+    """
+    people = len(np.unique(subject))
     if people < 2:
         raise DataError("clips of at least two people", f"{people}", "Add clips of others.")
-    inputs, truth = flow_inputs(clips.images), torch.from_numpy(clips.truth)
-    ridge, network = _members(inputs, truth, start, settings, seed=seed)
-    sums, odds = np.zeros((len(inputs), len(UNITS))), np.zeros((len(inputs), len(UNITS)))
-    for fold in subject_folds(clips.subject, folds=min(settings.inner_folds, people), seed=seed):
-        inner_ridge, inner = _members(inputs[fold.train], truth[fold.train], start, settings, seed=seed)
-        held = inputs[fold.validation]
-        logits = answers_of(inner, held).numpy().astype(np.float64)
-        sums[fold.validation] = _sums(start.features, inner_ridge, logits, held)
-        odds[fold.validation] = log_odds(truth[fold.train]).numpy()
-    slope, by_odds, bias = _logistic(sums, odds, clips.truth)
-    offset = by_odds * log_odds(truth).numpy().astype(np.float64) + bias
-    thresholds = np.maximum(1 / (1 + np.exp(-offset)), settings.least)
-    return UnitModel(start.features, ridge, network, slope, offset, thresholds)
+    answers, odds = np.zeros(truth.shape[:2]), np.zeros(truth.shape[:2])
+    for fold in subject_folds(subject, folds=min(settings.inner_folds, people), seed=seed):
+        inner = _weights(features[fold.train], truth[fold.train], prior, settings.fourier)
+        answers[fold.validation] = features[fold.validation] @ inner
+        odds[fold.validation] = log_odds(truth[fold.train])
+    slope, by_odds, bias = _logistic(answers, odds, truth)
+    offset = by_odds * log_odds(truth) + bias
+    own = _weights(features, truth, prior, settings.fourier) - prior
+    return Fitted(own, slope, offset, np.maximum(1 / (1 + np.exp(-offset)), settings.least))
 
 
-def _members(
-    inputs: Tensor, truth: Tensor, start: Start, settings: UnitSettings, *, seed: int
-) -> tuple[npt.NDArray[np.float32], nn.Module]:
-    features, shows = start.features(inputs), (truth == 1).any(2).numpy()
-    known = (truth != UNKNOWN).all(2).numpy()
-    ridge = [
-        fit_ridge(features[k], s[k].astype(np.int64), settings.fourier, classes=2)[:, 1]
-        for k, s in zip(known.T, shows.T, strict=True)
-    ]
-    network = train_network(
-        copy.deepcopy(start.network), UnitRows(inputs, truth), settings.training, settings.variation,
-        seed=seed, extra=start.moved, balanced=True,
-    )  # fmt: skip
-    return np.stack(ridge, 1), network
+def log_odds(truth: npt.NDArray[np.int64]) -> Array:
+    """Log odds (units,) of each unit among rows; a unit that never or always moved counts half a row."""
+    shows = (truth == 1).any(2).sum(0)
+    return np.asarray(np.log((shows + 0.5) / (len(truth) - shows + 0.5)))
 
 
-def _sums(features: FourierFeatures, ridge: npt.NDArray[np.float32], logits: Array, inputs: Tensor) -> Array:
-    """Both members' answers (n, units), added."""
-    return np.asarray(features(inputs) @ ridge + np.tanh(logits[..., MOVED] / SOFT))
+def _weights(
+    features: Array, truth: npt.NDArray[np.int64], prior: npt.NDArray[np.float32], settings: FourierSettings
+) -> npt.NDArray[np.float32]:
+    ridges = []
+    for k, (shows, known) in enumerate(_columns(truth)):
+        both = np.stack([-prior[:, k], prior[:, k]], 1)
+        fitted = fit_ridge(features[known], shows[known].astype(np.int64), settings, classes=2, prior=both)
+        ridges.append(fitted[:, 1])
+    return np.stack(ridges, 1)
 
 
-def _logistic(sums: Array, odds: Array, truth: npt.NDArray[np.int64]) -> tuple[float, float, float]:
-    """Slope of the sum, weight of the log odds, and bias; a larger sum never makes a unit less probable."""
+def _columns(truth: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    """Which rows (n,) show each unit, and of which it is known."""
+    return zip((truth == 1).any(2).T, (truth != UNKNOWN).all(2).T, strict=True)
+
+
+def _logistic(answers: Array, odds: Array, truth: npt.NDArray[np.int64]) -> tuple[float, float, float]:
+    """Slope of the answer, weight of the log odds, and bias; a larger answer never makes a unit less probable."""
     shows, known = (truth == 1).any(2), (truth != UNKNOWN).all(2)
     if len(np.unique(shows[known])) < 2:
         raise DataError("clips with and without units", "one of both", f"Code some of {', '.join(UNITS)}.")
-    fitted = LogisticRegression(C=100.0, max_iter=1000).fit(np.stack([sums[known], odds[known]], 1), shows[known])
+    fitted = LogisticRegression(C=100.0, max_iter=1000).fit(np.stack([answers[known], odds[known]], 1), shows[known])
     return max(float(fitted.coef_[0, 0]), 1e-6), float(fitted.coef_[0, 1]), float(fitted.intercept_[0])

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from fleeting.errors import DataError, SettingsError
 from fleeting.faces.align import CANONICAL_WIDTH, align, crop_size, crop_transform, to_crop
 from fleeting.faces.ibug import MIRROR
+from fleeting.files import atomic_path
 from fleeting.motion.flow_image import expression_flow, flow_image
 from fleeting.recognisers.sequences.portraits import found_faces
 from fleeting.settings import FlowMethod
@@ -177,6 +178,32 @@ def measured_images(
         if len(images) % 1000 == 0:
             log.info("%d of %d portraits moved and measured", len(images), settings.count)
     return np.stack(images), np.stack(truth)
+
+
+MOVED = "moved_portraits.npz"
+"""Kept in the folder of a training, so that it need not be measured again."""
+
+
+def kept_images(
+    data: Path, folder: Path, settings: FilmSettings, *, seed: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Return `measured_images` of training people, kept in a folder.
+
+    Raises
+    ------
+    DataError
+        Where the folder has those of other settings, or a portrait is missing.
+    """
+    kept = folder / MOVED
+    if not kept.exists():
+        images, truth = measured_images(read_faces(data, "train", seed=seed), settings, seed=seed + 1)
+        with atomic_path(kept) as temporary, temporary.open("wb") as file:
+            np.savez(file, images=images, truth=truth)
+    with np.load(kept) as stored:
+        images, truth = stored["images"], stored["truth"]
+    if len(images) != settings.count:
+        raise DataError(f"{settings.count} moved portraits", f"{len(images)} in {kept}", "Remove it.")
+    return images, truth
 
 
 def _measured(

@@ -1,6 +1,6 @@
 """Movements whose action units and sides are known, drawn at random: what the network sees before it sees people.
 
-Half of them are sets of units that go together in faces (`synthetic_flow.CLASS_ACTION_UNITS` of our recogniser), half
+Half of them are sets of units that go together in faces (`CLASS_ACTION_UNITS`), half
 are any units, so that rare ones are as frequent as common ones. Some show on one side, a few each unit on a side of its
 own.
 """
@@ -12,12 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.labels import THREE_CLASSES
 from fleeting.naming.action_units import UNITS
-from fleeting.recognisers.fleeting.synthetic_flow import CLASS_ACTION_UNITS
 from fleeting.synthesis.face.action_units import ACTION_UNITS
 
 NAMES: tuple[str, ...] = tuple(ACTION_UNITS)
 """Units of the synthesis, in the order of `Movement.weights`."""
+
+CLASS_ACTION_UNITS: dict[str, tuple[str, ...]] = {
+    "negative": (
+        "AU04", "AU04+AU07", "AU04+AU07", "AU07", "AU09", "AU09+AU10", "AU10", "AU10+AU17", "AU15", "AU15+AU17",
+        "AU01+AU04", "AU14", "AU17", "AU04+AU09", "AU12+AU14", "AU23", "AU01+AU04+AU15", "AU20", "AU04+AU05+AU07+AU23",
+    ),
+    "positive": ("AU12", "AU06+AU12", "AU06+AU12", "AU12+AU25", "AU06"),
+    "surprise": (
+        "AU01+AU02", "AU01+AU02", "AU01+AU02+AU05", "AU02", "AU01+AU02+AU26", "AU01+AU02+AU05+AU26", "AU01+AU02+AU25",
+        "AU26",
+    ),
+}  # fmt: skip
+"""Sets of units of which one is drawn; a micro-expression often shows a part of a prototype. After the labelling
+criteria of CASME II (Yan et al., PLoS ONE 9(1), 2014, e86041) and the prototypes of `synthesis.face.emotions`."""
 
 TOGETHER: tuple[tuple[str, ...], ...] = tuple(
     tuple(text.split("+")) for sets in CLASS_ACTION_UNITS.values() for text in sets
@@ -27,6 +41,9 @@ SMALLER: dict[str, float] = {"AU05": 0.6, "AU06": 0.8, "AU07": 0.6}
 """Typical size beside a unit of size 1: the lids move less than brows and mouth corners."""
 
 UNKNOWN = -1
+
+
+NO_CLASS = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +118,27 @@ def draw(settings: MovementSettings, rng: np.random.Generator) -> Movement:
     if rng.random() < settings.blink:
         weights[NAMES.index("AU43")] += settings.blink_size * rng.uniform(-0.5, 1)
     return Movement(weights, truth)
+
+
+def classes_of(truth: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the class (n,) of movements, index into `labels.THREE_CLASSES`, where their units are those of one class.
+
+    Parameters
+    ----------
+    truth
+        (n, units, 2) as `Movement.truth`; units that are not known do not count.
+
+    Returns
+    -------
+    (n,) int64
+        `NO_CLASS` for any other set of units.
+    """
+    classes: dict[frozenset[str], set[int]] = {}
+    for k, name in enumerate(THREE_CLASSES):
+        for text in CLASS_ACTION_UNITS[name]:
+            classes.setdefault(frozenset(text.split("+")) & frozenset(UNITS), set()).add(k)
+    found = []
+    for row in (truth == 1).any(2):
+        of_units = classes.get(frozenset(np.array(UNITS)[row]), set()) if row.any() else set()
+        found.append(next(iter(of_units)) if len(of_units) == 1 else NO_CLASS)
+    return np.array(found, np.int64)

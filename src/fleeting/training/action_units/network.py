@@ -38,8 +38,6 @@ class TrainingSettings:
         Of Adam with decoupled weight decay; the rate goes up and down once.
     sides
         Weight of the loss of the sides beside that of the units.
-    extra_batch, extra_weight
-        Synthetic rows beside each batch, and the weight of their loss.
     """
 
     epochs: int
@@ -47,8 +45,6 @@ class TrainingSettings:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     sides: float = 0.5
-    extra_batch: int = 0
-    extra_weight: float = 0.0
 
 
 def unit_net(filters: tuple[int, int], dropout: tuple[float, float], *, seed: int) -> nn.Sequential:
@@ -73,7 +69,7 @@ def answers_of(network: nn.Module, inputs: Tensor) -> Tensor:
     return torch.cat([unit_logits(network, part) for part in torch.split(inputs, 256)])
 
 
-def loss_of(logits: Tensor, truth: Tensor, *, sides: float, shift: Tensor | None = None) -> Tensor:
+def loss_of(logits: Tensor, truth: Tensor, *, sides: float) -> Tensor:
     """Cross-entropy of the units that are known, and of the sides of those that moved.
 
     Parameters
@@ -84,14 +80,10 @@ def loss_of(logits: Tensor, truth: Tensor, *, sides: float, shift: Tensor | None
         (n, units, 2).
     sides
         Weight of the second part.
-    shift
-        (units,) added to the logits of `MOVED`: the log odds of each unit among the rows, so that the logits themselves
-        answer for a unit that is as often there as not.
     """
     shows = (truth == 1).any(2)
     known = (truth != UNKNOWN).all(2)
-    moved = logits[..., MOVED] if shift is None else logits[..., MOVED] + shift
-    loss = functional.binary_cross_entropy_with_logits(moved[known], shows[known].float())
+    loss = functional.binary_cross_entropy_with_logits(logits[..., MOVED][known], shows[known].float())
     if sides and bool(shows.any()):
         loss = loss + sides * functional.binary_cross_entropy_with_logits(
             logits[..., LEFT:][shows], (truth[shows] == 1).float()
@@ -106,8 +98,6 @@ def train_network(
     variation: Variation,
     *,
     seed: int,
-    extra: UnitRows | None = None,
-    balanced: bool = False,
 ) -> nn.Module:
     """Train in place, and return the network in evaluation mode.
 
@@ -121,36 +111,21 @@ def train_network(
         How.
     seed
         Decides batches, variation and dropout.
-    extra
-        Rows that are trained on beside each batch.
-    balanced
-        Whether the loss corrects for how often each unit is there among the rows.
     """
     chance = torch.Generator().manual_seed(seed)
     count = len(rows.inputs)
     steps = settings.epochs * -(-count // settings.batch_size)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.15)
-    shift = log_odds(rows.truth) if balanced else None
     network.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for _ in range(settings.epochs):
             for chosen in torch.split(torch.randperm(count, generator=chance), settings.batch_size):
                 logits = unit_logits(network, variation.of_side(rows.inputs[chosen], chance))
-                loss = loss_of(logits, rows.truth[chosen], sides=settings.sides, shift=shift)
-                if extra is not None and settings.extra_batch:
-                    picked = torch.randint(len(extra.inputs), (settings.extra_batch,), generator=chance)
-                    more = unit_logits(network, variation.of_side(extra.inputs[picked], chance))
-                    loss = loss + settings.extra_weight * loss_of(more, extra.truth[picked], sides=settings.sides)
+                loss = loss_of(logits, rows.truth[chosen], sides=settings.sides)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
     return network.eval()
-
-
-def log_odds(truth: Tensor) -> Tensor:
-    """Log odds (units,) of each unit among rows; a unit that never or always moved counts half a row."""
-    shows = (truth == 1).any(2).float().sum(0)
-    return torch.log((shows + 0.5) / (len(truth) - shows + 0.5))
