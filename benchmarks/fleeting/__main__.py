@@ -48,9 +48,9 @@ LOOKED_AT = (
     " classes, networks of both tasks, varied clips, corrections for class frequencies, methods of flow of the moved"
     " portraits) were compared by the log loss of training on one laboratory and testing on another; the scores of"
     " laboratories left out were seen for the first machines and again, for ten, before the simplest of those within"
-    " 0.01 was taken; those of people left out came after. About 150 variants of an earlier recogniser had been compared"
-    " on CASME II and SMIC before. All three laboratories took part in the choice of the family: a test on others may"
-    " come out lower."
+    " 0.01 was taken; those of people left out came after. About 150 variants of an earlier recogniser had been"
+    " compared on CASME II and SMIC before. All three laboratories took part in the choice of the family: a test on"
+    " others may come out lower."
 )
 PENALTIES, TRUSTS = (0.35, 0.7, 1.4), (0.0, 0.5, 1.0)
 
