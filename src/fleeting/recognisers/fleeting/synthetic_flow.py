@@ -97,19 +97,32 @@ def synthetic_flow_images(
         (count,) int64, index into `labels.THREE_CLASSES`.
     """
     rng = np.random.default_rng(seed)
-    faces = np.stack([_unit_fields(_face(settings, rng)) for _ in range(settings.faces)])
+    faces = face_fields(settings, rng)
     label = rng.permutation(np.arange(settings.count) % len(THREE_CLASSES))
     images = np.empty((settings.count, SIZE, SIZE, 3), np.uint8)
     for image, k in zip(images, label, strict=True):
-        fields = faces[rng.integers(len(faces))]
-        weights = _weights(THREE_CLASSES[k], settings, rng)
-        moving = np.flatnonzero(weights.any(1))
-        flow = np.tensordot(weights[moving].astype(np.float32), fields[moving], ((0, 1), (0, 1)))
-        flow /= max(float(np.hypot(flow[..., 0], flow[..., 1]).max()), 1e-6)
-        if rng.random() < settings.blink:
-            flow += rng.uniform(-1, 3) * fields[_BLINK].sum(0)
-        image[:] = flow_image((flow + _error(settings, rng)).astype(np.float32))
+        flow = movement(faces, THREE_CLASSES[k], settings, rng)
+        image[:] = flow_image((flow + flow_error(settings, rng)).astype(np.float32))
     return images, label.astype(np.int64)
+
+
+def face_fields(settings: SyntheticSettings, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Draw face shapes, and return what each unit moves in them: (faces, units, 2 sides, h, w, 2)."""
+    return np.stack([_unit_fields(_face(settings, rng)) for _ in range(settings.faces)])
+
+
+def movement(
+    faces: npt.NDArray[np.float32], name: str, settings: SyntheticSettings, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Draw a movement (h, w, 2) of a class on one of the faces; its largest displacement is 1, a blink aside."""
+    fields = faces[rng.integers(len(faces))]
+    weights = _weights(name, settings, rng)
+    moving = np.flatnonzero(weights.any(1))
+    flow = np.tensordot(weights[moving].astype(np.float32), fields[moving], ((0, 1), (0, 1)))
+    flow /= max(float(np.hypot(flow[..., 0], flow[..., 1]).max()), 1e-6)
+    if rng.random() < settings.blink:
+        flow += rng.uniform(-1, 3) * fields[_BLINK].sum(0)
+    return np.asarray(flow)
 
 
 def _face(settings: SyntheticSettings, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -151,7 +164,7 @@ def _weights(name: str, settings: SyntheticSettings, rng: np.random.Generator) -
     return weights
 
 
-def _error(settings: SyntheticSettings, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def flow_error(settings: SyntheticSettings, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Error of a measured flow (h, w, 2)."""
     size = settings.noise * np.exp(rng.normal(0, 0.5))
     error = np.zeros((_HEIGHT, _WIDTH, 2), np.float32)
