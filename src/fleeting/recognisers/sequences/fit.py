@@ -97,8 +97,7 @@ class SequenceTrainer(Loop):
     """
 
     def __init__(self, task: Task, settings: FitSettings, *, classes: int, seed: int) -> None:
-        # Faster on processors, and the same numbers but for rounding.
-        task.network.to(choose_device(settings.device), memory_format=torch.channels_last_3d)
+        task.network.to(choose_device(settings.device))
         learned = [p for p in task.network.parameters() if p.requires_grad]
         rate, decay = settings.learning_rate, settings.weight_decay
         optimiser: torch.optim.Optimizer = (
