@@ -9,6 +9,8 @@ from fleeting.labels import THREE_CLASSES
 from fleeting.recognisers.sequences.drawn_flow import DrawnFlowSettings, drawn_flow
 from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer, Task
 
+START = "start.safetensors"
+
 
 @dataclass(frozen=True, slots=True)
 class StartSettings:
