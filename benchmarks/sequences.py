@@ -7,8 +7,8 @@ On transferred motion (`fleeting.recognisers.sequences.sets`), groups of people 
 - DSTICNN's interaction where people are few (``--shares``): differences with intervals over people, and a plot;
 - single answers and how often the two streams disagree.
 
-Folds x seeds x variants are jobs that are kept in ``--runs`` as they end: the same command goes on where it was stopped.
-Writes ``results/sequences*.json``, ``.md`` and ``_interaction.png``; ``--name`` for another page, as that of
+Folds x seeds x variants are jobs that are kept in ``--runs`` as they end: the same command goes on where it was
+stopped. Writes ``results/sequences*.json``, ``.md`` and ``_interaction.png``; ``--name`` for another page, as that of
 ``--protocol hde`` (one laboratory left out).
 """
 
@@ -122,9 +122,7 @@ def models(options: argparse.Namespace) -> dict[str, Recogniser]:
     return made
 
 
-def measure(
-    data: BenchmarkData, made: dict[str, Recogniser], options: argparse.Namespace
-) -> dict[str, dict[str, Any]]:
+def measure(data: BenchmarkData, made: dict[str, Recogniser], options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Run every variant, or read it where it has been run; one seed where nothing is drawn."""
     found = {}
     for share in options.shares:
@@ -143,7 +141,9 @@ def measure(
             found[label] = run_benchmark(
                 data, model if share == 100 else Fewer(model, share / 100), settings, out=options.runs / label
             )
-            print(f"{label}: UF1 {found[label]['uf1']['pooled']:.3f}, {time.perf_counter() - started:.0f} s", flush=True)
+            print(
+                f"{label}: UF1 {found[label]['uf1']['pooled']:.3f}, {time.perf_counter() - started:.0f} s", flush=True
+            )
     return found
 
 
@@ -159,9 +159,7 @@ def difference(one: Counts, other: Counts, *, draws: int = 4000) -> dict[str, fl
     """Return the UF1 difference of means over seeds, its 95 % interval over people, and p of the permutation."""
     people = one.shape[1]
     weight = np.random.default_rng(0).multinomial(people, np.full(people, 1 / people), size=draws)
-    drawn = [
-        scores_of_counts(np.einsum("dp,spij->dsij", weight, counts))["uf1"].mean(1) for counts in (one, other)
-    ]
+    drawn = [scores_of_counts(np.einsum("dp,spij->dsij", weight, counts))["uf1"].mean(1) for counts in (one, other)]
     test = permutation_test(one, other)["uf1"]
     low, high = np.quantile(drawn[0] - drawn[1], (0.025, 0.975))
     return {"difference": test["difference"], "interval": [float(low), float(high)], "p": test["p"]}

@@ -41,6 +41,7 @@ from fleeting.recognisers.macro_to_micro.network import (
 from fleeting.recognisers.sequences.clip_rows import InputKind
 from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, fit_sequence, plain_settings
 
+
 @dataclass(frozen=True, slots=True)
 class MiNetSettings:
     """MiNet, its losses and how it is trained.

@@ -18,12 +18,12 @@ from fleeting.recognisers.macro_to_micro.guide import (
     MacroSettings,
     drawn_rows,
     macro_rows,
-    still_faces,
     train_manet,
     write_guide,
 )
 from fleeting.recognisers.macro_to_micro.network import MiNetProbabilities, TwoStream
 from fleeting.recognisers.macro_to_micro.recogniser import MiNetSettings, MiNetTask
+from fleeting.recognisers.macro_to_micro.still_faces import still_faces
 from fleeting.recognisers.sequences.fit import FittedSequence
 from fleeting.recognisers.sequences.recipe import (
     ClipSource,
@@ -100,9 +100,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     train_and_ship(what, fitted, plan.fit, parts, recipe=wanted, file=recipe, out=out)
 
 
-def _manet(
-    wanted: MacroToMicroRecipe, drawn: Path | None, *, data: Path, out: Path
-) -> tuple[TwoStream, MacroGuide]:
+def _manet(wanted: MacroToMicroRecipe, drawn: Path | None, *, data: Path, out: Path) -> tuple[TwoStream, MacroGuide]:
     settings, seed = wanted.macro, wanted.seed
     if settings.kind == "flow":
         return train_manet(None, drawn_rows(settings, seed=seed), settings, seed=seed, out=out)
