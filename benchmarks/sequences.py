@@ -27,8 +27,9 @@ import numpy.typing as npt
 from fleeting.datasets.samples import Samples
 from fleeting.evaluation.benchmark.data import BenchmarkData, read_data
 from fleeting.evaluation.benchmark.files import ANSWERS, PREDICTIONS
-from fleeting.evaluation.benchmark.run import BenchmarkSettings, run_benchmark
+from fleeting.evaluation.benchmark.run import run_benchmark
 from fleeting.evaluation.benchmark.scores import subject_counts
+from fleeting.evaluation.benchmark.settings import BenchmarkSettings
 from fleeting.evaluation.comparison.significance import permutation_test
 from fleeting.metrics import scores_of_counts
 from fleeting.recognisers.contract import Fitted, Recogniser

@@ -37,7 +37,7 @@ def test_a_movement_rises_stays_and_returns_not_always_to_rest(kind: str) -> Non
 
 
 def test_macro_expressions_stay_longer_and_are_measured_better() -> None:
-    rows = {kind: drawn_flow(DRAWN, kind, length=16, side=32, seed=0) for kind in ("micro", "macro")}  # type: ignore[arg-type]
+    rows = {kind: drawn_flow(DRAWN, kind, length=16, side=32, seed=0) for kind in ("micro", "macro")}
     assert torch.equal(rows["micro"].label, rows["macro"].label)
     assert rows["micro"].label.bincount().tolist() == [4, 4, 4]
     for one in rows.values():

@@ -96,4 +96,4 @@ def coded_flow(flow: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     """Return flow (t, h, w, 2) as 8-bit channels (2, t, h, w), see `clip_input`."""
     largest = max(float(np.percentile(np.abs(flow), 99.9)), 1e-6)
     coded = np.clip(np.rint(128 + 127 * flow / largest), 1, 255).astype(np.uint8)
-    return coded.transpose(3, 0, 1, 2)
+    return np.asarray(coded.transpose(3, 0, 1, 2))
