@@ -128,7 +128,7 @@ def measure(data: BenchmarkData, made: dict[str, Recogniser], options: argparse.
     found = {}
     for share in options.shares:
         for name, model in made.items():
-            if name in FLOORS and share < 100:
+            if share < 100 and not any(name in pair for pair in INTERACTION.values()):
                 continue
             label = name if share == 100 else f"{name}@{share}"
             started = time.perf_counter()

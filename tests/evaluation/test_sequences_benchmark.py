@@ -32,7 +32,7 @@ def test_every_family_is_trained_tested_and_told(tmp_path: Path, monkeypatch: py
     sequences.main()
     found = json.loads((tmp_path / "sequences.json").read_text(encoding="utf-8"))
     names = ["dsticnn-none-start", "dsticnn-start", "minet", "macro-to-micro"]
-    assert list(found["systems"]) == [*(f"{n}@50" for n in names), "linear-svm", *names]
+    assert list(found["systems"]) == [*(f"{n}@50" for n in names[:2]), "linear-svm", *names]
     assert set(found["tests"]) == {
         "dsticnn-start against dsticnn-none-start", "dsticnn-start against linear-svm",
         "macro-to-micro against minet", "macro-to-micro against linear-svm",

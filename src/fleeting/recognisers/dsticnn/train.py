@@ -74,5 +74,6 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         architecture="DSTICNN (Zhu and Chen 2022): two 3-D CNNs at 32 and 64 frames that taught each other",
         network=lambda temperature: DsticnnProbabilities(network.cpu(), temperature=temperature),
         outputs=("probabilities", "frames_32", "frames_64"),
+        guided="; began with drawn flow of action units, without people" if wanted.begin == "drawn" else "",
     )
     train_and_ship(what, fitted, plan.fit, parts, recipe=wanted, file=recipe, out=out)

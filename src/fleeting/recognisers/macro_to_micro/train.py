@@ -38,6 +38,11 @@ from fleeting.training import recipe as recipes
 
 log = logging.getLogger(__name__)
 
+_GUIDED = {
+    "grey": "; guided by FER-2013 faces and macro-expressions",
+    "flow": "; guided by drawn flow of macro-expressions, without people",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class MacroToMicroRecipe:
@@ -95,7 +100,7 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         + (", guided while training by a frozen MaNet" if plan.guided else ""),
         network=lambda temperature: MiNetProbabilities(task.minet.cpu(), temperature=temperature),
         outputs=("probabilities",),
-        guided="; guided by FER-2013 faces and macro-expressions" if plan.guided else "",
+        guided=_GUIDED[wanted.macro.kind] if plan.guided else "",
     )
     train_and_ship(what, fitted, plan.fit, parts, recipe=wanted, file=recipe, out=out)
 
