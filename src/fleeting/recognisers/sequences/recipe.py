@@ -245,8 +245,8 @@ def plain(settings: Any) -> Any:
 
 
 TRANSFERRED_DATA = (
-    "motion of the MEGC 2019 composite set (CASME II, SMIC and SAMM parts; research use; not included) transferred to US"
-    " congress and CC0 portraits: real patterns of motion, at an assumed size and course over time, on other faces"
+    "motion of the MEGC 2019 composite set (CASME II, SMIC and SAMM parts; research use; not included) transferred to"
+    " US congress and CC0 portraits: real patterns of motion, at an assumed size and course over time, on other faces"
 )
 TRANSFERRED_LIMITS = (
     "Trained on no video of a micro-expression: on portraits that were moved as published flow images say. How well it"
