@@ -21,27 +21,30 @@ def test_every_family_is_trained_tested_and_told(tmp_path: Path, monkeypatch: py
     import sequences
 
     micro = stored_clips(tmp_path / "transferred.npz", moving_clips(27))
-    macro = stored_clips(tmp_path / "macro.npz", moving_clips(12, seed=3), kind="macro", dataset="posed")
-    monkeypatch.setattr(sequences, "make_sets", lambda *_, **__: {"transferred": micro, "macro": macro})
-    faces = moving_clips(24)
-    from fleeting.recognisers.sequences.clip_rows import clip_rows
-
-    rows = clip_rows(faces, kind="grey", length=1, side=48)
-    monkeypatch.setattr(sequences, "still_faces", lambda *_, **__: (rows, rows))
-    words = "--protocol kfold --folds 2 --seeds 1 --epochs 1 --still-epochs 1 --side 32 --length 48 --device cpu"
-    chosen = "--variants linear-svm dsticnn-none dsticnn minet macro-to-micro"
+    monkeypatch.setattr(sequences, "make_sets", lambda *_, **__: {"transferred": micro})
+    words = (
+        "--protocol kfold --folds 2 --seeds 1 --epochs 1 --start-epochs 1 --drawn 12 --drawn-epochs 1 --shares 50 100"
+    )
+    chosen = "--variants linear-svm dsticnn-none-start dsticnn-start minet macro-to-micro"
     folders = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
+    (tmp_path / "runs").mkdir()
     monkeypatch.setattr(sys, "argv", ["sequences.py", *words.split(), *chosen.split(), *folders])
     sequences.main()
     found = json.loads((tmp_path / "sequences.json").read_text(encoding="utf-8"))
-    assert list(found["systems"]) == ["linear-svm", "dsticnn-none", "dsticnn", "minet", "macro-to-micro"]
-    assert set(found["tests"]["Macro-to-micro: do macro-expressions help?"]) == {"against", "macro-to-micro"}
-    assert set(found["fused_against_single"]) == {"dsticnn-none", "dsticnn"}
-    assert found["about"]["command"].startswith("python benchmarks/sequences.py --variants linear-svm dsticnn-none")
+    names = ["dsticnn-none-start", "dsticnn-start", "minet", "macro-to-micro"]
+    assert list(found["systems"]) == [*(f"{n}@50" for n in names[:2]), "linear-svm", *names]
+    assert set(found["tests"]) == {
+        "dsticnn-start against dsticnn-none-start", "dsticnn-start against linear-svm",
+        "macro-to-micro against minet", "macro-to-micro against linear-svm",
+    }  # fmt: skip
+    for row in found["interaction"].values():
+        assert row["interval"][0] <= row["difference"] <= row["interval"][1]
+    assert set(found["interaction"]) == {"drawn flow, 50 %", "drawn flow, 100 %"}
+    assert 0 <= found["streams"]["dsticnn-start"]["disagreement"] <= 1
+    assert found["about"]["command"].startswith("python benchmarks/sequences.py --variants linear-svm")
     page = (tmp_path / "sequences.md").read_text(encoding="utf-8")
-    assert "27 clips of 9 subjects; kfold, 1 seed(s); 1 epochs" in page
-    assert "| `dsticnn` | 32 frames |" in page
-    assert (tmp_path / "sequences.png").stat().st_size > 1000
+    assert "27 clips of 9 people; kfold of 2 groups, 1 seed(s)" in page
+    assert (tmp_path / "sequences_interaction.png").stat().st_size > 1000
     kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("jobs/*.npz")}
     assert kept
     sequences.main()  # goes on where it was: nothing is trained again

@@ -22,9 +22,10 @@ from fleeting.faces.align import align, canonical_points, crop_transform  # noqa
 from fleeting.labels import THREE, THREE_CLASSES  # noqa: E402
 from fleeting.naming.expression_net import expression_crop  # noqa: E402
 from fleeting.recognisers.macro_to_micro import guide as macro_guide  # noqa: E402
-from fleeting.recognisers.macro_to_micro.guide import MacroSettings, framed, read_guide, still_faces, train_manet  # noqa: E402
+from fleeting.recognisers.macro_to_micro.guide import MacroSettings, read_guide, train_manet  # noqa: E402
 from fleeting.recognisers.macro_to_micro.network import (  # noqa: E402
     FRAMES,
+    STRIDES,
     Discriminator,
     MiNetProbabilities,
     RelationClassifier,
@@ -41,8 +42,11 @@ from fleeting.recognisers.macro_to_micro.recogniser import (  # noqa: E402
     macro_to_micro,
     supervised_contrastive,
 )
+from fleeting.recognisers.macro_to_micro.still_faces import framed, still_faces  # noqa: E402
 from fleeting.recognisers.sequences.clip_rows import ClipRows, clip_rows  # noqa: E402
+from fleeting.recognisers.sequences.drawn_flow import DrawnFlowSettings  # noqa: E402
 from fleeting.recognisers.sequences.fit import FitSettings  # noqa: E402
+from fleeting.recognisers.sequences.synthetic_flow import SyntheticSettings  # noqa: E402
 from fleeting.training.run import train  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -62,54 +66,33 @@ def faces(count: int = 12) -> tuple[ClipRows, ClipRows]:
 @pytest.fixture(scope="module")
 def guide_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("guide") / "guide.safetensors"
-    network, guide = train_manet(faces(), moving_clips(24, seed=4), MACRO, seed=0)
+    network, guide = train_manet(
+        faces(), macro_guide.macro_rows(moving_clips(24, seed=4), MACRO, seed=0), MACRO, seed=0
+    )
     macro_guide.write_guide(guide, network, path, MACRO)
     return path
 
 
-def test_the_guide_may_be_of_apexes_instead_of_still_faces(tmp_path: Path) -> None:
-    moving = moving_clips(24, seed=4)
-    clips = clip_rows(moving, kind="grey", length=64, side=32)
-    shown = macro_guide.apexes(clips)
-    assert shown.clips.shape == (len(clips), 1, 1, 32, 32)
-    torch.testing.assert_close(shown.clips[:, :, 0].float(), apex_of(clips.clips.float()))
-    both = macro_guide.with_apexes(faces()[0], clips)
-    assert both.clips.shape == (12 + len(clips), 1, 1, 32, 32)
-    assert torch.equal(both.clips[12:], shown.clips)
-    assert torch.equal(both.label, torch.cat([faces()[0].label, clips.label]))
-    still = faces()[0].clips[3, 0, 0].float()
-    assert float((both.clips[3, 0, 0].float().mean() - still.mean()).abs()) < 5
-    network, guide = train_manet(faces(), moving, replace(MACRO, apexes=True), seed=0)
-    assert len(guide.maps) == 8 == len(guide.temporal_label)
+def test_macro_expressions_of_flow_guide_without_still_faces(tmp_path: Path) -> None:
+    drawn = DrawnFlowSettings(count=12, errors=6, movement=SyntheticSettings(faces=2))
+    how = replace(MACRO, kind="flow", drawn=drawn)
+    rows = macro_guide.drawn_rows(how, seed=0)
+    assert [len(r) for r in rows] == [12, 3]
+    shown = macro_guide.apexes(rows[0])
+    assert shown.clips.shape == (12, 2, 1, 32, 32)
+    torch.testing.assert_close(shown.clips[:, :, 0].float(), apex_of(rows[0].clips.float()))
+    network, guide = train_manet(None, rows, how, seed=0)
     assert torch.equal(guide.map_label, guide.temporal_label)
-    macro_guide.write_guide(guide, network, tmp_path / "guide.safetensors", MACRO)
-    assert torch.equal(read_guide(tmp_path / "guide.safetensors")[0].map_label, guide.map_label)
+    path = tmp_path / "guide.safetensors"
+    macro_guide.write_guide(guide, network, path, how)
     # The same clips, seen by both streams.
-    people = np.unique(moving.subject)
-    held = np.isin(moving.subject, np.random.default_rng([0, 7]).permutation(people)[: max(1, len(people) // 4)])
-    trained_on = clip_rows(moving.select(~held), kind="grey", length=64, side=32)
     with torch.no_grad():
-        expected = network.maps(apex_of(trained_on.clips[:8].float()))
+        expected = network.maps(apex_of(rows[0].clips[:8].float()))
     torch.testing.assert_close(guide.maps.float(), expected, atol=0.01, rtol=0.01)
-
-
-def test_a_discriminator_that_is_always_right_still_tells_what_to_change(guide_file: Path) -> None:
-    maps = torch.randn(6, 32, 1, 1, generator=torch.Generator().manual_seed(0))
-    strength = {}
-    for adversary in ("reversed", "unsaturated"):
-        task = MiNetTask(replace(PLAN, guide=str(guide_file), adversary=adversary), classes=3, seed=0)
-        discriminator = task.parts["discriminator"]
-        optimiser = torch.optim.Adam(discriminator.parameters(), lr=0.01)
-        for _ in range(80):
-            optimiser.zero_grad()
-            task._adversarial(maps + 3, maps - 3).backward()
-            assert all(p.grad is not None for p in discriminator.parameters())
-            optimiser.step()
-        micro = (maps + 3).requires_grad_()
-        task._adversarial(micro, maps - 3).backward()
-        assert micro.grad is not None
-        strength[adversary] = float(micro.grad.norm())
-    assert strength["unsaturated"] > 100 * strength["reversed"]
+    task = MiNetTask(replace(PLAN, kind="flow", start="macro", guide=str(path)), classes=3, seed=0)
+    terms = task.loss(rows[0].clips[:4], rows[0].label[:4], torch.ones(3), torch.Generator().manual_seed(0))
+    assert set(terms) == {"cross-entropy", "adversarial", "relation", "contrastive"}
+    assert torch.equal(task.minet.state_dict()["spatial.0.weight"], network.state_dict()["spatial.0.weight"])
 
 
 def test_the_spatial_stream_is_shaped_as_resnet_18() -> None:
@@ -142,13 +125,13 @@ def test_the_apex_is_the_frame_that_differs_most() -> None:
 
 def test_sampling_at_a_stride() -> None:
     clips = torch.arange(64.0).reshape(1, 1, 64, 1, 1).expand(1, 1, 64, 2, 2)
-    for stride in (1, 2, 3):
+    for stride in STRIDES:
         start = macro_guide.middle(64, stride)
         times = sampled(clips, stride, start)[0, 0, :, 0, 0]
         assert len(times) == FRAMES
         assert (times.diff() == stride).all()
         assert abs(float(times[0] + times[-1]) - 63) <= 1  # around the middle
-    short = sampled(clips[:, :, :20], 3, 0)[0, 0, :, 0, 0]  # stretched: all of it is seen
+    short = sampled(clips[:, :, :20], 4, 0)[0, 0, :, 0, 0]  # stretched: all of it is seen
     assert len(short) == FRAMES
     assert float(short[-1]) == pytest.approx(19, abs=0.1)
 
@@ -191,7 +174,7 @@ def test_manet_is_frozen_and_its_guide_comes_back(guide_file: Path, tmp_path: Pa
     assert not torch.equal(guide.temporal[0], guide.temporal[2])
     with pytest.raises(WeightsError, match="a guide of MaNet"):
         read_guide(tmp_path / "none.safetensors")
-    trained, _ = train_manet(faces(), moving_clips(24, seed=4), MACRO, seed=0)
+    trained, _ = train_manet(faces(), macro_guide.macro_rows(moving_clips(24, seed=4), MACRO, seed=0), MACRO, seed=0)
     assert not any(p.requires_grad for p in trained.parameters())
     # What the temporal training must leave alone, batch norms included.
     for name, value in trained.spatial.state_dict().items():
@@ -250,8 +233,8 @@ def test_relations_are_told_from_the_strides(guide_file: Path, monkeypatch: pyte
 
 
 def test_a_guide_is_needed_where_macro_expressions_guide(guide_file: Path) -> None:
-    with pytest.raises(SettingsError, match="at least 46 frames"):
-        replace(PLAN, length=45)
+    with pytest.raises(SettingsError, match="at least 61 frames"):
+        replace(PLAN, length=60)
     with pytest.raises(SettingsError, match="the file of MaNet's guide"):
         MiNetTask(PLAN, classes=3, seed=0)
     started = MiNetTask(
@@ -321,14 +304,14 @@ validation_percent = 25
 test_percent = 25
 [macro]
 width = 4
-length = 48
+length = 64
 side = 32
 kept = 8
 still = {epochs = 1, batch = 8, optimiser = "adamw", device = "cpu"}
 moving = {epochs = 1, batch = 8, optimiser = "adamw", device = "cpu"}
 [network]
 width = 4
-length = 48
+length = 64
 side = 32
 [network.fit]
 epochs = 1
@@ -361,7 +344,7 @@ def test_the_recipe_trains_both_and_ships_minet(tmp_path: Path) -> None:
     assert "held" not in card["scores"]
     session = weights.session("macro_to_micro", folder=out)
     for count in (1, 2):
-        (found,) = session.run(None, {"clips": np.zeros((count, 1, 48, 32, 32), np.uint8)})
+        (found,) = session.run(None, {"clips": np.zeros((count, 1, 64, 32, 32), np.uint8)})
         assert found.shape == (count, 3)
     text = RECIPE.replace('macro = ["prepared=macro.npz"]\n', "")
     (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")

@@ -25,7 +25,7 @@ from test_sequence_recipes import RECIPE  # noqa: E402
 from torch import nn  # noqa: E402
 
 from fleeting.errors import SettingsError  # noqa: E402
-from fleeting.recognisers.macro_to_micro.guide import train_manet  # noqa: E402
+from fleeting.recognisers.macro_to_micro.guide import macro_rows, train_manet  # noqa: E402
 from fleeting.training import history, loop  # noqa: E402
 from fleeting.training.face_finder.train import HardScenes  # noqa: E402
 from fleeting.training.face_finder.train import fit as fit_finder  # noqa: E402
@@ -83,7 +83,7 @@ def of_dsticnn(folder: Path) -> Training:
 def of_manet(folder: Path) -> Training:
     one = replace(macro_to_micro.ONE, epochs=4)
     how = replace(macro_to_micro.MACRO, still=one, moving=one)
-    clips = moving_clips(24, seed=4)
+    clips = macro_rows(moving_clips(24, seed=4), how, seed=0)
     return lambda out: train_manet(macro_to_micro.faces(), clips, how, seed=0, out=out) and None
 
 

@@ -89,7 +89,11 @@ def _square(frames: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
 def _flow(frames: npt.NDArray[np.uint8], side: int, method: FlowMethod) -> list[npt.NDArray[np.uint8]]:
     still = np.zeros((*frames.shape[1:], 2), np.float32)
     flows = [still, *(dense_flow(frames[0], frame, method=method) for frame in frames[1:])]
-    small = np.stack([cv2.resize(f, (side, side), interpolation=cv2.INTER_AREA) for f in flows])
-    largest = max(float(np.percentile(np.abs(small), 99.9)), 1e-6)
-    coded = np.clip(np.rint(128 + 127 * small / largest), 1, 255).astype(np.uint8)
-    return [coded[..., 0], coded[..., 1]]
+    return list(coded_flow(np.stack([cv2.resize(f, (side, side), interpolation=cv2.INTER_AREA) for f in flows])))
+
+
+def coded_flow(flow: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    """Return flow (t, h, w, 2) as 8-bit channels (2, t, h, w), see `clip_input`."""
+    largest = max(float(np.percentile(np.abs(flow), 99.9)), 1e-6)
+    coded = np.clip(np.rint(128 + 127 * flow / largest), 1, 255).astype(np.uint8)
+    return np.asarray(coded.transpose(3, 0, 1, 2))

@@ -120,6 +120,8 @@ class Dsticnn(nn.Module):
         for frames in SCALES:
             matrix = torch.from_numpy(temporal_weights(length, frames)).float()
             self.register_buffer(f"times_{frames}", matrix, persistent=False)
+        # Faster on processors, and the same but for rounding.
+        self.streams.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def forward(self, clips: Tensor) -> Answer:
         """From clips (n, channels, length, side, side) of `motion.clip_input`, any number type, to both answers."""

@@ -40,6 +40,8 @@ class DsticnnSettings:
         Whether each stream sees the other as a fixed teacher: no gradient flows into the other one.
     dropout
         See `recognisers.dsticnn.network.Dsticnn`.
+    start
+        File of first weights (`recognisers.sequences.start`); drawn at random where empty.
     fit
         How it is trained.
     """
@@ -51,6 +53,7 @@ class DsticnnSettings:
     mse: float = 1.0
     detach: bool = False
     dropout: float = 0.5
+    start: str = ""
     fit: FitSettings = field(default_factory=FitSettings)
 
 
@@ -81,6 +84,10 @@ class DsticnnTask:
             kind=settings.kind,
             dropout=settings.dropout,
         )
+        if settings.start:
+            from safetensors.torch import load_file
+
+            self.network.load_state_dict(load_file(settings.start))
 
     def loss(self, clips: Tensor, label: Tensor, weight: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
         """Return cross-entropy of both streams, and the interaction of each with the other."""

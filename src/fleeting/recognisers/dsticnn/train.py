@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from fleeting.files import make_folder
 from fleeting.recognisers.dsticnn.network import Dsticnn, DsticnnProbabilities
 from fleeting.recognisers.dsticnn.recogniser import DsticnnSettings, DsticnnTask
 from fleeting.recognisers.sequences.fit import FittedSequence
 from fleeting.recognisers.sequences.recipe import ClipSource, Shipment, read_micro, split_people, train_and_ship
+from fleeting.recognisers.sequences.start import START, StartSettings, write_start
 from fleeting.training import recipe as recipes
 
 
@@ -25,6 +27,10 @@ class DsticnnRecipe:
         Of the first weights and of what is drawn while training.
     source
         Clips and people.
+    begin
+        ``random`` weights, or those that learned ``drawn`` flow (`recognisers.sequences.start`).
+    start
+        How they learned it.
     network
         The network, its losses and how it is trained.
     """
@@ -33,6 +39,8 @@ class DsticnnRecipe:
     name: str = "dsticnn"
     seed: int = 0
     source: ClipSource = field(default_factory=ClipSource)
+    begin: Literal["random", "drawn"] = "random"
+    start: StartSettings = field(default_factory=StartSettings)
     network: DsticnnSettings = field(default_factory=DsticnnSettings)
 
 
@@ -53,6 +61,11 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     samples, _ = read_micro(wanted.source, data=data, out=out)
     parts = split_people(samples, wanted.source)
     plan = wanted.network
+    if wanted.begin == "drawn":
+        first = DsticnnTask(plan, classes=len(samples.classes), seed=wanted.seed)
+        path = out / START
+        write_start(first, wanted.start, path, length=plan.length, side=plan.side, seed=wanted.seed)
+        plan = replace(plan, start=str(path))
     task = DsticnnTask(plan, classes=len(samples.classes), seed=wanted.seed)
     fitted = FittedSequence(task, plan.kind, plan.length, plan.side)
     network = task.network
@@ -61,5 +74,6 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
         architecture="DSTICNN (Zhu and Chen 2022): two 3-D CNNs at 32 and 64 frames that taught each other",
         network=lambda temperature: DsticnnProbabilities(network.cpu(), temperature=temperature),
         outputs=("probabilities", "frames_32", "frames_64"),
+        guided="; began with drawn flow of action units, without people" if wanted.begin == "drawn" else "",
     )
     train_and_ship(what, fitted, plan.fit, parts, recipe=wanted, file=recipe, out=out)

@@ -8,25 +8,19 @@ them is all that MiNet needs (`MacroGuide`), so guiding costs no second network 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from fleeting.datasets import fer2013
 from fleeting.datasets.samples import Samples
-from fleeting.errors import DataError, WeightsError
-from fleeting.faces.align import crop_size
-from fleeting.labels import SEVEN_CLASSES, Scheme
-from fleeting.motion.registration import compose
-from fleeting.naming.expression_net import SIZE, expression_transform
+from fleeting.errors import WeightsError
 from fleeting.recognisers.macro_to_micro.network import STRIDES, TwoStream, apex_of, sampled
-from fleeting.recognisers.sequences.clip_rows import ClipRows, clip_rows
+from fleeting.recognisers.sequences.clip_rows import ClipRows, InputKind, clip_rows
+from fleeting.recognisers.sequences.drawn_flow import DrawnFlowSettings, drawn_flow
 from fleeting.recognisers.sequences.fit import FitSettings, SequenceTrainer
 
 log = logging.getLogger(__name__)
@@ -44,10 +38,10 @@ class MacroSettings:
         Of the network and the clips, as for MiNet.
     faces
         Most still faces that are learned from; 0 for all.
-    apexes
-        Whether the spatial stream learns the apexes of the macro-expressions beside the still faces, and guides by the
-        apexes alone: pictures that are framed, lit and filmed as MiNet's are, so that the discriminator has more to say
-        than where a picture is from. Ours.
+    kind
+        What the clips hold. Flow has no still faces: MaNet then learns drawn macro-expressions and their apexes (ours).
+    drawn
+        How these are drawn.
     kept
         Faces and clips, at most, whose features guide MiNet.
     still, moving
@@ -58,7 +52,8 @@ class MacroSettings:
     length: int = 64
     side: int = 112
     faces: int = 0
-    apexes: bool = False
+    kind: InputKind = "grey"
+    drawn: DrawnFlowSettings = field(default_factory=DrawnFlowSettings)
     kept: int = 3000
     still: FitSettings = field(default_factory=lambda: FitSettings(epochs=12, batch=64, optimiser="adamw", shift=0.08))
     moving: FitSettings = field(default_factory=lambda: FitSettings(epochs=20, batch=16, optimiser="adamw"))
@@ -99,7 +94,7 @@ class StillTask:
         self._streams, self._side = network, side
 
     def logits(self, clips: Tensor) -> Tensor:
-        """Return (n, classes) of faces (n, 1, 1, h, w)."""
+        """Return (n, classes) of faces (n, c, 1, h, w)."""
         spatial = self._streams.maps(enlarged(clips[:, :, 0], self._side)).mean((2, 3))
         logits: Tensor = self._streams.spatial_head(self._streams.dropout(spatial))
         return logits
@@ -141,7 +136,7 @@ class MovingTask:
 
 
 def enlarged(pictures: Tensor, side: int) -> Tensor:
-    """Return pictures (n, 1, h, w) at another side, float32."""
+    """Return pictures (n, c, h, w) at another side, float32."""
     return functional.interpolate(pictures.float(), (side, side), mode="bilinear", align_corners=False)
 
 
@@ -150,65 +145,22 @@ def middle(length: int, stride: int) -> int:
     return max((length - 1 - 15 * stride) // 2, 0)
 
 
-def framed(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return pictures of FER-2013 (n, 48, 48), which show more of the head, as canonical crops made square."""
-    height, width = crop_size()
-    whole = expression_transform(np.eye(2, 3))  # from the canonical crop to the picture
-    square = np.array([[width / SIZE, 0, (width / SIZE - 1) / 2], [0, height / SIZE, (height / SIZE - 1) / 2]])
-    matrix = compose(whole, square)
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    made = [cv2.warpAffine(p, matrix, (SIZE, SIZE), flags=how, borderMode=cv2.BORDER_REPLICATE) for p in pictures]
-    return np.stack(made).astype(np.uint8)
-
-
-def still_faces(path: Path, scheme: Scheme, *, most: int, seed: int) -> tuple[ClipRows, ClipRows]:
-    """Return the faces of FER-2013 whose class a scheme has, to train on and to validate on, as clips of one frame.
-
-    They are cut to what a canonical crop shows, squeezed to a square as clips are: else the discriminator tells faces
-    from crops by how much of the head there is.
-
-    Parameters
-    ----------
-    path
-        Of FER-2013.
-    scheme
-        Classes of the micro-expressions; the other faces are left out.
-    most
-        Faces to train on; 0 for all.
-    seed
-        Draws which.
-
-    Raises
-    ------
-    DataError
-        Where FER-2013 cannot be read, or no face has such a class.
-    """
-    faces = fer2013.read(path)
-    split = fer2013.training_rows(faces)
-    mapped = np.array([-1 if (k := scheme.label(word)) is None else k for word in SEVEN_CLASSES])
-    rng = np.random.default_rng([seed, 6])
-    found = []
-    for rows, limit in ((split.train, most), (split.validation, most // 4)):
-        chosen = rng.permutation(rows[mapped[faces.label[rows]] >= 0])
-        chosen = chosen[:limit] if most else chosen
-        if not len(chosen):
-            raise DataError(f"faces of {', '.join(scheme.classes)}", f"none in {path}", "Use FER-2013.")
-        pictures = torch.from_numpy(framed(faces.pictures[chosen]))[:, None, None]
-        found.append(ClipRows(pictures, torch.from_numpy(mapped[faces.label[chosen]].astype(np.int64))))
-    return found[0], found[1]
-
-
 def train_manet(
-    faces: tuple[ClipRows, ClipRows], macro: Samples, settings: MacroSettings, *, seed: int, out: Path | None = None
+    faces: tuple[ClipRows, ClipRows] | None,
+    rows: tuple[ClipRows, ClipRows],
+    settings: MacroSettings,
+    *,
+    seed: int,
+    out: Path | None = None,
 ) -> tuple[TwoStream, MacroGuide]:
     """Train MaNet and freeze it.
 
     Parameters
     ----------
     faces
-        To train on and to validate on, of `still_faces`.
-    macro
-        Clips of macro-expressions with the same classes; a quarter of the people validates.
+        To train on and to validate on, of `still_faces.still_faces`; None for the apexes of the clips alone.
+    rows
+        Clips of macro-expressions with the same classes: `macro_rows` or `drawn_rows`.
     settings
         How.
     seed
@@ -222,16 +174,9 @@ def train_manet(
         MaNet, and what it leaves behind.
     """
     torch.manual_seed(seed)
-    classes = len(macro.classes)
-    network = TwoStream(classes, length=settings.length, width=settings.width)
-    people = np.random.default_rng([seed, 7]).permutation(np.unique(macro.subject))
-    held = np.isin(macro.subject, people[: max(1, len(people) // 4)])
-    rows = [
-        clip_rows(macro.select(part), kind="grey", length=settings.length, side=settings.side) for part in (~held, held)
-    ]
-    shown = faces
-    if settings.apexes:
-        shown = with_apexes(faces[0], rows[0]), with_apexes(faces[1], rows[1])
+    classes = int(rows[0].label.max()) + 1
+    network = TwoStream(classes, length=settings.length, width=settings.width, kind=settings.kind)
+    shown = faces or (apexes(rows[0]), apexes(rows[1]))
     still = SequenceTrainer(StillTask(network, side=settings.side), settings.still, classes=classes, seed=seed)
     still.fit(*shown, out=None if out is None else out / "still", recipe=settings)
     for frozen in (network.spatial, network.spatial_head):
@@ -240,22 +185,29 @@ def train_manet(
     moving.fit(*rows, out=None if out is None else out / "moving", recipe=settings)
     network.requires_grad_(False)
     network.eval()
-    return network, guide_of(network, apexes(rows[0]) if settings.apexes else faces[0], rows[0], settings)
+    return network, guide_of(network, shown[0], rows[0], settings)
+
+
+def macro_rows(macro: Samples, settings: MacroSettings, *, seed: int) -> tuple[ClipRows, ClipRows]:
+    """Return clips of macro-expressions to train on, and those of a quarter of the people to validate on."""
+    people = np.random.default_rng([seed, 7]).permutation(np.unique(macro.subject))
+    held = np.isin(macro.subject, people[: max(1, len(people) // 4)])
+    seen = {"kind": settings.kind, "length": settings.length, "side": settings.side}
+    return clip_rows(macro.select(~held), **seen), clip_rows(macro.select(held), **seen)  # type: ignore[arg-type]
+
+
+def drawn_rows(settings: MacroSettings, *, seed: int) -> tuple[ClipRows, ClipRows]:
+    """Draw macro-expressions as flow, and an eighth as many to validate on."""
+    return tuple(  # type: ignore[return-value]
+        drawn_flow(replace(settings.drawn, count=count), "macro", length=settings.length, side=settings.side, seed=s)
+        for count, s in ((settings.drawn.count, seed), (max(3, settings.drawn.count // 8), seed + 1000))
+    )
 
 
 def apexes(rows: ClipRows) -> ClipRows:
-    """Return the apex of each grey clip (n, 1, t, side, side) as a clip of one frame."""
+    """Return the apex of each clip (n, c, t, side, side) as a clip of one frame."""
     found = torch.cat([apex_of(rows.clips[i : i + 64].float()) for i in range(0, len(rows), 64)])
-    return ClipRows(found.round().to(torch.uint8)[:, :, None], rows.label)
-
-
-def with_apexes(faces: ClipRows, rows: ClipRows) -> ClipRows:
-    """Return still faces and, behind them, the apexes of clips, all at the side of the clips."""
-    side = rows.clips.shape[-1]
-    still = torch.cat([enlarged(faces.clips[i : i + 64, :, 0], side) for i in range(0, len(faces), 64)])
-    moved = apexes(rows)
-    pictures = torch.cat([still.round().to(torch.uint8)[:, :, None], moved.clips])
-    return ClipRows(pictures, torch.cat([faces.label, moved.label]))
+    return ClipRows(found.round().to(torch.uint8)[:, :, None], rows.label, rows.flow_axis)
 
 
 @torch.no_grad()

@@ -5,8 +5,8 @@ Xia Bin, Wang Shangfei, "Micro-expression recognition enhanced by macro-expressi
 
 Deviations and readings
 -----------------------
-- The spatial stream is shaped as ResNet-18 (He et al., CVPR 2016) on one grey picture, the apex; its width is a
-  setting. The temporal stream is a small 3-D CNN on 16 frames minus the onset's picture.
+- The spatial stream is shaped as ResNet-18 (He et al., CVPR 2016) on the apex, a grey picture or its flow; its width
+  is a setting. The temporal stream is a small 3-D CNN on 16 frames: grey minus the onset's picture, or flow.
 - The apex is the frame that differs most from the first one, found inside the network: data sets and the analysis of
   a video then agree on it.
 - MaNet's streams learn from different data (still faces, sequences), so each stream has a decision layer of its own
@@ -26,12 +26,12 @@ from torch import Tensor, nn
 
 from fleeting.motion.interpolation import weights as temporal_weights
 from fleeting.recognisers.dsticnn.network import in_time
-from fleeting.recognisers.sequences.clip_rows import standardise
+from fleeting.recognisers.sequences.clip_rows import CHANNELS, InputKind, standardise
 
 FRAMES = 16
 """Frames that the temporal stream sees."""
 
-STRIDES: tuple[int, ...] = (1, 2, 3)
+STRIDES: tuple[int, ...] = (1, 2, 4)
 RELATIONS = 3
 TEMPORAL = 128
 """Values of the temporal stream."""
@@ -76,17 +76,19 @@ class _Block(nn.Module):
 
 
 class SpatialStream(nn.Sequential):
-    """ResNet-18 of a width up to its last feature maps: (n, 1, side, side) to (n, 8 * width, side / 32, side / 32).
+    """ResNet-18 of a width up to its last feature maps: (n, c, side, side) to (n, 8 * width, side / 32, side / 32).
 
     Parameters
     ----------
     width
         Filters of the first stage; 64 in ResNet-18.
+    channels
+        Of the input.
     """
 
-    def __init__(self, *, width: int = 24) -> None:
+    def __init__(self, *, width: int = 24, channels: int = 1) -> None:
         layers: list[nn.Module] = [
-            nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False),
+            nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2, padding=1),
@@ -100,11 +102,11 @@ class SpatialStream(nn.Sequential):
 
 
 class TemporalStream(nn.Sequential):
-    """Four 3-D convolutions: (n, 1, 16, side, side) to (n, 128)."""
+    """Four 3-D convolutions: (n, channels, 16, side, side) to (n, 128)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, channels: int = 1) -> None:
         layers: list[nn.Module] = []
-        for before, after, stride in ((1, 16, (1, 2, 2)), (16, 32, 2), (32, 64, 2), (64, TEMPORAL, 2)):
+        for before, after, stride in ((channels, 16, (1, 2, 2)), (16, 32, 2), (32, 64, 2), (64, TEMPORAL, 2)):
             layers += [nn.Conv3d(before, after, 3, stride=stride, padding=1), nn.BatchNorm3d(after), nn.ReLU()]
         super().__init__(*layers, nn.AdaptiveAvgPool3d(1), nn.Flatten())
 
@@ -122,18 +124,25 @@ class TwoStream(nn.Module):
         Of the spatial stream.
     dropout
         Share of both streams' values that is left out before the decision.
+    kind
+        What the clips hold, see `recognisers.sequences.clip_rows`.
     """
 
-    def __init__(self, classes: int, *, length: int = 64, width: int = 24, dropout: float = 0.5) -> None:
+    def __init__(
+        self, classes: int, *, length: int = 64, width: int = 24, dropout: float = 0.5, kind: InputKind = "grey"
+    ) -> None:
         super().__init__()
-        self.spatial, self.temporal = SpatialStream(width=width), TemporalStream()
+        self.kind: InputKind = kind
+        channels = len(CHANNELS[kind])
+        self.spatial = SpatialStream(width=width, channels=channels)
+        self.temporal = TemporalStream(channels=channels)
         self.spatial_head, self.temporal_head = nn.Linear(8 * width, classes), nn.Linear(TEMPORAL, classes)
         self.head = nn.Linear(8 * width + TEMPORAL, classes)
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("times", torch.from_numpy(temporal_weights(length, FRAMES)).float(), persistent=False)
 
     def forward(self, clips: Tensor) -> Seen:
-        """From clips (n, 1, length, side, side) of `motion.clip_input`, kind grey, any number type."""
+        """From clips (n, channels, length, side, side) of `motion.clip_input`, any number type."""
         grey = clips.float()
         maps = self.maps(apex_of(grey))
         spatial = maps.mean((2, 3))
@@ -142,26 +151,26 @@ class TwoStream(nn.Module):
         return Seen(maps, spatial, temporal, self.head(both))
 
     def maps(self, pictures: Tensor) -> Tensor:
-        """Return the spatial feature maps of pictures (n, 1, side, side)."""
-        found: Tensor = self.spatial(standardise(pictures[:, :, None], "grey")[:, :, 0])
+        """Return the spatial feature maps of pictures (n, channels, side, side)."""
+        found: Tensor = self.spatial(standardise(pictures[:, :, None], self.kind)[:, :, 0])
         return found
 
     def course(self, clips: Tensor) -> Tensor:
-        """Return the temporal features of whole clips (n, 1, length, side, side)."""
+        """Return the temporal features of whole clips (n, channels, length, side, side)."""
         return self.moved(in_time(self.get_buffer("times"), clips.float()))
 
     def moved(self, clips: Tensor) -> Tensor:
-        """Return the temporal features of clips (n, 1, 16, side, side)."""
-        found: Tensor = self.temporal(standardise(clips, "change"))
+        """Return the temporal features of clips (n, channels, 16, side, side)."""
+        found: Tensor = self.temporal(standardise(clips, "change" if self.kind == "grey" else self.kind))
         return found
 
 
 def apex_of(clips: Tensor) -> Tensor:
-    """Return of each clip (n, 1, t, h, w) the frame that differs most from the first one, (n, 1, h, w)."""
+    """Return of each clip (n, c, t, h, w) the frame that differs most from the first one, (n, c, h, w)."""
     difference = (clips - clips[:, :, :1]).square().mean((1, 3, 4))
     place = functional.one_hot(difference.argmax(1), difference.shape[1]).to(clips.dtype)
     chosen = place[:, None, None] @ clips.flatten(3)
-    return chosen.reshape(clips.shape[0], 1, *clips.shape[3:])  # not len(): a traced network would keep the number
+    return chosen.reshape(*clips.shape[:2], *clips.shape[3:])  # not len(): a traced network would keep the number
 
 
 def sampled(clips: Tensor, stride: int, start: int) -> Tensor:

@@ -38,9 +38,8 @@ from fleeting.recognisers.macro_to_micro.network import (
     reverse_gradient,
     sampled,
 )
+from fleeting.recognisers.sequences.clip_rows import InputKind
 from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, fit_sequence, plain_settings
-
-KIND = "grey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +50,14 @@ class MiNetSettings:
     ----------
     adversarial, relation, contrastive
         Weights l1, l2, l3; all 0 is MiNet alone.
-    adversary
-        How the discriminator has its say: behind a ``reversed`` gradient, as in the paper, or ``unsaturated`` (ours):
-        MiNet learns that its maps be taken for MaNet's (Goodfellow et al., "Generative adversarial nets", NeurIPS 2014,
-        end of section 3). A discriminator that is always right has no gradient to reverse, but tells what to change.
     temperature
         Of the contrastive loss.
     guide
         File of `macro_guide.write_guide`; needed where a weight is not 0 or `start` is ``macro``.
     start
         First weights: ``random``, or those of MaNet (``macro``).
+    kind
+        What the clips hold, ``grey`` or ``flow``; the guide's must be the same.
     width, length, side, dropout
         Of the network and the clips.
     fit
@@ -70,10 +67,10 @@ class MiNetSettings:
     adversarial: float = 0.1
     relation: float = 0.1
     contrastive: float = 0.1
-    adversary: Literal["reversed", "unsaturated"] = "reversed"
     temperature: float = 0.07
     guide: str = ""
     start: Literal["random", "macro"] = "random"
+    kind: InputKind = "grey"
     width: int = 24
     length: int = 64
     side: int = 112
@@ -135,7 +132,8 @@ class MiNetTask:
     def __init__(self, settings: MiNetSettings, *, classes: int, seed: int) -> None:
         self.settings = settings
         torch.manual_seed(seed)
-        minet = TwoStream(classes, length=settings.length, width=settings.width, dropout=settings.dropout)
+        seen = {"length": settings.length, "width": settings.width, "dropout": settings.dropout}
+        minet = TwoStream(classes, kind=settings.kind, **seen)  # type: ignore[arg-type]
         parts: dict[str, nn.Module] = {"minet": minet}
         self._guide: MacroGuide | None = None
         if settings.guided:
@@ -194,13 +192,8 @@ class MiNetTask:
         micro, macro = micro.float(), macro.float()
         discriminator = self.parts["discriminator"]
         truth = torch.cat([torch.ones(len(micro)), torch.zeros(len(macro))]).to(micro.device)
-        wrong = functional.binary_cross_entropy_with_logits
-        if self.settings.adversary == "reversed":
-            return wrong(discriminator(torch.cat([reverse_gradient(micro), macro]))[:, 0].float(), truth)
-        told = wrong(discriminator(torch.cat([micro.detach(), macro]))[:, 0].float(), truth)
-        fixed = {name: value.detach() for name, value in discriminator.named_parameters()}
-        logits = torch.func.functional_call(discriminator, fixed, torch.cat([micro, macro]))[: len(micro), 0].float()
-        return told + wrong(logits, torch.zeros_like(logits))
+        logits = discriminator(torch.cat([reverse_gradient(micro), macro]))[:, 0]
+        return functional.binary_cross_entropy_with_logits(logits.float(), truth)
 
     def _relation(self, clips: Tensor, macro: Tensor, draw: torch.Generator) -> Tensor:
         mine = int(torch.randint(len(STRIDES), (1,), generator=draw))
@@ -244,7 +237,7 @@ class MacroToMicro:
     def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedSequence:
         """Train; the best epoch by the validation clips is kept where there are any, else the last one."""
         task = MiNetTask(self.plan, classes=len(train.classes), seed=seed)
-        fitted = FittedSequence(task, KIND, self.plan.length, self.plan.side)
+        fitted = FittedSequence(task, self.plan.kind, self.plan.length, self.plan.side)
         return fit_sequence(fitted, self.plan.fit, train, validation, seed=seed)
 
 

@@ -12,9 +12,18 @@ from fleeting.datasets.samples import Samples
 from fleeting.errors import DataError
 from fleeting.files import make_folder
 from fleeting.labels import THREE
-from fleeting.recognisers.macro_to_micro.guide import GUIDE, MacroSettings, still_faces, train_manet, write_guide
-from fleeting.recognisers.macro_to_micro.network import MiNetProbabilities
-from fleeting.recognisers.macro_to_micro.recogniser import KIND, MiNetSettings, MiNetTask
+from fleeting.recognisers.macro_to_micro.guide import (
+    GUIDE,
+    MacroGuide,
+    MacroSettings,
+    drawn_rows,
+    macro_rows,
+    train_manet,
+    write_guide,
+)
+from fleeting.recognisers.macro_to_micro.network import MiNetProbabilities, TwoStream
+from fleeting.recognisers.macro_to_micro.recogniser import MiNetSettings, MiNetTask
+from fleeting.recognisers.macro_to_micro.still_faces import still_faces
 from fleeting.recognisers.sequences.fit import FittedSequence
 from fleeting.recognisers.sequences.recipe import (
     ClipSource,
@@ -28,6 +37,11 @@ from fleeting.recognisers.sequences.recipe import (
 from fleeting.training import recipe as recipes
 
 log = logging.getLogger(__name__)
+
+_GUIDED = {
+    "grey": "; guided by FER-2013 faces and macro-expressions",
+    "flow": "; guided by drawn flow of macro-expressions, without people",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +90,30 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     plan = wanted.network
     if plan.guided and not plan.guide:
         if not (out / GUIDE).exists():
-            macro = macro_clips(wanted.source, drawn.get("macro"), data=data)
-            faces = still_faces(data / wanted.faces, THREE, most=wanted.macro.faces, seed=wanted.seed)
-            if macro.classes != THREE.classes:
-                raise DataError("3 classes, those that faces have too", str(len(macro.classes)), "Set classes = 3.")
-            network, guide = train_manet(faces, macro, wanted.macro, seed=wanted.seed, out=out)
+            network, guide = _manet(wanted, drawn.get("macro"), data=data, out=out)
             write_guide(guide, network, out / GUIDE, wanted.macro)
         plan = replace(plan, guide=str(out / GUIDE))
     task = MiNetTask(plan, classes=len(samples.classes), seed=wanted.seed)
-    fitted = FittedSequence(task, KIND, plan.length, plan.side)
+    fitted = FittedSequence(task, plan.kind, plan.length, plan.side)
     what = Shipment(
         architecture="MiNet (Xia and Wang 2021): ResNet-18-shaped network on the apex, 3-D CNN on 16 frames"
         + (", guided while training by a frozen MaNet" if plan.guided else ""),
         network=lambda temperature: MiNetProbabilities(task.minet.cpu(), temperature=temperature),
         outputs=("probabilities",),
-        guided="; guided by FER-2013 faces and macro-expressions" if plan.guided else "",
+        guided=_GUIDED[wanted.macro.kind] if plan.guided else "",
     )
     train_and_ship(what, fitted, plan.fit, parts, recipe=wanted, file=recipe, out=out)
+
+
+def _manet(wanted: MacroToMicroRecipe, drawn: Path | None, *, data: Path, out: Path) -> tuple[TwoStream, MacroGuide]:
+    settings, seed = wanted.macro, wanted.seed
+    if settings.kind == "flow":
+        return train_manet(None, drawn_rows(settings, seed=seed), settings, seed=seed, out=out)
+    macro = macro_clips(wanted.source, drawn, data=data)
+    if macro.classes != THREE.classes:
+        raise DataError("3 classes, those that faces have too", str(len(macro.classes)), "Set classes = 3.")
+    faces = still_faces(data / wanted.faces, THREE, most=settings.faces, seed=seed)
+    return train_manet(faces, macro_rows(macro, settings, seed=seed), settings, seed=seed, out=out)
 
 
 def macro_clips(source: ClipSource, drawn: Path | None, *, data: Path) -> Samples:

@@ -55,7 +55,7 @@ class ClipSource:
     validation_percent: int = 15
     test_percent: int = 25
     seed: int = 0
-    flow: str = "composite_flow_casme2_smic.npz"
+    flow: str = "composite_flow_three_labs.npz"
     drawn: SequenceSettings = field(default_factory=SequenceSettings)
 
     def __post_init__(self) -> None:
@@ -245,8 +245,8 @@ def plain(settings: Any) -> Any:
 
 
 TRANSFERRED_DATA = (
-    "motion of the MEGC 2019 composite set (CASME II and SMIC parts; research use; not included) transferred to US"
-    " congress and CC0 portraits: real patterns of motion, at an assumed size and course over time, on other faces"
+    "motion of the MEGC 2019 composite set (CASME II, SMIC and SAMM parts; research use; not included) transferred to"
+    " US congress and CC0 portraits: real patterns of motion, at an assumed size and course over time, on other faces"
 )
 TRANSFERRED_LIMITS = (
     "Trained on no video of a micro-expression: on portraits that were moved as published flow images say. How well it"
