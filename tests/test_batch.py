@@ -328,7 +328,7 @@ def test_what_a_person_has_changed_is_kept(fleeting: Command, three: list[Path],
         assert fleeting(*command).status == 0
     assert listing(folder) == [
         *("events.csv", "events.eaf", "events.kept.eaf", "events.kept2.eaf", "events.pfsx", "mine"),
-        *("run.json", "timeline.json"),
+        *("run.json", "timeline.json", "timeline.npz"),
     ]
     assert (folder / "events.kept.eaf").read_text() == "corrected"
     assert (folder / "events.kept2.eaf").read_text() == "corrected again"
@@ -559,7 +559,7 @@ def test_python_writes_nothing_unasked(
 def test_python_writes_where_it_is_told(known: Known, clip: Path, tmp_path: Path) -> None:
     known.add(clip)
     timeline = package.analyse(clip, out=tmp_path / "out", formats=["csv"], progress=lambda *_: None)
-    assert listing(tmp_path / "out" / "ada") == ["events.csv", "run.json", "timeline.json"]
+    assert listing(tmp_path / "out" / "ada") == ["events.csv", "run.json", "timeline.json", "timeline.npz"]
     assert read_timeline(tmp_path / "out" / "ada" / "timeline.json").events == timeline.events
 
 

@@ -39,12 +39,12 @@ KILLED = """
 import os, signal, sys
 from fleeting.analysis import first_look, kept_look
 frame, kept_look.KEEP_S = int(sys.argv.pop(1)), 0.0
-true = first_look.FirstLook.add
+true = first_look.FirstLook.follow
 def add(self, shown, seen):
     if shown.index == frame:
         os.kill(os.getpid(), signal.SIGKILL)
     true(self, shown, seen)
-first_look.FirstLook.add = add
+first_look.FirstLook.follow = add
 from fleeting.cli import main
 main()
 """

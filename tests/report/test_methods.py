@@ -40,7 +40,7 @@ def test_every_network_of_an_analysis_is_named_with_its_sum_and_its_score() -> N
         assert paragraph.startswith(f"The network {name} (version ")
         assert paragraph.endswith(f" SHA-256 {weights.card(name)['sha256']}.")
         assert re.search(r"On data that it was not trained on: .*\d", paragraph), paragraph
-    assert f"UF1 {weights.card('fleeting')['scores']['uf1']:.3f} [" in paragraphs[4]
+    assert f"UF1 {weights.card('fleeting')['scores']['elsewhere']['uf1']:.3f} [" in paragraphs[4]
     assert "71 % of" in paragraphs[-1], "of the test pictures, not of those that settings were chosen on"
     assert "do not name the network" not in text
 

@@ -119,6 +119,7 @@ def analysed(film: Path, results: Path, events: tuple[Event, ...] = (), *, fps: 
         eye_opening=np.full((n, 2), 0.3, np.float32),
         mouth_opening=np.full(n, 0.1, np.float32),
         pose=np.zeros((n, 3), np.float32),
+        place=np.tile(np.array([[2.0, 0, 6.0], [0, 2.0, 30.0]], np.float32), (n, 1, 1)),
     )
     track = FaceTrack(0, (FaceSegment(0, n - 1),), 30.0, FaceBox(0.0, 0.0, float(info.width), float(info.height), 0.9))
     timeline = Timeline(
@@ -131,8 +132,7 @@ def analysed(film: Path, results: Path, events: tuple[Event, ...] = (), *, fps: 
         version="test",
     )
     write_timeline(timeline, results / "timeline.json")
-    places = np.tile(np.array([[2.0, 0, 6.0], [0, 2.0, 30.0]]), (n, 1, 1))
-    write_media({}, results / "media.npz", faces={0: numbered(0)}, places={0: places})
+    write_media({}, results / "media.npz", faces={0: numbered(0)})
     return timeline
 
 
