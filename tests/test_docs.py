@@ -193,7 +193,9 @@ def run(*words: str, cwd: Path) -> int:
 def cheap() -> list[tuple[str, ...]]:
     """Every fenced command that can be run on the desk, once: films are made first, then in the order of the pages."""
     found: dict[tuple[str, ...], None] = {}
-    for command in sorted((c for c in OWN if c.fenced), key=lambda c: (c.words[1] != "synthesise", c.page != "README.md")):
+    for command in sorted(
+        (c for c in OWN if c.fenced), key=lambda c: (c.words[1] != "synthesise", c.page != "README.md")
+    ):
         name, words = subcommand(command)
         if name is None or name in NOT_RUN or (name == "evaluate" and words[0] != "spotting"):
             continue
@@ -213,7 +215,7 @@ def test_the_cheap_commands_run(desk: Path) -> None:
     assert (desk / "interview.html").exists()
     assert (desk / "results" / "first" / "report.html").exists()
     names = {p.name for p in (desk / "elan" / "interview").iterdir()}
-    assert names == {"events.csv", "events.eaf", "timeline.json", "run.json"}
+    assert names == {"events.csv", "events.eaf", "timeline.json", "timeline.npz", "run.json"}
     metrics = json.loads((desk / "measured" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["micro"]["true_positives"] + metrics["micro"]["false_negatives"] >= 1
     assert not metrics["failed"]

@@ -249,7 +249,7 @@ def test_what_was_exported_is_imported_without_loss(client: TestClient, form: st
     data, name = answer.content, re.findall(r'filename="([^"]+)"', answer.headers["content-disposition"])[0]
     if name.endswith(".zip"):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            name = next(n for n in archive.namelist() if n.endswith((".boris", ".eaf")))
+            name = next(n for n in archive.namelist() if n.endswith((".boris", ".eaf", "timeline.json")))
             data = archive.read(name)
     other = Tab(client, "ben")
     path = f"/api/films/{tab.film}/import"
