@@ -207,7 +207,7 @@ def originals(folder: Path, clip: Path) -> None:
     from fleeting.settings import AnalyseSettings, to_toml
 
     timeline = analyse(clip, out=folder / "analysis", formats=["report"])
-    for name in ("timeline.json", "media.npz"):
+    for name in ("timeline.json", "timeline.npz", "media.npz"):
         (folder / name).write_bytes((folder / "analysis" / clip.stem / name).read_bytes())
     assert timeline.events
     names = {name: np.array(["a", "b", "c"]) for name in ("subject", "clip", "dataset")}
