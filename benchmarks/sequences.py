@@ -252,11 +252,12 @@ def plot(interaction: dict[str, Any], path: Path) -> None:
         values = np.array([row["difference"] for row in rows])
         spans = np.abs(np.array([row["interval"] for row in rows]).reshape(-1, 2).T - values)
         place = [row["share"] + 2 * k for row in rows]
-        axis.errorbar(place, values, yerr=spans, fmt="o-", color=colour, capsize=3, label=f"from {begin}")
+        axis.errorbar(place, values, yerr=spans, fmt="o", color=colour, capsize=3, label=f"from {begin}")
     axis.axhline(0, color="#999999", linewidth=1)
     axis.set_xlabel("training people, %")
     axis.set_ylabel("UF1, interaction on minus off")
-    axis.legend()
+    axis.set_ylim(-0.05, 0.05)
+    axis.legend(loc="upper left", ncols=2)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
 
