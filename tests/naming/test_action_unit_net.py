@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from moved_flow import moved_flow
 
 from fleeting.analysis.analyse import Analysis
 from fleeting.errors import InputError, WeightsError
@@ -14,7 +15,6 @@ from fleeting.motion.flow_image import mirrored
 from fleeting.naming.action_units import LEFT, MIDLINE, MOVED, RIGHT, UNITS, ActionUnitNet, side_of
 from fleeting.training.action_units.moved_portraits import FilmSettings, image_of, read_faces, unit_fields
 from fleeting.training.action_units.movements import NAMES, Movement
-from tests.moved_flow import moved_flow
 
 SWAPPED = {"left": "right", "right": "left", "both": "both"}
 

@@ -12,6 +12,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the research extra")
 onnx = pytest.importorskip("onnx", reason="needs the research extra")
 
+from moved_flow import moved_flow  # noqa: E402
+
 from fleeting import settings, weights  # noqa: E402
 from fleeting.datasets.samples import Samples  # noqa: E402
 from fleeting.errors import DataError, FleetingWarning  # noqa: E402
@@ -35,7 +37,6 @@ from fleeting.recognisers.folds.many_folds import EpochSettings  # noqa: E402
 from fleeting.training.action_units.movements import CLASS_ACTION_UNITS, NO_CLASS, classes_of  # noqa: E402
 from fleeting.training.run import task_of  # noqa: E402
 from fleeting.weights.runtime import open_network  # noqa: E402
-from tests.moved_flow import moved_flow  # noqa: E402
 
 QUICK_TRAINING = EpochSettings(epochs=2, batch_size=32, learning_rate=2e-3, shuffle=True, balanced=True, device="cpu")
 QUICK = FleetingSettings(FourierSettings(features=60))

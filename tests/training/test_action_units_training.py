@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from moved_flow import moved_flow
 
 from fleeting.errors import DataError
 from fleeting.motion.flow_image import mirrored
@@ -20,7 +21,6 @@ from fleeting.training.action_units.model import UnitModel, UnitSettings, fit, f
 from fleeting.training.action_units.movements import NAMES, UNKNOWN, MovementSettings, draw
 from fleeting.training.action_units.network import TrainingSettings, loss_of, unit_logits, unit_net
 from fleeting.weights.runtime import open_network
-from tests.moved_flow import moved_flow
 
 BROWS, MOUTH, CHIN = (UNITS.index(name) for name in ("AU02", "AU12", "AU17"))
 SMALL = UnitSettings(
