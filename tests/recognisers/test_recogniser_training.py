@@ -7,12 +7,13 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the research extra")
 
+from flow_clips import made_up  # noqa: E402
+
 from fleeting.errors import InputError  # noqa: E402
 from fleeting.motion.flow_image import standardised  # noqa: E402
 from fleeting.recognisers.fleeting.network import blur_matrix  # noqa: E402
 from fleeting.recognisers.folds.inner_folds import subject_folds  # noqa: E402
 from fleeting.training.calibration import fit_temperature, fit_threshold, log_loss, softmax  # noqa: E402
-from tests.flow_clips import made_up  # noqa: E402
 
 
 def test_standardised_is_centred_scaled_and_cut_off() -> None:
