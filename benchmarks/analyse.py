@@ -340,7 +340,7 @@ def text(result: dict[str, Any]) -> str:
         for row in result["memory"]["films"]:
             lines.append(
                 f"| {row['minutes']:g} | {row['frames']} | {row['events']} | {row['memory_mb']} MB |"
-                f" {row['frames_per_s']} | {row['stored_kb_an_event']} kB | {row['report_mb']} MB |"
+                f" {row['frames_per_s']} | {row.get('stored_kb_an_event', '-')} kB | {row.get('report_mb', '-')} MB |"
             )
         lines += [
             "",
