@@ -147,5 +147,5 @@ def test_without_a_name_one_is_back_at_the_films(browser: Any, key: str, tmp_pat
         page.locator(".film a", has_text="film.mp4").click()
         page.wait_for_selector("dialog[open]")
         page.keyboard.press(key)
-        page.wait_for_selector(".library")
+        page.wait_for_selector("[class~=library]")
         page.context.close()

@@ -7,7 +7,6 @@ the training clips of every fold. A unit that the shipped network does not know 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -16,26 +15,9 @@ import numpy.typing as npt
 from fleeting import weights
 from fleeting.datasets.samples import Samples
 from fleeting.naming.action_units import UNITS
-from fleeting.recognisers.fleeting.fourier_ridge import Array, FourierFeatures
 from fleeting.recognisers.fleeting.network import flow_inputs
-from fleeting.recognisers.fleeting.recogniser import PROJECTIONS, STARTING_WEIGHTS
+from fleeting.recognisers.fleeting.recogniser import stored_start
 from fleeting.training.action_units.model import Fitted, UnitSettings, fit_moved
-from fleeting.training.export import constants_of
-
-
-@lru_cache
-def shipped_start() -> tuple[FourierFeatures, Array]:
-    """Return projections and weights (2 * features, units) of moved portraits, from the shipped network.
-
-    Raises
-    ------
-    WeightsError
-        Where the network is missing or damaged.
-    """
-    constants = constants_of(weights.file("action_units"))
-    projections = constants[PROJECTIONS].astype(np.float32)
-    scale = np.float32(np.sqrt(projections.shape[1]))
-    return FourierFeatures(projections), constants[STARTING_WEIGHTS] * scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +40,7 @@ class FittedFleetingUnits:
 
     def probabilities(self, samples: Samples) -> npt.NDArray[np.float64]:
         """Return (n, units); 0 for a unit that the shipped network does not know."""
-        features, prior = shipped_start()
+        features, prior = stored_start("action_units")
         found = np.zeros((len(samples), len(self.thresholds)))
         known = [UNITS.index(samples.units[k]) for k in self.columns]
         found[:, self.columns] = self.fitted.moved(features(flow_inputs(samples.flow_images())), prior[:, known])
@@ -89,7 +71,7 @@ class FleetingUnits:
         """
         truth = train.coded_units().astype(np.int64)
         columns = np.array([k for k, name in enumerate(train.units) if name in UNITS], np.int64)
-        features, prior = shipped_start()
+        features, prior = stored_start("action_units")
         prior = prior[:, [UNITS.index(train.units[k]) for k in columns]]
         both_sides = np.repeat(truth[:, columns, None], 2, 2)
         values = features(flow_inputs(train.flow_images()))

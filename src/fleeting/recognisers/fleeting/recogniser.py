@@ -105,18 +105,23 @@ def make_start(
 
 
 @lru_cache
-def shipped_start() -> Start:
-    """Return the start of the shipped network.
+def stored_start(name: str) -> tuple[FourierFeatures, Array]:
+    """Return projections and weights (2 * features, answers) of moved portraits, from a shipped network.
 
     Raises
     ------
     WeightsError
         Where the network is missing or damaged.
     """
-    constants = constants_of(weights.file("fleeting"))
+    constants = constants_of(weights.file(name))
     projections = constants[PROJECTIONS].astype(np.float32)
     scale = np.float32(np.sqrt(projections.shape[1]))
-    return Start(FourierFeatures(projections), constants[STARTING_WEIGHTS] * scale)
+    return FourierFeatures(projections), constants[STARTING_WEIGHTS] * scale
+
+
+def shipped_start() -> Start:
+    """Return the start of the shipped network; errors as `stored_start`."""
+    return Start(*stored_start("fleeting"))
 
 
 @dataclass(frozen=True)

@@ -17,20 +17,7 @@ from fleeting.faces.align import canonical_points, crop_size
 from fleeting.faces.ibug import MIRROR
 from fleeting.motion.flow_image import SIZE
 from fleeting.synthesis.face.action_units import ACTION_UNITS, ActionUnit, patch_field
-
-CLASS_ACTION_UNITS: dict[str, tuple[str, ...]] = {
-    "negative": (
-        "AU04", "AU04+AU07", "AU04+AU07", "AU07", "AU09", "AU09+AU10", "AU10", "AU10+AU17", "AU15", "AU15+AU17",
-        "AU01+AU04", "AU14", "AU17", "AU04+AU09", "AU12+AU14", "AU23", "AU01+AU04+AU15", "AU20", "AU04+AU05+AU07+AU23",
-    ),
-    "positive": ("AU12", "AU06+AU12", "AU06+AU12", "AU12+AU25", "AU06"),
-    "surprise": (
-        "AU01+AU02", "AU01+AU02", "AU01+AU02+AU05", "AU02", "AU01+AU02+AU26", "AU01+AU02+AU05+AU26", "AU01+AU02+AU25",
-        "AU26",
-    ),
-}  # fmt: skip
-"""Sets of units of which one is drawn; a micro-expression often shows a part of a prototype. After the labelling
-criteria of CASME II (Yan et al., PLoS ONE 9(1), 2014, e86041) and the prototypes of `synthesis.face.emotions`."""
+from fleeting.training.action_units.movements import CLASS_ACTION_UNITS
 
 _WIDTH = 2 * SIZE
 _HEIGHT = crop_size(_WIDTH)[0]
