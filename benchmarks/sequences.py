@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=64)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--width", type=int, default=56, help="of the stored crops")
-    parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--precision", default="float32")
     options = parser.parse_args()
     drawn = SequenceSettings(length=options.length, width=options.width, copies=1, count=3)
     paths = make_sets(options.data, options.runs / "sets", drawn, flow=FLOW)
