@@ -9,7 +9,7 @@ import pytest
 
 from fleeting import rows as module
 from fleeting.errors import OutputError
-from fleeting.rows import Rows
+from fleeting.rows import Rows, Shelf
 
 KIND = np.dtype([("frame", "<i4"), ("values", "<f4", 3)])
 
@@ -64,3 +64,24 @@ def test_a_disk_that_refuses(tmp_path: Path) -> None:
     rows = Rows(KIND, folder=tmp_path / "gone")
     with pytest.raises(OutputError, match="gone"):
         rows.extend(np.zeros(20, KIND))
+
+
+def test_things_on_the_disk(tmp_path: Path) -> None:
+    shelf: Shelf[tuple[str, bytes]] = Shelf(folder=tmp_path)
+    assert not shelf
+    assert 3 not in shelf
+    things = {7: ("seven", bytes(100_000)), 3: ("three", b""), 5: ("five", b"x" * 70)}
+    for number, thing in things.items():
+        shelf.put(number, thing)
+    assert dict(shelf) == things
+    assert list(shelf) == [7, 3, 5]
+    assert 3 in shelf
+    assert 4 not in shelf
+    with pytest.raises(KeyError):
+        shelf[4]
+    assert not list(tmp_path.iterdir()), "the file has a name that people see"
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="gone"):
+        Shelf[int](folder=tmp_path / "gone").put(0, 1)

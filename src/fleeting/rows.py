@@ -1,21 +1,24 @@
-"""Rows that grow with a film: they lie on the disk, and are read a window at a time, or mapped.
+"""What grows with a film lies on the disk: rows, read a window at a time or mapped, and things that are read singly.
 
-The file has no name that anybody sees, and ends with the program. What is few rows long never becomes a file.
+The files have no name that anybody sees, and end with the program. What is few rows long never becomes a file.
 """
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 import threading
 import weakref
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from fleeting.files import output_error
 
+T = TypeVar("T")
 WAITING_BYTES = 256 << 10
 """So much waits in memory until it is written."""
 
@@ -112,11 +115,65 @@ class Rows:
     def _write(self) -> None:
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=self._folder, prefix=".fleeting-", buffering=0)  # noqa: SIM115
-                weakref.finalize(self, self._file.close)
+                self._file = _nameless(self, self._folder)
             self._file.seek(0, 2)
             self._file.write(self._waiting[: self._count].tobytes())
         except OSError as error:
             raise output_error(self._folder or tempfile.gettempdir(), error) from error
         self._written += self._count
         self._count = 0
+
+
+class Shelf(Mapping[int, T]):
+    """Things of any kind by number, each on the disk until it is asked for; threads may share them.
+
+    Parameters
+    ----------
+    folder
+        Where the file is; that of temporary files where None.
+
+    Raises
+    ------
+    OutputError
+        From `put`, where the disk refuses.
+    """
+
+    def __init__(self, *, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._places: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def put(self, number: int, thing: T) -> None:
+        """Keep a thing under a number that is new."""
+        data = pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
+        with self._lock:
+            try:
+                self._file = self._file or _nameless(self, self._folder)
+                self._places[number] = self._file.seek(0, 2)
+                self._file.write(data)
+            except OSError as error:
+                raise output_error(self._folder or tempfile.gettempdir(), error) from error
+
+    def __getitem__(self, number: int) -> T:
+        with self._lock:
+            place = self._places[number]
+            assert self._file is not None
+            self._file.seek(place)
+            thing: T = pickle.load(self._file)  # nobody else can write there
+        return thing
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._places
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def _nameless(owner: object, folder: Path | None) -> IO[bytes]:
+    file = tempfile.TemporaryFile(dir=folder, prefix=".fleeting-", buffering=0)  # noqa: SIM115
+    weakref.finalize(owner, file.close)
+    return file

@@ -127,7 +127,9 @@ def analyse_video(
             events += found
             signals.append(curves)
         events.sort(key=lambda e: (e.onset_frame, e.face, e.offset_frame))
-        events, media = second_look(reader, events, measured, settings, systems, network, units, pictures=pictures)
+        events, media = second_look(
+            reader, events, measured, settings, systems, network, units, pictures=pictures, folder=folder
+        )
         shown = {track.id: shown[track.id] for track in chosen if track.id in shown}
         events = with_surroundings(events, shown, settings.expressions, cuts=seen.tracker.cuts)
         quality = meter.quality(chosen[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from fleeting.naming.occlusion import occlusion_map
 from fleeting.naming.systems import System, answers
 from fleeting.naming.whole_face import named
 from fleeting.records import LID_KINDS, Event, EventMedia, SystemAnswer
+from fleeting.rows import Shelf
 from fleeting.settings import AnalyseSettings
 from fleeting.spotting.measurements import Places, StoredMeasurements
 from fleeting.video.stream import VideoReader
@@ -40,6 +42,7 @@ def second_look(
     units: ActionUnitNet,
     *,
     pictures: bool,
+    folder: Path | None = None,
 ) -> tuple[list[Event], Mapping[int, EventMedia]]:
     """Name all micro- and macro-expressions and make their pictures.
 
@@ -61,6 +64,8 @@ def second_look(
         Says which action units moved.
     pictures
         Whether to make pictures.
+    folder
+        Where the pictures lie until they are read; with the system's temporary files where None.
 
     Returns
     -------
@@ -69,7 +74,7 @@ def second_look(
     """
     expressions = [i for i, e in enumerate(events) if e.kind not in LID_KINDS]
     looked: dict[int, Event] = {}
-    media: dict[int, EventMedia] = {}
+    media: Shelf[EventMedia] = Shelf(folder=folder)
     ranked = pictured(events, expressions, most=settings.limits.pictured_events) if pictures else []
     shown, mapped = frozenset(ranked), frozenset(ranked[:MOST_MAPPED])
     form = format_for(len(shown))
@@ -96,7 +101,7 @@ def second_look(
         try:
             for place, (event, made) in zip(expressions, lookers.map(look, expressions), strict=True):
                 if made is not None:
-                    media[place] = made
+                    media.put(place, made)
                 looked[place] = event
         finally:
             lookers.shutdown(cancel_futures=True)
