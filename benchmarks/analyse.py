@@ -134,12 +134,12 @@ def child(*words: str, python: str = sys.executable) -> dict[str, Any]:
     return result
 
 
-def command(path: Path) -> dict[str, Any]:
-    """``fleeting analyse`` as a user runs it; frames/s over all of it, start included."""
+def command(path: Path, *more: str) -> dict[str, Any]:
+    """``fleeting analyse`` as a user runs it, with more options; frames/s over all of it, start included."""
     with tempfile.TemporaryDirectory() as out:
         program = (
             "import json, resource, sys\nfrom fleeting.cli import main\n"
-            f"sys.argv = ['fleeting', 'analyse', {str(path)!r}, '--out', {out!r}, '--json']\n"
+            f"sys.argv = {['fleeting', 'analyse', str(path), '--out', out, '--json', *more]!r}\n"
             "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
             "used = resource.getrusage(resource.RUSAGE_SELF)\n"
             "print(json.dumps({'processor_s': used.ru_utime + used.ru_stime, 'memory_mb': used.ru_maxrss / 1024}))\n"
@@ -259,13 +259,15 @@ def speed(path: Path, rounds: int, mediapipe: str | None) -> dict[str, Any]:
 def memory(source: Path, work: Path, minutes: Sequence[float]) -> dict[str, Any]:
     """Largest resident set for some lengths of the same film."""
     rows = []
-    for length in minutes:
-        result = command(looped(source, work / f"{source.stem}_{length:g}min.mp4", 60 * length))
-        rows.append({"minutes": length, **{k: round(result[k]) for k in ("frames", "events", "memory_mb", "wall_s")}})
+    for length, pictures in [*((length, "clearest") for length in minutes), (minutes[-1], "all")]:
+        film = looped(source, work / f"{source.stem}_{length:g}min.mp4", 60 * length)
+        result = command(film, "--pictures", pictures)
+        rows.append({"minutes": length, "pictures": pictures})
+        rows[-1] |= {k: round(result[k]) for k in ("frames", "events", "memory_mb", "wall_s")}
         rows[-1] |= {k: round(result[k], 1) for k in ("stored_kb_an_event", "report_mb")}
         rows[-1]["frames_per_s"] = round(fps(result), 1)
         print("memory", rows[-1], flush=True)
-    before, last = rows[-2:]
+    before, last, _ = rows[-3:]
     grown = 1e6 * (last["memory_mb"] - before["memory_mb"]) / (last["frames"] - before["frames"])
     return {"films": rows, "bytes_per_frame": round(grown)}
 
@@ -334,18 +336,26 @@ def text(result: dict[str, Any]) -> str:
     if "memory" in result:
         lines += [
             "",
-            "| minutes at 30 frames/s | frames | events | largest resident set | frames/s | an event | report |",
-            "|---" * 7 + "|",
+            "| minutes at 30 frames/s | pictures | frames | events | most memory | frames/s | an event | report |",
+            "|---" * 8 + "|",
         ]
         for row in result["memory"]["films"]:
             lines.append(
-                f"| {row['minutes']:g} | {row['frames']} | {row['events']} | {row['memory_mb']} MB |"
-                f" {row['frames_per_s']} | {row.get('stored_kb_an_event', '-')} kB | {row.get('report_mb', '-')} MB |"
+                f"| {row['minutes']:g} | {row['pictures']} | {row['frames']} | {row['events']} |"
+                f" {row['memory_mb']} MB | {row['frames_per_s']} | {row['stored_kb_an_event']} kB |"
+                f" {row['report_mb']} MB |"
             )
+        grown, longest = result["memory"]["bytes_per_frame"], result["memory"]["films"][-2]
+        wanted = {"10 hours at 30 frames/s": 1_080_000, "an hour at 200 frames/s": 720_000}
+        sums = (
+            f"{longest['memory_mb'] + grown * (frames - longest['frames']) / 1e6:.0f} MB for {name}"
+            for name, frames in wanted.items()
+        )
         lines += [
             "",
-            f"That is {result['memory']['bytes_per_frame']} bytes for each frame more between the two longest, events"
-            " included. An event is what its pictures take in `media.npz`.",
+            f"Memory is the largest resident set. It grows by {grown} bytes a frame between the two longest with pictures"
+            f" of the clearest events; by arithmetic {' and '.join(sums)}. An event is what its pictures take in"
+            " `media.npz`.",
         ]
     return "\n".join(lines) + "\n"
 
