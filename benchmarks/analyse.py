@@ -353,8 +353,8 @@ def text(result: dict[str, Any]) -> str:
         )
         lines += [
             "",
-            f"Memory is the largest resident set. It grows by {grown} bytes a frame between the two longest with pictures"
-            f" of the clearest events; by arithmetic {' and '.join(sums)}. An event is what its pictures take in"
+            f"Memory is the largest resident set. It grows by {grown} bytes a frame between the two longest with"
+            f" pictures of the clearest events; by arithmetic {' and '.join(sums)}. An event is what its pictures take in"
             " `media.npz`.",
         ]
     return "\n".join(lines) + "\n"
