@@ -354,8 +354,8 @@ def text(result: dict[str, Any]) -> str:
         lines += [
             "",
             f"Memory is the largest resident set. It grows by {grown} bytes a frame between the two longest with"
-            f" pictures of the clearest events; by arithmetic {' and '.join(sums)}. An event is what its pictures take in"
-            " `media.npz`.",
+            f" pictures of the clearest events; by arithmetic {' and '.join(sums)}. An event is what its pictures take"
+            " in `media.npz`.",
         ]
     return "\n".join(lines) + "\n"
 
