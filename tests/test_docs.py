@@ -338,8 +338,8 @@ def test_metrics_are_documented() -> None:
 
 
 def test_evaluations_and_their_arrays_are_documented() -> None:
-    from fleeting.api import EVALUATIONS
     from fleeting.datasets.composite import FIELDS, UNITS
+    from fleeting.shipped import EVALUATIONS
 
     assert names_in("docs/how-to/evaluate.md", "model") == set(EVALUATIONS)
     faces = {"webp", "emotion", "usage"}

@@ -10,7 +10,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fleeting.api import analyse, calibrate, evaluate, methods
+    from fleeting.api import analyse, calibrate, methods
     from fleeting.batch import analyse_many
     from fleeting.datasets.load import load_samples
     from fleeting.datasets.samples import Samples
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fleeting.expressions.files import emotion
     from fleeting.records import Calibration, Cut, Event, FaceTrack, Interval, Timeline, UnitAnswer, VideoInfo
     from fleeting.settings import AnalyseSettings
+    from fleeting.shipped import evaluate
 
 _HOME = {
     "analyse": "api",
@@ -31,7 +32,7 @@ _HOME = {
     "calibrate": "api",
     "compare": "evaluation.comparison.compare",
     "emotion": "expressions.files",
-    "evaluate": "api",
+    "evaluate": "shipped",
     "explain_face": "expressions.explain",
     "load_samples": "datasets.load",
     "methods": "api",

@@ -11,7 +11,7 @@ from clips import OFFSET, ONSET
 from coded_films import code, make_film
 from command import Command
 
-from fleeting import api
+from fleeting import shipped
 from fleeting.analysis import analyse as room
 from fleeting.analysis.analyse import Analysis
 from fleeting.coding.films import Film
@@ -72,17 +72,17 @@ def test_coded_results_are_the_truth_of_spotting(
     metrics = json.loads(said.out)
     assert (metrics["videos"], metrics["micro"]["true_positives"], metrics["macro"]["false_negatives"]) == (1, 1, 1)
     code(film, "anna", ("uncodable", 0, None, last))
-    metrics = api.evaluate("spotting", results, coder="anna")
+    metrics = shipped.evaluate("spotting", results, coder="anna")
     assert (metrics["micro"]["recall"], metrics["macro"]["recall"]) == (None, None)
     code(film, "ben", ("micro", 0, None, 1))
     with pytest.raises(InputError, match="one coder; got anna, ben"):
-        api.evaluate("spotting", results)
+        shipped.evaluate("spotting", results)
     CodingLog(film, "Consensus").begin()
-    assert api.evaluate("spotting", results)["micro"]["false_positives"] == 1
+    assert shipped.evaluate("spotting", results)["micro"]["false_positives"] == 1
     with pytest.raises(InputError, match="a coder for spotting alone"):
-        api.evaluate("megc", results, coder="anna")
+        shipped.evaluate("megc", results, coder="anna")
     run = json.loads((film.folder / "run.json").read_text())
     run["video"]["path"] = str(tmp_path / "gone.mp4")
     (film.folder / "run.json").write_text(json.dumps(run))
     with pytest.raises(DataError, match="the film where it was analysed"):
-        api.evaluate("spotting", results, coder="anna")
+        shipped.evaluate("spotting", results, coder="anna")

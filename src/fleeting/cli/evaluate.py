@@ -12,7 +12,7 @@ from fleeting.errors import InputError
 from fleeting.settings import FLOW_METHODS
 
 MODELS = ("action-units", "deep-emotion", "expression", "landmarks", "megc", "recogniser", "spotting")
-"""The names of `fleeting.api.EVALUATIONS`, here so that the help needs no import."""
+"""The names of `fleeting.shipped.EVALUATIONS`, here so that the help needs no import."""
 
 
 def evaluate(
@@ -40,9 +40,9 @@ def evaluate(
         return
     if data is None:
         raise InputError(f"labelled data for '{model}'", "none", "Name a file or a folder after the model.")
-    from fleeting import api
+    from fleeting import shipped
 
-    metrics = api.evaluate(model, data, out=out, fps=fps, coder=coder)
+    metrics = shipped.evaluate(model, data, out=out, fps=fps, coder=coder)
     if as_json:
         typer.echo(json.dumps(metrics))
         return

@@ -37,7 +37,7 @@ AMPLITUDE_EDGES = (0.0, 0.7, 1.0, 1.8, 3.0, 5.0, math.inf)
 """Percent of the inter-ocular distance: edges of the bins in which recall is given."""
 
 Analyse = Callable[[Path, float | None], Timeline]
-"""Analyses one video, given the frames per second that the truth states for it, if any; `fleeting.api` passes the
+"""Analyses one video, given the frames per second that the truth states for it, if any; `fleeting.shipped` passes the
 shipped analysis."""
 
 
