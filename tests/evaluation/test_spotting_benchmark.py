@@ -201,10 +201,9 @@ def test_a_film_that_was_stored_once_more_is_refused(tmp_path: Path) -> None:
         benchmark(plan, out=tmp_path / "out")
 
 
-def test_a_spotter_that_knows_a_person_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = {**weights.card("spotter"), "subjects_seen": ["samm/007"]}
-    monkeypatch.setattr(weights, "card", lambda name: card)
-    with pytest.raises(LeakageError, match="'shipped' that has not seen"):
+def test_a_spotter_that_knows_a_person_is_refused(tmp_path: Path) -> None:
+    assert "samm/006" in weights.card("spotter")["subjects_seen"], "it learned from patterns of people of SAMM"
+    with pytest.raises(LeakageError, match="'shipped' that has not seen.*samm/006"):
         benchmark(plan_of("samm-lv", tmp_path / "set", model="shipped"), out=tmp_path / "out")
 
 

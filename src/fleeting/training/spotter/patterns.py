@@ -94,9 +94,10 @@ def flow_patterns(path: Path, part: Part) -> list[Pattern]:
         Whose: those of training, of validation or of test people.
     """
     images = composite.read(path)
+    people = flow_people(images, part)
     patterns = []
     for flow, subject in zip(images.flow, images.subject.tolist(), strict=True):
-        if subject.partition("/")[0] not in FLOW_DATASETS or part_of(subject) != part:
+        if subject not in people:
             continue
         moved = _image_weights() @ centred_flow(flow).reshape(-1, 2).astype(np.float64)
         moved -= np.median(moved, axis=0)
@@ -107,6 +108,12 @@ def flow_patterns(path: Path, part: Part) -> list[Pattern]:
         moved *= np.maximum(size - STILL * size.max(), 0) / np.maximum(size, 1e-9)
         patterns.append(Pattern(moved / np.linalg.norm(moved, axis=1).max(), sure=False))
     return patterns
+
+
+def flow_people(images: composite.FlowImages, part: Part) -> list[str]:
+    """Return the subjects of `FLOW_DATASETS` in one part of the people, in order of their names."""
+    subjects = set(images.subject.tolist())
+    return sorted(s for s in subjects if s.partition("/")[0] in FLOW_DATASETS and part_of(s) == part)
 
 
 def drawn(patterns: Sequence[Pattern], rng: np.random.Generator) -> Pattern:

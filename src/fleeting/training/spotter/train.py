@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fleeting.datasets import composite
 from fleeting.errors import LeakageError
 from fleeting.files import write_text
 from fleeting.settings import SpottingSettings
@@ -18,6 +19,7 @@ from fleeting.training.spotter.examples import Examples
 from fleeting.training.spotter.films import MeasuredFilm, load_films, load_real
 from fleeting.training.spotter.fit import examples_for, fit_base, fit_real, talkers_left_out, write_network
 from fleeting.training.spotter.network import CLASSES, SpottingNetwork
+from fleeting.training.spotter.patterns import flow_people
 from fleeting.training.spotter.recipe import SpotterRecipe
 from fleeting.training.spotter.trainer import scores_of
 from fleeting.weights import checksum
@@ -55,7 +57,8 @@ def train(recipe: Path, *, data: Path, out: Path) -> None:
     talkers = [f for f in films if f.talks]
     if talkers:
         scores["talkers_left_out"] = talkers_left_out(how, base, examples, held_out, talkers, out=out)
-    ship(networks, how, temperature=temperature, films=films, out=out, scores=scores)
+    seen = flow_people(composite.read(data / how.flow), "train") if how.flow else []
+    ship(networks, how, temperature=temperature, films=films, seen=seen, out=out, scores=scores)
 
 
 def gather(how: SpotterRecipe, data: Path) -> tuple[list[MeasuredFilm], Examples, Examples]:
@@ -87,6 +90,7 @@ def ship(
     *,
     temperature: float,
     films: Sequence[MeasuredFilm],
+    seen: Sequence[str],
     out: Path,
     scores: dict[str, Any],
 ) -> None:
@@ -105,6 +109,7 @@ def ship(
             "people": len({f.person for f in films}),
             "real_films": sum(bool(f.real) for f in films),
         },
+        "subjects_seen": list(seen),
         "recipe": "recipes/spotter.toml",
         "command": "fleeting train recipes/spotter.toml --data ../shared/data --out runs/spotter",
         "preprocessing": "spotting.candidates.describe",
