@@ -17,14 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sequences_fewer import Fewer
+from sequences_models import FLOORS, VARIANTS, models
 
-from fleeting.datasets.samples import Samples
 from fleeting.evaluation.benchmark.data import BenchmarkData, read_data
 from fleeting.evaluation.benchmark.files import ANSWERS, PREDICTIONS
 from fleeting.evaluation.benchmark.run import run_benchmark
@@ -32,21 +32,13 @@ from fleeting.evaluation.benchmark.scores import subject_counts
 from fleeting.evaluation.benchmark.settings import BenchmarkSettings
 from fleeting.evaluation.comparison.significance import permutation_test
 from fleeting.metrics import scores_of_counts
-from fleeting.recognisers.contract import Fitted, Recogniser
-from fleeting.recognisers.dsticnn import recogniser as dsticnn
-from fleeting.recognisers.macro_to_micro import recogniser as macro_to_micro
-from fleeting.recognisers.macro_to_micro.guide import GUIDE, MacroSettings, drawn_rows, train_manet, write_guide
-from fleeting.recognisers.registry import recogniser
-from fleeting.recognisers.sequences.drawn_flow import DrawnFlowSettings
-from fleeting.recognisers.sequences.fit import FitSettings
+from fleeting.recognisers.contract import Recogniser
+from fleeting.recognisers.dsticnn.recogniser import STREAMS, DsticnnRecogniser
 from fleeting.recognisers.sequences.sets import SequenceSettings, make_sets
-from fleeting.recognisers.sequences.start import StartSettings, write_start
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data"
 FLOW = "composite_flow_three_labs.npz"
-FLOORS = ("linear-svm", "lbp-top", "mdmo")
-STARTED = "-start"
 INTERACTION = {"random weights": ("dsticnn", "dsticnn-none"), "drawn flow": ("dsticnn-start", "dsticnn-none-start")}
 AGAINST = {
     "dsticnn-start": ("dsticnn-none-start", "linear-svm"),
@@ -54,73 +46,7 @@ AGAINST = {
     "macro-to-micro": ("minet", "linear-svm"),
 }
 """What is tested against what."""
-VARIANTS = (
-    *FLOORS, "dsticnn-none", "dsticnn", "dsticnn-none-start", "dsticnn-start", "minet", "macro-to-micro",
-)  # fmt: skip
 Counts = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Fewer:
-    """A recogniser that is given a share of the training people only."""
-
-    of: Recogniser
-    share: float
-
-    @property
-    def name(self) -> str:
-        """Name of the recogniser."""
-        return self.of.name
-
-    @property
-    def needs(self) -> Literal["flow", "sequence"]:
-        """What the recogniser needs."""
-        return self.of.needs
-
-    def settings(self) -> dict[str, Any]:
-        """Return those of the recogniser, and the share."""
-        return self.of.settings() | {"share": self.share}
-
-    def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> Fitted:
-        """Train on people whom the seed draws, the same ones whatever the recogniser."""
-        people = np.random.default_rng([seed, 9]).permutation(np.unique(train.subject))
-        kept = people[: max(1, round(self.share * len(people)))]
-        return self.of.fit(train.select(np.isin(train.subject, kept)), validation, seed=seed)
-
-
-def models(options: argparse.Namespace) -> dict[str, Recogniser]:
-    """Return the variants, having trained once what they begin with or are guided by."""
-    made: dict[str, Recogniser] = {}
-    once = FitSettings(
-        epochs=options.drawn_epochs, batch=32, optimiser="adamw", learning_rate=1e-3, precision=options.precision
-    )
-    fit = replace(once, epochs=options.epochs, batch=16)
-    short = replace(fit, epochs=options.start_epochs, learning_rate=options.start_rate)
-    seen: dict[str, Any] = {"kind": "flow", "length": options.length, "side": options.side}
-    drawn = DrawnFlowSettings(count=options.drawn)
-    for name in options.variants:
-        plain = name.removesuffix(STARTED)
-        if name in FLOORS:
-            made[name] = recogniser(name)
-        elif plain.startswith("dsticnn"):
-            plan = dsticnn.dsticnn(plain, plan=dsticnn.DsticnnSettings(fit=fit, **seen)).plan
-            if name != plain:
-                path = options.runs / f"{name}.safetensors"
-                task = dsticnn.DsticnnTask(plan, classes=3, seed=0)
-                write_start(task, StartSettings(drawn, once), path, length=options.length, side=options.side, seed=0)
-                plan = replace(plan, start=str(path), fit=short)
-            made[name] = dsticnn.DsticnnRecogniser(name, plan)
-        else:
-            guide = options.runs / GUIDE
-            if name != "minet" and not guide.exists():
-                macro = MacroSettings(still=once, moving=once, drawn=drawn, **seen)
-                network, says = train_manet(None, drawn_rows(macro, seed=0), macro, seed=0)
-                write_guide(says, network, guide, macro)
-            ours = macro_to_micro.MiNetSettings(guide=str(guide), fit=fit, start="macro", **seen)
-            ours = replace(ours, start="random") if name == "minet" else ours
-            made[name] = macro_to_micro.macro_to_micro(name, plan=ours)
-        print(f"{name}: ready", flush=True)
-    return made
 
 
 def measure(data: BenchmarkData, made: dict[str, Recogniser], options: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -128,20 +54,21 @@ def measure(data: BenchmarkData, made: dict[str, Recogniser], options: argparse.
     found = {}
     for share in options.shares:
         for name, model in made.items():
-            if share < 100 and not any(name in pair for pair in INTERACTION.values()):
+            if share < 100 and not isinstance(model, DsticnnRecogniser):
                 continue
+            random = name in INTERACTION["random weights"]
+            seeds = options.share_seeds if share < 100 else options.random_seeds if random else options.seeds
             label = name if share == 100 else f"{name}@{share}"
             started = time.perf_counter()
             settings = BenchmarkSettings(
                 name,
                 protocol=options.protocol,
                 folds=options.folds,
-                seeds=1 if name in FLOORS else options.seeds,
+                seeds=1 if name in FLOORS else seeds,
                 data=("sequences",),
             )
-            found[label] = run_benchmark(
-                data, model if share == 100 else Fewer(model, share / 100), settings, out=options.runs / label
-            )
+            asked = Fewer(model, share / 100) if share < 100 and isinstance(model, DsticnnRecogniser) else model
+            found[label] = run_benchmark(data, asked, settings, out=options.runs / label)
             print(
                 f"{label}: UF1 {found[label]['uf1']['pooled']:.3f}, {time.perf_counter() - started:.0f} s", flush=True
             )
@@ -173,7 +100,7 @@ def disagreement(folder: Path) -> float | None:
     if not (folder / ANSWERS).exists():
         return None
     table = pd.read_parquet(folder / ANSWERS)
-    said = [table[table["answer"] == name]["predicted"].to_numpy() for name in dsticnn.STREAMS]
+    said = [table[table["answer"] == name]["predicted"].to_numpy() for name in STREAMS]
     return float((said[0] != said[1]).mean()) if len(said[0]) else None
 
 
@@ -199,7 +126,7 @@ def studies(found: dict[str, Any], options: argparse.Namespace, classes: list[st
         if apart is not None:
             alone = {
                 stream: float(scores_of_counts(counts_of(options.runs / name, classes, stream).sum(1))["uf1"].mean())
-                for stream in dsticnn.STREAMS
+                for stream in STREAMS
             }
             streams[name] = alone | {"disagreement": apart}
     return {"tests": tests, "interaction": interaction, "streams": streams}
@@ -213,9 +140,9 @@ def markdown(found: dict[str, Any], said: dict[str, Any], about: dict[str, Any])
         "",
         f"{some['clips']} clips of {some['subjects']} people; {about['protocol']}"
         + (f" of {about['folds']} groups" if about["protocol"] == "kfold" else "")
-        + f", {about['seeds']} seed(s); flow, {about['length']} frames of {about['side']} x {about['side']} pixels."
-        f" From random weights {about['epochs']} epochs; `-start` learned {about['drawn']} drawn sequences once and"
-        f" {about['start_epochs']} epochs in each fold. Mean over seeds ± standard deviation; 95 % interval over"
+        + f"; flow, {about['length']} frames of {about['side']} x {about['side']} pixels. From random weights"
+        f" {about['epochs']} epochs; `-start` learned {about['drawn']} drawn sequences once and {about['start_epochs']}"
+        " epochs in each fold. Mean over the seeds ± standard deviation where there are several; 95 % interval over"
         " people. The clips show real patterns of motion on other faces"
         " ([how](../../docs/explanation/sequences.md)); no figure here says how well a system does on films of people.",
         "",
@@ -226,9 +153,10 @@ def markdown(found: dict[str, Any], said: dict[str, Any], about: dict[str, Any])
         cells = [str(one["seeds"])]
         for score in ("uf1", "uar"):
             low, high = one[score]["interval"]
-            cells.append(f"{one[score]['pooled']:.3f} ± {one[score]['spread']:.3f} [{low:.3f}, {high:.3f}]")
+            spread = f" ± {one[score]['spread']:.3f}" if one["seeds"] > 1 else ""
+            cells.append(f"{one[score]['pooled']:.3f}{spread} [{low:.3f}, {high:.3f}]")
         alone = said["streams"].get(name, {})
-        cells += [f"{alone[stream]:.3f}" if alone else "" for stream in (*dsticnn.STREAMS, "disagreement")]
+        cells += [f"{alone[stream]:.3f}" if alone else "" for stream in (*STREAMS, "disagreement")]
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     for title, rows in (("Paired tests", said["tests"]), ("Interaction: on minus off", said["interaction"])):
         if rows:
@@ -273,6 +201,8 @@ def main() -> None:
     parser.add_argument("--protocol", default="kfold")
     parser.add_argument("--folds", type=int, default=9)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--random-seeds", type=int, default=3, help="of DSTICNN from random weights")
+    parser.add_argument("--share-seeds", type=int, default=3, help="where people are few")
     parser.add_argument("--epochs", type=int, default=10, help="from random weights")
     parser.add_argument("--start-epochs", type=int, default=4)
     parser.add_argument("--start-rate", type=float, default=5e-4)
@@ -281,7 +211,6 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=64)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--width", type=int, default=56, help="of the stored crops")
-    parser.add_argument("--precision", default="float32")
     options = parser.parse_args()
     drawn = SequenceSettings(length=options.length, width=options.width, copies=1, count=3)
     paths = make_sets(options.data, options.runs / "sets", drawn, flow=FLOW)

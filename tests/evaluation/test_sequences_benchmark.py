@@ -43,7 +43,7 @@ def test_every_family_is_trained_tested_and_told(tmp_path: Path, monkeypatch: py
     assert 0 <= found["streams"]["dsticnn-start"]["disagreement"] <= 1
     assert found["about"]["command"].startswith("python benchmarks/sequences.py --variants linear-svm")
     page = (tmp_path / "sequences.md").read_text(encoding="utf-8")
-    assert "27 clips of 9 people; kfold of 2 groups, 1 seed(s)" in page
+    assert "27 clips of 9 people; kfold of 2 groups; flow" in page
     assert (tmp_path / "sequences_interaction.png").stat().st_size > 1000
     kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("jobs/*.npz")}
     assert kept

@@ -15,7 +15,7 @@ from fleeting.motion.flow import dense_flow
 from fleeting.motion.interpolation import interpolate
 from fleeting.settings import FlowMethod
 
-KINDS: tuple[str, ...] = ("grey", "change", "flow", "grey+flow")
+KINDS: tuple[str, ...] = ("grey", "change", "flow")
 """``change`` is stored as ``grey`` is: the network takes the difference."""
 
 CROP_WIDTH = 112
@@ -53,7 +53,7 @@ def clip_input(
     -------
     (channels, length, side, side) uint8
         ``grey``, ``change``: the pictures. ``flow``: u and v, 128 for no motion, 127 steps for the clip's largest
-        displacement (its 99.9th percentile). ``grey+flow``: both.
+        displacement (its 99.9th percentile).
 
     Raises
     ------
@@ -74,10 +74,7 @@ def clip_input(
         size = crop_size(width)[::-1]
         crops = np.stack([cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in crops]).astype(np.uint8)
     frames = np.clip(np.rint(interpolate(crops, length)), 0, 255).astype(np.uint8)
-    channels = [_square(frames, side)] if kind != "flow" else []
-    if kind.endswith("flow"):
-        channels += _flow(frames, side, method)
-    return np.stack([np.asarray(c, np.uint8) for c in channels])
+    return _flow(frames, side, method) if kind == "flow" else _square(frames, side)[None]
 
 
 def _square(frames: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
@@ -86,10 +83,10 @@ def _square(frames: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     return np.stack([cv2.resize(f, (side, side), interpolation=how) for f in frames]).astype(np.uint8)
 
 
-def _flow(frames: npt.NDArray[np.uint8], side: int, method: FlowMethod) -> list[npt.NDArray[np.uint8]]:
+def _flow(frames: npt.NDArray[np.uint8], side: int, method: FlowMethod) -> npt.NDArray[np.uint8]:
     still = np.zeros((*frames.shape[1:], 2), np.float32)
     flows = [still, *(dense_flow(frames[0], frame, method=method) for frame in frames[1:])]
-    return list(coded_flow(np.stack([cv2.resize(f, (side, side), interpolation=cv2.INTER_AREA) for f in flows])))
+    return coded_flow(np.stack([cv2.resize(f, (side, side), interpolation=cv2.INTER_AREA) for f in flows]))
 
 
 def coded_flow(flow: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:

@@ -24,7 +24,6 @@ RECOGNISERS: dict[str, tuple[str, ...]] = {
     "dsticnn-js": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn", "dsticnn-js"),
     "dsticnn-mse": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn", "dsticnn-mse"),
     "dsticnn-flow": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn", "dsticnn-flow"),
-    "dsticnn-grey-flow": ("fleeting.recognisers.dsticnn.recogniser", "dsticnn", "dsticnn-grey-flow"),
     "minet": ("fleeting.recognisers.macro_to_micro.recogniser", "macro_to_micro", "minet"),
     "deep-emotion": ("fleeting.recognisers.deep_emotion.recogniser", "deep_emotion"),
     "expression": ("fleeting.recognisers.deep_emotion.recogniser", "expression"),

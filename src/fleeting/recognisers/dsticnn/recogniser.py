@@ -19,7 +19,7 @@ from torch import Tensor
 from fleeting.datasets.samples import Samples
 from fleeting.recognisers.dsticnn.network import SCALES, Answer, Dsticnn
 from fleeting.recognisers.sequences.clip_rows import InputKind
-from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, fit_sequence, plain_settings
+from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, content, fit_sequence, plain_settings
 
 STREAMS: tuple[str, str] = (f"{SCALES[0]} frames", f"{SCALES[1]} frames")
 
@@ -36,8 +36,6 @@ class DsticnnSettings:
         Frames and pixels of the clips; 112 in the paper.
     js, mse
         Weights alpha and beta of the interaction.
-    detach
-        Whether each stream sees the other as a fixed teacher: no gradient flows into the other one.
     dropout
         See `recognisers.dsticnn.network.Dsticnn`.
     start
@@ -51,7 +49,6 @@ class DsticnnSettings:
     side: int = 112
     js: float = 1.0
     mse: float = 1.0
-    detach: bool = False
     dropout: float = 0.5
     start: str = ""
     fit: FitSettings = field(default_factory=FitSettings)
@@ -98,16 +95,11 @@ class DsticnnTask:
         }
         # Each stream's loss has both terms, and both losses are added up.
         if self.settings.js:
-            terms["js"] = self.settings.js * self._both(jensen_shannon, answer.logits)
+            terms["js"] = 2 * self.settings.js * jensen_shannon(*answer.logits)
         if self.settings.mse:
-            terms["mse"] = self.settings.mse * self._both(functional.mse_loss, answer.features)
+            one, other = (values.float() for values in answer.features)
+            terms["mse"] = 2 * self.settings.mse * functional.mse_loss(one, other)
         return terms
-
-    def _both(self, distance: Any, pair: tuple[Tensor, Tensor]) -> Tensor:
-        one, other = (values.float() for values in pair)
-        if not self.settings.detach:
-            return torch.as_tensor(2 * distance(one, other))
-        return torch.as_tensor(distance(one, other.detach()) + distance(one.detach(), other))
 
     def answers(self, clips: Tensor) -> dict[str, Tensor]:
         """Return the fused answer and those of both streams."""
@@ -132,8 +124,8 @@ class DsticnnRecogniser:
     needs: Literal["flow", "sequence"] = "sequence"
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings as plain values; device and threads, which change no result, are left out."""
-        return plain_settings(self.name, self.plan)
+        """Return the settings as plain values; first weights by their content, without device and threads."""
+        return plain_settings(self.name, self.plan) | {"start": content(self.plan.start)}
 
     def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedSequence:
         """Train; the best epoch by the validation clips is kept where there are any, else the last one."""
@@ -148,7 +140,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dsticnn-js": {"mse": 0.0},
     "dsticnn-mse": {"js": 0.0},
     "dsticnn-flow": {"kind": "flow"},
-    "dsticnn-grey-flow": {"kind": "grey+flow"},
 }
 """What differs from `DsticnnSettings`, by the name of the model: the ablations of interaction and input."""
 

@@ -16,7 +16,6 @@ with MaNet's weights.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +38,7 @@ from fleeting.recognisers.macro_to_micro.network import (
     sampled,
 )
 from fleeting.recognisers.sequences.clip_rows import InputKind
-from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, fit_sequence, plain_settings
+from fleeting.recognisers.sequences.fit import FitSettings, FittedSequence, content, fit_sequence, plain_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +228,8 @@ class MacroToMicro:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as plain values; the guide by its content, without device and threads."""
-        found = plain_settings(self.name, self.plan)
-        guide = Path(self.plan.guide)
-        found["guide"] = hashlib.sha256(guide.read_bytes()).hexdigest() if self.plan.guided and guide.is_file() else ""
-        return found
+        guide = content(self.plan.guide) if self.plan.guided else ""
+        return plain_settings(self.name, self.plan) | {"guide": guide}
 
     def fit(self, train: Samples, validation: Samples | None, *, seed: int) -> FittedSequence:
         """Train; the best epoch by the validation clips is kept where there are any, else the last one."""

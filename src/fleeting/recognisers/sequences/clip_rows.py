@@ -59,7 +59,7 @@ def clip_rows(samples: Samples, *, kind: str, length: int, side: int) -> ClipRow
         partial(clip_input, kind=kind, length=length, side=side),  # type: ignore[arg-type]
         key=f"clip_input {kind} {length} {side}",
     )
-    axis = {"flow": 0, "grey+flow": 1}.get(kind)
+    axis = 0 if kind == "flow" else None
     return ClipRows(torch.from_numpy(np.asarray(made, np.uint8)), torch.from_numpy(samples.label), axis)
 
 
@@ -98,12 +98,11 @@ def _shifted(side: int, by: int, device: torch.device) -> Tensor:
     return (torch.arange(side, device=device) + by).clamp_(0, side - 1)
 
 
-InputKind = Literal["grey", "change", "flow", "grey+flow"]
+InputKind = Literal["grey", "change", "flow"]
 CHANNELS: dict[str, tuple[str, ...]] = {
     "grey": ("grey",),
     "change": ("grey",),
     "flow": ("u", "v"),
-    "grey+flow": ("grey", "u", "v"),
 }
 """Channels by kind of input. ``change`` is the grey picture minus that of the onset."""
 
@@ -122,19 +121,9 @@ def standardise(clips: Tensor, kind: InputKind) -> Tensor:
         What they hold.
     """
     x = clips.float()
-    parts = [_change(x)] if kind == "change" else []
-    if kind.startswith("grey"):
-        grey = x[:, :1]
-        parts.append(_scaled(grey - grey.mean(dim=(1, 2, 3, 4), keepdim=True)))
-    if kind.endswith("flow"):
-        parts.append(_scaled(x[:, -2:] - FLOW_ZERO))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-
-
-def _change(x: Tensor) -> Tensor:
-    return _scaled(x - x[:, :, :1])
-
-
-def _scaled(x: Tensor) -> Tensor:
-    """Divide by the root mean square over channels, time and place."""
+    if kind == "grey":
+        x = x - x.mean(dim=(1, 2, 3, 4), keepdim=True)
+    else:
+        x = x - (x[:, :, :1] if kind == "change" else FLOW_ZERO)
+    # By the root mean square over channels, time and place.
     return x / x.square().mean(dim=(1, 2, 3, 4), keepdim=True).sqrt().clamp_min(LEAST)

@@ -7,6 +7,7 @@ Everything random in an epoch hangs on the seed and the number of the epoch alon
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -235,6 +236,12 @@ def fit_sequence(
     trainer = SequenceTrainer(fitted.task, how, classes=len(train.classes), seed=seed)
     trainer.fit(fitted.rows(train), None if validation is None else fitted.rows(validation))
     return fitted
+
+
+def content(path: str) -> str:
+    """Return the SHA-256 of a file that a training begins with, empty where there is none."""
+    file = Path(path)
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def plain_settings(name: str, plan: Any) -> dict[str, Any]:
