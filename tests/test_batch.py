@@ -108,7 +108,7 @@ def test_glob_without_a_match(fleeting: Command, three: list[Path], tmp_path: Pa
     assert (said.status, listing(out)) == (1, ["a"])
     assert said.err.splitlines()[-2:] == [
         "1 of 2 failed:",
-        f"  {pattern}: Expected a pattern that matches a file; got '{pattern}' without a match. Check the path.",
+        f"  {pattern}: Expected files that match '{pattern}'; got none. Check the path.",
     ]
 
 
@@ -464,7 +464,7 @@ def test_json_lines(fleeting: Command, three: list[Path], tmp_path: Path) -> Non
     assert (second["skipped"], second["error"], second["warnings"]) == (False, None, [])
     assert second["events"] == {"micro": 1, "macro": 0, "blink": 0, "wink": 0}
     assert "does not exist" in missing["error"]
-    assert "without a match" in unmatched["error"]
+    assert "files that match" in unmatched["error"]
     assert "frames/s" not in said.err
 
 

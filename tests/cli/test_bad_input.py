@@ -106,11 +106,11 @@ CASES: list[tuple[Callable[[Path, Path], Path], str]] = [
     (jpg, "at least 2 frames; got bad.jpg, a still picture"),
     (sound, "Expected a file with a video stream; got bad.m4a, which holds sound only"),
     (unfinished, "got bad.mp4, whose index is missing or cut off. The recording or the copy was stopped early"),
-    (black, r"Expected a face in view; got .*bad.mp4 with none in 60 frames \(the picture is black.* More light"),
-    (no_face, "Expected a face in view; got .*bad.mp4 with none in 30 frames. Film the face from the front"),
+    (black, r"a face in view; got .*bad.mp4, in which no face .* 60 frames \(the picture is black.* Use more light"),
+    (no_face, "a face in view; got .*bad.mp4, in which no face was found in 30 frames. Film the face from the front"),
     (
         small_face,
-        "at least 24 px between the outer eye corners; got .*bad.mp4 with 1[0-9] px at most. Film",
+        "at least 24 px between the outer eye corners; got .*bad.mp4, where the largest has 1[0-9] px. Film",
     ),
     (empty_folder, "Expected a folder of numbered images; got .*bad, which holds none. Check the path."),
     (folder_without_rate, "Expected a frame rate for the image folder bad; got none. .*--fps 200"),
@@ -401,7 +401,7 @@ def test_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert "Traceback" not in err
     assert err.splitlines()[-2:] == [
         "1 of 1 failed:",
-        f"  {tmp_path / 'none.mp4'}: Expected a video file or a folder of images; "
+        f"  {tmp_path / 'none.mp4'}: Expected a file or a folder; "
         f"got {tmp_path / 'none.mp4'}, which does not exist. Check the path.",
     ]
 

@@ -35,8 +35,8 @@ def test_several_sets_one_of_them_wrong(fleeting: Command, tmp_path: Path) -> No
     said = fleeting("data", "check", *sets, "--json", "--out", out)
     assert said.status == 1
     first, wrong, last = json.loads(said.out)
-    assert "got no" in wrong["error"]
-    assert "got no" in said.err
+    assert "gone, which does not exist" in wrong["error"]
+    assert "gone, which does not exist" in said.err
     assert first["missing"] == [str(tmp_path / "c" / "sub02" / "EP01_11f"), str(tmp_path / "c" / "sub26" / "EP18_46")]
     assert first["corrections"][0]["was"] == "/"
     assert last["published"]["clips"] == 7526

@@ -275,8 +275,8 @@ def test_a_word_that_nobody_knows(tmp_path: Path) -> None:
 
 
 BAD: list[tuple[str, str, Callable[[Path], Path], str]] = [
-    ("wrong path", "samm", lambda p: p / "nothing", "folder or table; got no .*nothing"),
-    ("no table", "casme2", lambda p: make.images(p / "sub01", [1, 2]).parent, r"a table casme2-coding\*\.xlsx"),
+    ("wrong path", "samm", lambda p: p / "nothing", "table of a data set; got .*nothing, which does not exist"),
+    ("no table", "casme2", lambda p: make.images(p / "sub01", [1, 2]).parent, r"a table \(casme2-coding\*\.xlsx"),
     ("missing column", "own",
      lambda p: make.own(p, ["clip_a,ann,1,3,fear"], "file,subject,onset,ofset,emotion"),
      "the columns offset; got .*labels.csv with file, subject, onset, ofset, emotion. Did you mean 'ofset'"),

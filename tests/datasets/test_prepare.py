@@ -344,7 +344,7 @@ def test_the_command(fleeting: Command, folder: Path) -> None:
     ("words", "says"),
     [
         (["composite=x"], "which holds none"),
-        (["own=gone"], "got no gone"),
+        (["own=gone"], "got gone, which does not exist"),
         (["own=gone", "--out", "x.csv"], "a file .npz for --out"),
         (["own=gone", "--frames", "1"], "2 or more frames"),
         (["own=gone", "--flow", "disk"], "a flow method"),

@@ -76,7 +76,7 @@ def test_the_last_version_of_a_table_is_taken(tmp_path: Path) -> None:
     (tmp_path / "deep" / "coding-2021.csv").write_text("")
     assert find_table(tmp_path, ("coding*.csv", "*.csv")).name == "coding-2019.csv"
     assert find_table(tmp_path, ("OTHER*.csv",)).name == "other.csv"
-    with pytest.raises(DataError, match=r"a table x\*\.csv or y\*\.csv in .*; got none"):
+    with pytest.raises(DataError, match=r"a table \(x\*\.csv, y\*\.csv\) in .*; got none"):
         find_table(tmp_path, ("x*.csv", "y*.csv"))
 
 

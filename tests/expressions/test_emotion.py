@@ -126,7 +126,7 @@ def test_a_face_turned_too_far_is_listed_without_probabilities(
 
 
 def test_a_single_input_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(NoFaceError, match=r"blank\.png with none"):
+    with pytest.raises(NoFaceError, match=r"blank\.png, in which no face was found"):
         read_emotions(save(tmp_path / "blank.png", np.full((80, 80, 3), 128, np.uint8)))
     (tmp_path / "text.jpg").write_text("no picture")
     with pytest.raises(VideoError, match="damaged or no image"):

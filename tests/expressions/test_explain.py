@@ -327,7 +327,11 @@ def test_wrong_words_are_refused(photo: Path, options: dict[str, Any], match: st
 def test_what_is_no_picture_of_a_face_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "blank.png"), np.full((90, 90), 120, np.uint8))
     (tmp_path / "film.mp4").write_bytes(b"1")
-    for name, match in (("blank.png", "with none"), ("film.mp4", "a picture; got film.mp4"), ("gone.png", "not exist")):
+    for name, match in (
+        ("blank.png", "no face was found"),
+        ("film.mp4", "a picture; got film.mp4"),
+        ("gone.png", "not exist"),
+    ):
         with pytest.raises(InputError, match=match):
             room.explain_face(tmp_path / name)
 

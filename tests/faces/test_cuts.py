@@ -201,7 +201,7 @@ def test_the_command_takes_the_face_that_is_named(cut_film: Path, fleeting: Comm
 
 def test_a_face_that_is_not_there_is_said_with_those_that_are(cut_film: Path) -> None:
     settings = AnalyseSettings(faces=FaceSettings(face=5))
-    with pytest.raises(NoFaceError, match=r"(?s)face 5.*not to be seen.*face 0 \(1.0 s\), face 1 \(0.8 s\)"):
+    with pytest.raises(NoFaceError, match=r"(?s)face 5.*never seen.*face 0 \(1.0 s\), face 1 \(0.8 s\)"):
         analyse_video(cut_film, settings=settings)
 
 

@@ -152,7 +152,7 @@ def test_what_contradicts_the_face_around_it_is_told_as_such(
     assert timeline.models["expression"] == {"name": "expression"}
     monkeypatch.setattr(live_source, "SystemClock", Tape)
     said = fleeting("live", clip)
-    assert "against a face that is happy" in said.out
+    assert "contradicts the face around it (happy)" in said.out
     without = tmp_path / "settings.toml"
     without.write_text("[expressions]\nper_second = 0\n", encoding="utf-8")
     assert "against" not in fleeting("live", clip, "--settings", without).out

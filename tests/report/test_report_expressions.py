@@ -62,8 +62,8 @@ def test_the_page_carries_the_curve(page: str, timeline: Timeline) -> None:
     assert max(shown["percent"][EXPRESSION_ROWS.index("happy")]) == 90
     bare = render(replace(timeline, expressions=()), {})
     assert '"expression":null' in bare
-    assert "what the whole face shows, read" not in bare
-    assert "what the whole face shows, read" in page
+    assert "the expression of the whole face, read" not in bare
+    assert "the expression of the whole face, read" in page
 
 
 def test_a_card_says_what_the_whole_face_shows(page: str) -> None:
@@ -84,17 +84,14 @@ def test_a_macro_expression_states_the_score_of_the_network_that_named_it(page: 
 
 def test_contradictions_are_marked_everywhere(page: str, timeline: Timeline) -> None:
     (card,) = (c for c in cards(page) if "contrary" in c)
-    assert "against a face that is happy" in card
-    assert "The flash is named negative, the face around it is happy." in card
+    assert "contradicts the face around it (happy)" in card
+    assert "The short movement is named negative, but the face before and after shows happy." in card
     assert "no evidence of deceit" in card
-    assert "1 against the face around it" in page
+    assert "1 contradicts the face around it" in page
     marks = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])["events"]
     assert [m["contradicts"] for m in marks if m["contradicts"]] == ["happy"]
     calm = replace(timeline, events=tuple(replace(e, contradicts=False) for e in timeline.events))
-    assert (
-        "against"
-        not in re.sub(r"(?s)<script.*?</script>|<style.*?</style>", "", render(calm, {})).split("Before you use")[0]
-    )
+    assert "contradicts" not in re.sub(r"(?s)<script.*?</script>|<style.*?</style>", "", render(calm, {}))
 
 
 def test_the_map_tints_where_it_is_high(timeline: Timeline) -> None:

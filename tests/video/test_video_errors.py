@@ -130,7 +130,7 @@ def test_neither_file_nor_folder(tmp_path: Path) -> None:
 
 
 def test_an_error_is_one_of_the_package(tmp_path: Path) -> None:
-    with pytest.raises(FleetingError, match="Expected a video file or a folder of images; got"):
+    with pytest.raises(FleetingError, match="Expected a file or a folder; got"):
         open_video(str(tmp_path / "a.mp4"))
 
 

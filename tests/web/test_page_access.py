@@ -118,7 +118,7 @@ def test_keys_are_shown_and_can_be_changed(browser: Any, bench: Workbench) -> No
     page.keyboard.press("e")
     kept(page, FILM, [("micro", 24, 25, 32)])
     page.keyboard.press("?")
-    page.get_by_role("button", name="All keys as they were").click()
+    page.get_by_role("button", name="Reset all keys").click()
     assert page.inner_text("[data-key=onset]") == "I"
     page.keyboard.press("Escape")
     page.keyboard.press("e")

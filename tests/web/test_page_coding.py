@@ -224,7 +224,7 @@ def test_a_second_coder_codes_blind_and_both_are_compared(browser: Any, bench: W
     asked: list[str] = []
     second.on("request", lambda request: asked.append(request.url))
     review(second, FILM)
-    assert rows(second) == ["No event yet. Press E for one that begins at the frame that is shown."]
+    assert rows(second) == ["No event yet. Press E to begin one at this frame."]
     assert not [url for url in asked if "/machine" in url or "/lanes" in url or url.endswith("/coders/anna")]
     assert (
         second.evaluate("fetch(`/api/films/${location.hash.split('/')[2]}/coders/ben`).then(r => r.json())")[

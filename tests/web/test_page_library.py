@@ -39,7 +39,7 @@ def test_a_film_is_dropped_analysed_corrected_and_kept(browser: Any, clip: Path,
         assert said == [False, False]  # the browser does not open the file in place of the page
         page.wait_for_selector(".film")
         assert names(page) == [clip.name]
-        page.get_by_role("button", name="Analyse all that are new").click()
+        page.get_by_role("button", name="Analyse all new films").click()
         page.wait_for_selector(".film.done", timeout=120_000)
         page.get_by_role("link", name=f"Review {clip.name}").click()
         page.wait_for_selector(".picture[data-frame]")

@@ -37,8 +37,9 @@ def analysed_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> li
         dark = seen.brightness < 20
         raise NoFaceError(
             "a face in view",
-            f"{path} with none in {len(seen.times)} frames" + (" (the picture is black or very dark)" if dark else ""),
-            "More light is needed." if dark else "Film the face from the front, unobscured, at least 80 px wide.",
+            f"{path}, in which no face was found in {len(seen.times)} frames"
+            + (" (the picture is black or very dark)" if dark else ""),
+            "Use more light." if dark else "Film the face from the front, unobscured, at least 80 px wide.",
         )
     large = large_enough(seen, settings)
     if faces.face >= 0:
@@ -47,16 +48,16 @@ def analysed_tracks(seen: FirstLook, settings: AnalyseSettings, path: str) -> li
             small = any(t.id == faces.face for t in seen.tracks)
             raise NoFaceError(
                 f"face {faces.face} with at least {faces.min_iod_px:.0f} px between the outer eye corners",
-                f"{path}, where it is {'too small' if small else 'not to be seen'}",
-                f"It shows {described(large, seen)}." if large else "No face there is large enough.",
+                f"{path}, where it is {'too small' if small else 'never seen'}",
+                f"Choose from {described(large, seen)}." if large else "No face there is large enough.",
             )
         return named
     if not large:
         widest = max(t.median_iod_px for t in seen.tracks)
         raise NoFaceError(
             f"a face with at least {faces.min_iod_px:.0f} px between the outer eye corners",
-            f"{path} with {widest:.0f} px at most",
-            "Film from closer by or at a higher resolution; a small movement must cover a good part of a pixel.",
+            f"{path}, where the largest has {widest:.0f} px",
+            "Film from closer by or at a higher resolution. A small movement must cover a good part of a pixel.",
         )
     return large if faces.all_faces else large[:1]
 

@@ -24,56 +24,80 @@ if TYPE_CHECKING:
 PICTURES = {"clearest": 400, "all": 1_000_000}
 """Values of ``--pictures``, and how many events get some."""
 
-TURN_HELP = "Degrees clockwise to turn the picture: 0, 90, 180, 270, or auto to follow the faces."
+TURN_HELP = (
+    "Degrees by which to turn the picture clockwise: 0, 90, 180, 270, or auto to follow the faces.  [default: auto]"
+)
 
 
 def analyse(
-    videos: Annotated[list[str], typer.Argument(help="Videos, globs, folders of numbered images or of videos.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results: OUT/NAME/.")] = Path(
+    videos: Annotated[
+        list[str],
+        typer.Argument(
+            help="Videos, patterns such as 'films/*.mp4', folders of numbered images, or folders of videos."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results; each video gets OUT/NAME/.")] = Path(
         "fleeting-output"
     ),
     formats: Annotated[
         str | None,
         typer.Option(
             "--format",
-            help="Files to write, separated by commas: report,csv,json,... Default: all but signals-csv, -parquet.",
+            help="Files to write, separated by commas: report, csv, json, signals, elan, bids, boris, megc (these by "
+            "default), signals-csv, signals-parquet.",
         ),
     ] = None,
     fps: Annotated[
         float | None,
-        typer.Option(help="Frames per second of image folders, or of a camera that stores a slower rate."),
+        typer.Option(help="Frames per second of image folders, or at which a slow-motion film was shot."),
     ] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Analyse every face, not only the largest.")] = False,
-    face: Annotated[int | None, typer.Option(help="Analyse the face with this number in the report.")] = None,
+    face: Annotated[int | None, typer.Option(help="Analyse only the face with this number in the report.")] = None,
     flow: Annotated[
         str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Default: {FLOW_DEFAULT}.")
     ] = None,
     turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
     pictures: Annotated[
         str | None,
-        typer.Option(help="Events that get pictures: clearest, or all, on pages beside the report where it is full."),
+        typer.Option(
+            help="Events with pictures: the 400 clearest, or all, on pages beside the report if it is full.  "
+            "[default: clearest]"
+        ),
     ] = None,
     system: Annotated[
         str | None,
-        typer.Option(help="System that names the events; 'all' shows all of them side by side."),
+        typer.Option(
+            help="System that names events: flow (our own), flow-svm, dsticnn, macro-to-micro, or all side by side.  "
+            "[default: flow]"
+        ),
     ] = None,
     own_weights: Annotated[
-        Path | None, typer.Option("--weights", help="Folder of networks of your own, for --system.")
+        Path | None, typer.Option("--weights", help="Folder of your own networks for --system.")
     ] = None,
-    settings_file: Annotated[Path | None, typer.Option("--settings", help="Settings as TOML.")] = None,
+    settings_file: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
     engine: Annotated[
-        str | None, typer.Option(help="Where the videos are analysed: in-process, processes or ray.")
+        str | None,
+        typer.Option(
+            help="Where to analyse the videos: in-process, processes or ray.  "
+            "[default: in-process, or processes with --jobs]"
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Number of videos analysed at the same time.")
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            help="Number of videos to analyse at the same time.  [default: 1, or all cores with --engine]",
+        ),
     ] = None,
     address: Annotated[str | None, typer.Option(help="Address of a Ray cluster.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Analyse finished videos again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line per video.")] = False,
 ) -> None:
-    """Find the micro-expressions of videos; write a timeline, a report and annotation files for each.
+    """Find the micro-expressions of videos, and write a report, a table and annotation files for each.
 
-    Run the same command again to resume a stopped batch. The exit status is 0 only if every video was analysed.
+    Run the same command again to resume a stopped batch; finished videos are skipped. The exit status is 0 only if
+    every video was analysed.
 
     Example: fleeting analyse interview.mp4 --out results
     """
@@ -191,7 +215,7 @@ def _expand(patterns: list[str], out: Path, fps: float | None) -> tuple[list[Pat
 
 
 def _no_match(pattern: str) -> str:
-    return str(InputError("a pattern that matches a file", f"'{pattern}' without a match", "Check the path."))
+    return str(InputError(f"files that match '{pattern}'", "none", "Check the path."))
 
 
 class _Display:

@@ -62,7 +62,7 @@ GROUPS: dict[str, dict[str, tuple[Callable[..., None] | typer.Typer, str]]] = {
         "import": (import_file, "Read ELAN, BORIS or a table as a coder's events."),
         "agree": (agree, "Compare two coders, or a coder and the machine."),
         "export": (export, "Write a coder's events for other programs."),
-        "summarise": (summarise, "Count events a minute by condition of a study."),
+        "summarise": (summarise, "Count events per minute by condition of a study."),
     },
     "For data sets": {
         "data": (data, "Check labelled data sets and list what was repaired."),
@@ -125,7 +125,7 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what is going on.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more of what is going on.")] = False,
 ) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
 

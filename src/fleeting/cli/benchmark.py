@@ -26,26 +26,42 @@ TASKS = ("recognition", "action-units", "spotting")
 
 def benchmark(
     model: Annotated[
-        list[str], typer.Option("--model", "-m", help="A model, or MODULE:CLASS; several give OUT/MODEL/ each.")
+        list[str],
+        typer.Option(
+            "--model", "-m", help="Name of a model, or MODULE:CLASS; repeat for more, which get OUT/MODEL/ each."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results; a stopped run resumes there.")],
-    task: Annotated[str, typer.Option(help="One of " + ", ".join(TASKS) + ".")] = "recognition",
-    data: Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a data set; may be repeated.")] = None,
+    task: Annotated[str, typer.Option(help="Task: " + ", ".join(TASKS) + ".")] = "recognition",
+    data: Annotated[list[str] | None, typer.Option("--data", help="NAME=PATH of a data set; repeat for more.")] = None,
     train: Annotated[list[str] | None, typer.Option("--train", help="NAME=PATH to train on, for a hold-out.")] = None,
     test: Annotated[list[str] | None, typer.Option("--test", help="NAME=PATH to test on, for a hold-out.")] = None,
-    protocol: Annotated[str, typer.Option(help="One of " + ", ".join(PROTOCOLS) + ".")] = "loso",
-    seeds: Annotated[int, typer.Option(help="Repetitions, with the seeds 0, 1, ...")] = 1,
+    protocol: Annotated[str, typer.Option(help="How people are held out: " + ", ".join(PROTOCOLS) + ".")] = "loso",
+    seeds: Annotated[int, typer.Option(help="Number of repetitions, with the seeds 0, 1, ...")] = 1,
     folds: Annotated[int, typer.Option(help="Number of folds of the protocol kfold.")] = 5,
-    validation: Annotated[float, typer.Option(help="Share of training subjects held out to validate on.")] = 0.0,
-    classes: Annotated[int, typer.Option(help="Number of classes: 3, or 5 and others where the data has them.")] = 3,
+    validation: Annotated[
+        float, typer.Option(help="Share of training subjects to hold out for validation, from 0 to 1.")
+    ] = 0.0,
+    classes: Annotated[int, typer.Option(help="Number of classes: 3, or 4, 5, 7 if the data set has them.")] = 3,
     units: Annotated[
-        Path | None, typer.Option(help="Csv of dataset, subject, clip, action_units, where flow images have none.")
+        Path | None,
+        typer.Option(help="Csv with the columns dataset, subject, clip, action_units, for flow images without units."),
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder of prepared clips; for spotting, of the measured films.")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="Where the jobs run: in-process, processes or ray.")] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Number of jobs run at the same time.")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="Where to run the jobs: in-process, processes or ray.  [default: in-process, or processes with --jobs]"
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", help="Number of jobs to run at the same time.  [default: 1, or all cores with --engine]"
+        ),
+    ] = None,
     address: Annotated[str | None, typer.Option(help="Address of a Ray cluster.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:

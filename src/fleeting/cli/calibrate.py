@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 def calibrate(
     video: Annotated[Path, typer.Argument(help="A video, or a folder of numbered images.")],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder of the results; what is in OUT/NAME/ gets the calibration.")
+        Path, typer.Option("--out", "-o", help="Folder of the results; the calibration is added to OUT/NAME/.")
     ] = Path("fleeting-output"),
-    trials: Annotated[int, typer.Option(help="Number of movements to put in; more are more exact.")] = 120,
+    trials: Annotated[int, typer.Option(help="Number of movements to put in; more give a more exact result.")] = 120,
     seed: Annotated[int, typer.Option(help="Seed of the random movements.")] = 0,
     fps: Annotated[
         float | None,
-        typer.Option(help="Frames per second of an image folder, or of a camera that stores a slower rate."),
+        typer.Option(help="Frames per second of an image folder, or at which a slow-motion film was shot."),
     ] = None,
     settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="Settings as TOML; else those of the results, or the defaults.")
+        Path | None, typer.Option("--settings", help="TOML file of settings.  [default: those of the results]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the calibration as JSON.")] = False,
 ) -> None:

@@ -16,15 +16,15 @@ Results = Annotated[Path, typer.Argument(help="A film's folder of results, or a 
 def import_file(
     file: Annotated[Path, typer.Argument(help="ELAN (.eaf), BORIS (.boris, csv, tsv), or a table (csv, tsv, xlsx).")],
     results: Results,
-    coder: Annotated[str, typer.Option("--coder", help="Whose events they are.")],
+    coder: Annotated[str, typer.Option("--coder", help="Coder whose events these are.")],
     kinds: Annotated[
         list[str] | None,
         typer.Option("--kind", help="NAME=KIND for a tier or behaviour; NAME= leaves it out. Repeat for more."),
     ] = None,
-    film: Annotated[str, typer.Option(help="Which film of the file, as the file names it.")] = "",
+    film: Annotated[str, typer.Option(help="Name of the film within the file, if the file has several films.")] = "",
     face: Annotated[int, typer.Option(min=0, help="Number of the face, if the file does not say it.")] = 0,
 ) -> None:
-    """Read a file of annotations into a coder's log; reading it twice changes nothing.
+    """Read a file of annotations as a coder's events. Reading it twice changes nothing.
 
     Example: fleeting import anna.eaf results/interview --coder anna --kind smiles=macro
     """
@@ -47,12 +47,12 @@ def agree(
     coders: Annotated[tuple[str, str], typer.Option("--coders", help="Two coders; 'machine' stands for the analysis.")],
     iou: Annotated[float, typer.Option(help="Smallest overlap (IoU) at which two events count as the same.")] = 0.5,
     precision: Annotated[
-        float, typer.Option(help="With the machine: the precision for which its confidence is looked up.")
+        float, typer.Option(help="With 'machine': find the confidence from which on this share of its events is right.")
     ] = 0.9,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the files; RESULTS if not given.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the files.  [default: RESULTS]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON, for programs.")] = False,
 ) -> None:
-    """Compare two coders event by event and frame by frame; write agreement_A_B.csv, .json and .html.
+    """Compare two coders event by event and frame by frame, and write agreement_A_B.csv, .json and .html.
 
     Example: fleeting agree results --coders anna ben
     """
@@ -70,15 +70,20 @@ def agree(
 
 def export(
     results: Results,
-    coder: Annotated[str, typer.Option("--coder", help="Whose events; 'machine' stands for the analysis.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder with a folder for each film.")] = Path(
+    coder: Annotated[
+        str, typer.Option("--coder", help="Coder whose events to use; 'machine' stands for the analysis.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to; each film gets a folder in it.")] = Path(
         "fleeting-coding"
     ),
     formats: Annotated[
-        list[str] | None, typer.Option("--format", "-f", help="csv, json, elan, bids, boris, megc; repeat for more.")
+        list[str] | None,
+        typer.Option(
+            "--format", "-f", help="One of csv, json, elan, bids, boris, megc; repeat for more.  [default: csv]"
+        ),
     ] = None,
 ) -> None:
-    """Write a coder's events, with who coded them and where they are from.
+    """Write a coder's events for other programs, with who coded them and whether the machine proposed them.
 
     Example: fleeting export results --coder anna --format elan --out coded
     """
@@ -90,14 +95,14 @@ def export(
 
 def summarise(
     results: Results,
-    groups: Annotated[
-        Path | None, typer.Option(help="Table (csv) with the columns film, person and condition.")
-    ] = None,
-    coder: Annotated[str, typer.Option("--coder", help="Whose events; 'machine' stands for the analysis.")] = "machine",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the files; RESULTS if not given.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="Csv table with the columns film, person and condition.")] = None,
+    coder: Annotated[
+        str, typer.Option("--coder", help="Coder whose events to use; 'machine' stands for the analysis.")
+    ] = "machine",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the files.  [default: RESULTS]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, for programs.")] = False,
 ) -> None:
-    """Count events a codable minute by condition; write summary.csv (a row for each film) and summary.json.
+    """Count events per codable minute by condition, and write summary.csv (a row for each film) and summary.json.
 
     Example: fleeting summarise results --groups study.csv --coder anna
     """

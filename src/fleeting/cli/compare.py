@@ -10,14 +10,16 @@ import typer
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of finished benchmarks; the first is tested against.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of finished benchmarks; each is tested against the first one.")
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for comparison.md, .tex, .html and .json.")
     ] = None,
-    draws: Annotated[int, typer.Option(help="Random assignments of the permutation test.")] = 10_000,
+    draws: Annotated[int, typer.Option(help="Number of random swaps of the permutation test.")] = 10_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
 ) -> None:
-    """Compare benchmarks: scores with intervals, paired tests, confusion matrices, subjects.
+    """Compare benchmarks: scores with intervals, paired tests, confusion matrices and scores of each subject.
 
     Example: fleeting compare runs/svm runs/cnn --out runs/comparison
     """

@@ -37,12 +37,13 @@ def _group() -> None:
 @data.command()
 def check(
     sets: Annotated[
-        list[str], typer.Argument(metavar="NAME=PATH...", help="Data sets: their name, and table or folder.")
+        list[str],
+        typer.Argument(metavar="NAME=PATH...", help="Data sets: the name of each, and its folder or annotation table."),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the manifest of all sets there (.csv or .parquet).")
+        Path | None, typer.Option("--out", "-o", help="File for the manifest of all sets (.csv or .parquet).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a data set.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry per data set.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="List every missing folder and every correction.")] = False,
 ) -> None:
     """List what was read, what is missing and what was repaired, and compare the counts with the published ones.

@@ -21,18 +21,22 @@ def emotion(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results: OUT/NAME.emotion.csv and .json.")] = (
         Path("fleeting-output")
     ),
-    render: Annotated[bool, typer.Option("--render", help="Also write them with the expressions drawn on.")] = False,
+    render: Annotated[
+        bool, typer.Option("--render", help="Also write each input with the expressions drawn on it.")
+    ] = False,
     per_second: Annotated[
-        float | None, typer.Option(help="Readings of each face per second of video.  [default: every frame]")
+        float | None, typer.Option(help="How many times per second of video to read each face.  [default: every frame]")
     ] = None,
     fps: Annotated[
-        float | None, typer.Option(help="Frames per second: the folder is one clip of numbered images.")
+        float | None,
+        typer.Option(help="Frames per second of a folder of numbered images, which is then read as one clip."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line per input.")] = False,
 ) -> None:
     """Read the expressions of faces: seven classes with calibrated probabilities per face and frame.
 
-    They say what a face looks like, not what a person feels. The exit status is 0 only if everything could be read.
+    The result says what a face looks like, not what a person feels. The exit status is 0 only if every input could be
+    read.
 
     Example: fleeting emotion portrait.jpg --out results --render
     """

@@ -18,16 +18,16 @@ MODELS = ("action-units", "deep-emotion", "expression", "landmarks", "megc", "re
 def evaluate(
     model: Annotated[str, typer.Argument(help="What to measure: " + ", ".join(MODELS) + ", or flow.")],
     data: Annotated[
-        Path | None, typer.Argument(help="Labelled data: a file or a folder; flow makes its own.", show_default=False)
+        Path | None, typer.Argument(help="Labelled data, a file or a folder; flow needs none.", show_default=False)
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of metrics.json and the rows behind it.")] = Path(
-        "fleeting-output"
-    ),
-    method: Annotated[str, typer.Option(help=f"Method of flow: {', '.join(FLOW_METHODS)}.")] = "learned",
-    pairs: Annotated[int, typer.Option(help="Pairs of pictures of each size and condition, for flow.")] = 4,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for metrics.json and a table of the rows behind it.")
+    ] = Path("fleeting-output"),
+    method: Annotated[str, typer.Option(help=f"Flow method, for flow: {', '.join(FLOW_METHODS)}.")] = "learned",
+    pairs: Annotated[int, typer.Option(help="Number of picture pairs of each size and condition, for flow.")] = 4,
     fps: Annotated[float | None, typer.Option(help="Frames per second of image folders, for spotting.")] = None,
     coder: Annotated[
-        str | None, typer.Option(help="The coder whose events are the truth, for spotting on coded results.")
+        str | None, typer.Option(help="Coder whose events are the truth, for spotting on coded results.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, for programs.")] = False,
 ) -> None:

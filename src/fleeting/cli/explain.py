@@ -18,19 +18,19 @@ def explain(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of NAME.explain.png and NAME.explain.json.")] = Path(
         "fleeting-output"
     ),
-    network: Annotated[str, typer.Option(help="One of " + ", ".join(NETWORKS) + ".")] = "expression",
+    network: Annotated[str, typer.Option(help="Network to explain: " + " or ".join(NETWORKS) + ".")] = "expression",
     method: Annotated[
-        str, typer.Option(help="One of " + ", ".join(METHODS) + "; gradients need the extra 'research'.")
+        str, typer.Option(help="Method: " + " or ".join(METHODS) + ". Gradients need the extra 'research'.")
     ] = "occlusion",
     target: Annotated[
         str | None, typer.Option(help="The expression to explain.  [default: the most probable ones]")
     ] = None,
-    face: Annotated[int, typer.Option(help="Which face; 0 is the largest.")] = 0,
+    face: Annotated[int, typer.Option(help="Number of the face; 0 is the largest.")] = 0,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, without the maps' values.")
+        bool, typer.Option("--json", help="Print the result as JSON, without the values of the map.")
     ] = False,
 ) -> None:
-    """Show where an expression network looks in a face: a tinted picture, and how much lies in which part.
+    """Show where an expression network looks in a face: a tinted picture, and the share of each part of the face.
 
     Example: fleeting explain portrait.jpg --out results
     """

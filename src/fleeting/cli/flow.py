@@ -14,12 +14,15 @@ from fleeting.settings import FLOW_METHODS, nearest
 
 def flow(
     first: Annotated[Path, typer.Argument(help="Picture before the movement.")],
-    second: Annotated[Path, typer.Argument(help="Picture after it, of the same size.")],
+    second: Annotated[Path, typer.Argument(help="Picture after the movement, of the same size.")],
     method: Annotated[str, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}.")] = "learned",
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Array file to write; NAME.flo and NAME.png are written beside it.")
+        Path,
+        typer.Option("--out", "-o", help="Array file (.npz) to write. NAME.flo and NAME.png are written beside it."),
     ] = Path("fleeting-output/flow.npz"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print files and lengths as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the files and the lengths of the flow as JSON.")
+    ] = False,
 ) -> None:
     """Measure the flow from one picture to another, in pixels.
 
@@ -37,7 +40,7 @@ def flow(
     pictures = [np.asarray(cv2.cvtColor(read_portrait(p), cv2.COLOR_RGB2GRAY)) for p in (first, second)]
     if pictures[0].shape != pictures[1].shape:
         sizes = " and ".join(f"{p.shape[1]} x {p.shape[0]}" for p in pictures)
-        raise InputError("two pictures of the same size", sizes, "Cut both with the same transform.")
+        raise InputError("two pictures of the same size", sizes, "Crop or resize both in the same way.")
     found = dense_flow(*pictures, method=method)  # type: ignore[arg-type]
     length = np.hypot(found[..., 0], found[..., 1])
     files = write_flow(out, found)

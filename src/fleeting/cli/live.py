@@ -21,12 +21,12 @@ def live(
         str, typer.Argument(help="Number of a camera, camera:NAME, or a video that is played as if it happened now.")
     ] = "0",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the results at the end: OUT/live-DATE-TIME/.")
+        Path | None, typer.Option("--out", "-o", help="Save the results at the end, in OUT/live-DATE-TIME/.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after this many seconds.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames per second that a camera is asked for.")] = None,
-    size: Annotated[str | None, typer.Option(help="Picture that a camera is asked for, as 640x480.")] = None,
-    settings_file: Annotated[Path | None, typer.Option("--settings", help="Settings as TOML.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second to ask the camera for.")] = None,
+    size: Annotated[str | None, typer.Option(help="Picture size to ask the camera for, such as 640x480.")] = None,
+    settings_file: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Report every face, not only the largest.")] = False,
     face: Annotated[int | None, typer.Option(help="Report only the face with this number.")] = None,
     turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
@@ -88,7 +88,7 @@ def _show(told: list[Told], *, as_json: bool) -> None:
             continue
         named = class_text(event.emotion, event.probability)
         chance = f", {named}" if named else ""
-        chance += f", against a face that is {event.surrounding}" if event.contradicts else ""
+        chance += f", contradicts the face around it ({event.surrounding})" if event.contradicts else ""
         typer.echo(
             f"{event.onset_s:8.2f} s  {event.kind} of {event.duration_s:.2f} s{chance}{units_text(event)}, "
             f"{event.displacement_percent_iod:.1f} % of the eye distance, {', '.join(event.regions[:3])}"

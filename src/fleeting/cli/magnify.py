@@ -14,14 +14,14 @@ from fleeting.errors import InputError
 def magnify(
     video: Annotated[Path, typer.Argument(help="Video, or folder of numbered images.")],
     factor: Annotated[float, typer.Option(help="How many times larger a movement gets.")] = 8.0,
-    band: Annotated[str, typer.Option(help="Band of the movements in Hz, LOW-HIGH.")] = "0.5-10",
+    band: Annotated[str, typer.Option(help="Frequencies of the movements to enlarge in Hz, LOW-HIGH.")] = "0.5-10",
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Video file to write, or a folder for NAME-magnified.mp4.")
     ] = Path("fleeting-output"),
     fps: Annotated[float | None, typer.Option(help="Frames per second of an image folder.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print file and number of frames as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the file and its number of frames as JSON.")] = False,
 ) -> None:
-    """Enlarge the small movements of a video; a still head shows the face best.
+    """Enlarge the small movements of a video. It works best if the head is still.
 
     Example: fleeting magnify interview.mp4 --factor 8 --band 0.5-10 --out magnified.mp4
     """

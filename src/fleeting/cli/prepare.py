@@ -25,14 +25,15 @@ SHOWN = 8
 
 def prepare(
     sets: Annotated[
-        list[str], typer.Argument(metavar="NAME=PATH...", help="Data sets: their name, and table or folder.")
+        list[str],
+        typer.Argument(metavar="NAME=PATH...", help="Data sets: the name of each, and its folder or annotation table."),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write all clips to one .npz file, to be read as prepared=FILE."),
+        typer.Option("--out", "-o", help="Write all clips to one .npz file. Other commands read it as prepared=FILE."),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Folder in which each clip is kept.  [default: ~/.cache/fleeting/prepared]")
+        Path | None, typer.Option(help="Folder that keeps each finished clip.  [default: ~/.cache/fleeting/prepared]")
     ] = None,
     frames: Annotated[int, typer.Option(help="Frames of each sequence; 0 makes only flow images.")] = 10,
     width: Annotated[int, typer.Option(help="Width of the sequence's crops in pixels.")] = 140,
@@ -40,15 +41,24 @@ def prepare(
         str | None, typer.Option(help=f"Flow method: {', '.join(FLOW_METHODS)}. Default: {FLOW_DEFAULT}.")
     ] = None,
     engine: Annotated[
-        str | None, typer.Option(help="Where the clips are worked on: in-process, processes or ray.")
+        str | None,
+        typer.Option(
+            help="Where to work on the clips: in-process, processes or ray.  "
+            "[default: in-process, or processes with --jobs]"
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Number of clips worked on at the same time.")
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            help="Number of clips to work on at the same time.  [default: 1, or all cores with --engine]",
+        ),
     ] = None,
     address: Annotated[str | None, typer.Option(help="Address of a Ray cluster.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a data set.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry per data set.")] = False,
 ) -> None:
-    """Find the faces of labelled clips, and make their flow images and sequences, by the same code as the analysis.
+    """Find the faces of labelled clips and make flow images and sequences, with the same code as the analysis.
 
     Run the same command again to resume a stopped run.
 

@@ -22,11 +22,13 @@ def probe(
     ],
     fps: Annotated[
         float | None,
-        typer.Option("--fps", help="Frames per second of an image folder, or of a camera that stores a slower rate."),
+        typer.Option("--fps", help="Frames per second of an image folder, or at which a slow-motion film was shot."),
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="Seconds of each video to look at.")] = 20.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.0, help="Length of each video to look at, in seconds.")
+    ] = 20.0,
     turn: Annotated[str | None, typer.Option(help=TURN_HELP)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a video.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry per video.")] = False,
 ) -> None:
     """Check whether a recording is good enough for micro-expressions, and say what to change.
 

@@ -18,16 +18,19 @@ def report(
     timelines: Annotated[list[Path], typer.Argument(help="timeline.json files, or the folders that hold them.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The page to write; beside the timeline if not given."),
+        typer.Option("--out", "-o", help="Page to write.  [default: report.html beside the timeline]"),
     ] = None,
     pictures: Annotated[
-        bool, typer.Option(help="Take the pictures of the events from media.npz beside the timeline.")
+        bool, typer.Option(help="Show pictures of the events, from media.npz beside the timeline.")
     ] = True,
     without_faces: Annotated[
-        bool, typer.Option("--without-faces", help="Drawings of the landmarks instead of pictures, to share.")
+        bool,
+        typer.Option(
+            "--without-faces", help="Show drawings of the landmarks instead of faces, so that you can share the report."
+        ),
     ] = False,
     settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="Settings as TOML, for their limits.")
+        Path | None, typer.Option("--settings", help="TOML file of settings, of which [limits] counts.")
     ] = None,
 ) -> None:
     """Build a report again from a timeline, without the video.
@@ -52,11 +55,13 @@ def report(
 
 def methods(
     results: Annotated[Path, typer.Argument(help="A film's folder of results, or a folder of such folders.")],
-    style: Annotated[str, typer.Option("--format", "-f", help="text, markdown, latex or bibtex.")] = "text",
+    style: Annotated[
+        str, typer.Option("--format", "-f", help="Form of the output: text, markdown, latex or bibtex.")
+    ] = "text",
 ) -> None:
-    """Print the methods paragraph of a paper: settings, networks with their honest scores, quality, citations.
+    """Print the methods paragraph of a paper: settings, networks with their scores, quality and citations.
 
-    text has the BibTeX entries below; markdown and latex cite by key, and bibtex prints the entries alone.
+    text has the BibTeX entries below it; markdown and latex cite by key; bibtex prints the entries alone.
 
     Example: fleeting methods results --format latex
     """

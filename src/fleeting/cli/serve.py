@@ -14,28 +14,33 @@ from fleeting.errors import InputError
 
 
 def serve(
-    folder: Annotated[Path, typer.Argument(help="Folder of films; results go into fleeting-output within it.")] = Path(
-        "."
-    ),
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of your films. Results go into FOLDER/fleeting-output.")
+    ] = Path("."),
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port; 0 for a free one. 8765 if it is free.")
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port of the page; 0 for any free one.  [default: 8765, or a free one if it is taken]",
+        ),
     ] = None,
-    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
     host: Annotated[
-        str, typer.Option(help="Address to listen on. Others than 127.0.0.1 let other machines in.")
+        str, typer.Option(help="Address to listen on. Any other than 127.0.0.1 lets other machines in.")
     ] = "127.0.0.1",
     upload_limit: Annotated[float, typer.Option(help="Largest film that the page may send, in GB.")] = 8.0,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Open the demonstration's film; it is made in FOLDER/fleeting-demo.")
+        bool, typer.Option("--demo", help="Make the film of the demonstration in FOLDER/fleeting-demo, and open it.")
     ] = False,
     shortcut: Annotated[
         bool, typer.Option("--shortcut", help="Put a file on the desktop that opens FOLDER on a double click.")
     ] = False,
 ) -> None:
-    """Open the workbench: see what was found, correct it, code films, compare coders. Ctrl-C stops it.
+    """Open the workbench in your browser: see what was found, correct it, code films, compare coders.
 
-    Needs the extra web: pip install 'fleeting[web]'. Prints the address, which carries a key: whoever has it can see
-    and change the films and results of the folder.
+    Needs the extra web: pip install 'fleeting[web]'. Ctrl-C stops the workbench. The address that it prints contains
+    a key: anyone who has it can see and change the films and results of the folder.
 
     Example: fleeting serve recordings
     """

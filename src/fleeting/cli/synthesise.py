@@ -18,25 +18,32 @@ def synthesise(
         "fleeting-synthetic"
     ),
     events: Annotated[int, typer.Option(help="Expressions per clip.")] = 4,
-    kind: Annotated[str, typer.Option(help="micro, macro or mixed.")] = "micro",
+    kind: Annotated[str, typer.Option(help="Kind of expressions: micro, macro or mixed.")] = "micro",
     percent: Annotated[
-        str | None, typer.Option(help="Range of the peak displacement in percent of the eye distance, as 1-4.")
+        str | None,
+        typer.Option(
+            help="Range of the largest displacement in percent of the distance between the eyes, such as 1-4.  "
+            "[default: 0.8-4, and 3-6 for macro]"
+        ),
     ] = None,
     emotions: Annotated[str | None, typer.Option(help="Emotions to draw from, separated by commas.")] = None,
     clips: Annotated[int, typer.Option(help="Clips per portrait or video.")] = 1,
-    seed: Annotated[int, typer.Option(help="Same seed, same clips.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random choices; the same seed gives the same clips.")] = 0,
     crf: Annotated[float, typer.Option(help="Compression of H.264: 0 none, 16 weak, 28 strong.")] = 16.0,
     fps: Annotated[
-        float | None, typer.Option(help="Frames per second of the film (200), or of an image folder.")
+        float | None,
+        typer.Option(help="Frames per second of a portrait's film, or of an image folder.  [default: 200]"),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(help="Length of a portrait's film.  [default: 10]")] = None,
-    size: Annotated[str | None, typer.Option(help="Size of a portrait's film.  [default: 640x480]")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Length of a portrait's film in seconds.  [default: 10]")
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="Size of a portrait's film in pixels.  [default: 640x480]")] = None,
     iod: Annotated[
         float | None, typer.Option(help="Distance of the outer eye corners in pixels of the film.  [default: 100]")
     ] = None,
     blinks: Annotated[float | None, typer.Option(help="Blinks per minute of a portrait.  [default: 12]")] = None,
     drift: Annotated[
-        float | None, typer.Option(help="Head movement of a portrait: 1 is a person who sits, 0 a vice.  [default: 1]")
+        float | None, typer.Option(help="Head movement of a portrait: 1 as in a person who sits, 0 none.  [default: 1]")
     ] = None,
     noise: Annotated[
         float | None,
@@ -46,10 +53,12 @@ def synthesise(
         bool,
         typer.Option(
             "--hard",
-            help="Disturb a portrait's film: gaze, head turns, speech, flicker and more (try it with --crf 30).",
+            help="Disturb a portrait's film with gaze, head turns, speech, flicker and more; best with --crf 30.",
         ),
     ] = False,
-    pictures: Annotated[bool, typer.Option("--pictures", help="Write folders of png pictures, without loss.")] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Write folders of png pictures, without loss, instead of videos.")
+    ] = False,
 ) -> None:
     """Film a portrait, or put expressions into a video, with the exact truth beside it.
 

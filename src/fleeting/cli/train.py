@@ -10,9 +10,9 @@ import typer
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="Recipe, a TOML file; the shipped ones lie in recipes/.")],
+    recipe: Annotated[Path, typer.Argument(help="Recipe, a TOML file; those of the shipped networks are in recipes/.")],
     data: Annotated[Path, typer.Option("--data", help="Folder of the data that the recipe needs.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of checkpoints, log, network and card.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoints, log, network and card.")],
 ) -> None:
     """Train a network from its recipe (needs the extra 'research').
 

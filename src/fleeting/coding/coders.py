@@ -76,7 +76,7 @@ def films_in(results: str | Path) -> list[Path]:
     if not found:
         raise DataError(
             f"a folder of results (with {TIMELINE}), or a folder of such folders",
-            str(folder),
+            f"{folder}, which is neither",
             "Give the folder that 'fleeting analyse' has written.",
         )
     return found

@@ -24,9 +24,8 @@ def existing(path: str | Path) -> Path:
     """
     path = Path(path).expanduser()
     if not path.exists():
-        parent = path.parent if path.parent.is_dir() else None
-        hint = f"The folder {parent} exists." if parent is not None else "Check the path."
-        raise DataError("a data set's folder or table", f"no {path}", hint)
+        missing = next(p for p in (*reversed(path.parents), path) if not p.exists())
+        raise DataError("the folder or the table of a data set", f"{missing}, which does not exist", "Check the path.")
     return path
 
 
@@ -57,8 +56,8 @@ def find_table(path: str | Path, patterns: Sequence[str]) -> Path:
         if fitting:
             nearest = min(len(f.parts) for f in fitting)
             return max((f for f in fitting if len(f.parts) == nearest), key=lambda f: f.name.lower())
-    names = " or ".join(patterns)
-    raise DataError(f"a table {names} in {path}", "none", "Put the annotations there, or give the table's own path.")
+    names = ", ".join(patterns)
+    raise DataError(f"a table ({names}) in {path}", "none", "Put the annotations there, or give the path of the table.")
 
 
 def root_of(path: str | Path) -> Path:

@@ -114,7 +114,7 @@ def summarise(rows: Sequence[FaceRow], *, seconds: float) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
     needed = ("jpeg", "offsets", "landmarks")
-    hint = "The layout is described in docs/explanation/landmarks.md."
+    hint = "The layout is described in docs/how-to/evaluate.md."
     with reading(path, "an .npz file with labelled faces", hint), Arrays(path) as stored:
         values = stored.all()
     missing = [key for key in needed if key not in values]

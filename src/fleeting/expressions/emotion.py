@@ -81,8 +81,10 @@ def read_emotions(
         return Emotions(path.resolve().name, tuple(_folder(path, reader, without, progress)), True, reader.card)
     source = reader.read(path, path.name, progress)
     if not source.readings:
-        seen = f"{path} with none" + (f" in {source.frames} frames" if source.video else "")
-        raise NoFaceError("a face", seen, "Show it from the front, upright, at least 24 px between the eyes.")
+        seen = f"{path}, in which no face was found" + (f" in {source.frames} frames" if source.video else "")
+        raise NoFaceError(
+            "a face", seen, "Show the face from the front, upright, with at least 24 px between the eyes."
+        )
     return Emotions(path.resolve().name if path.is_dir() else path.stem, (source,), False, reader.card)
 
 

@@ -154,7 +154,9 @@ def _framed(path: Path, face: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[n
     grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     found = FaceDetector()(grey)
     if not found:
-        raise NoFaceError("a face", f"{path.name} with none", "Show it from the front, upright and larger.")
+        raise NoFaceError(
+            "a face", f"{path.name}, in which no face was found", "Show the face from the front, upright and larger."
+        )
     if not 0 <= face < len(found):
         raise InputError(
             f"a face from 0 to {len(found) - 1}", f"{face}", f"{path.name} shows {len(found)}; the largest is 0."

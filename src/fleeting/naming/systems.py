@@ -161,7 +161,9 @@ def wanted_systems(settings: RecognitionSettings) -> dict[str, Path | None]:
     own = available(folder) if folder is not None else ()
     there = [name for name in SYSTEMS if name in own or name in available()]
     if settings.system != ALL and settings.system not in SYSTEMS:
-        raise SettingsError("a known system", f"'{settings.system}'", nearest(settings.system, (*SYSTEMS, ALL)))
+        raise SettingsError(
+            "a system that names events", f"'{settings.system}'", nearest(settings.system, (*SYSTEMS, ALL))
+        )
     wanted = there if settings.system == ALL else [settings.system]
     for name in wanted:
         if name not in there:

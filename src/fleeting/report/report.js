@@ -80,7 +80,7 @@
     return list;
   }
 
-  const label = (e) => [e.title, `${e.onset.toFixed(3)} to ${e.offset.toFixed(3)} s`, [e.emotion, e.probability].filter(Boolean).join(" "), e.units, e.contradicts && `against a face that is ${e.contradicts}`].filter(Boolean).join("<br>");
+  const label = (e) => [e.title, `${e.onset.toFixed(3)} to ${e.offset.toFixed(3)} s`, [e.emotion, e.probability].filter(Boolean).join(" "), e.units, e.contradicts && `contradicts the face around it (${e.contradicts})`].filter(Boolean).join("<br>");
 
   function eventTraces(chart) {
     const colours = tints();

@@ -41,9 +41,9 @@ def check_path(path: Path) -> None:
     except OSError as error:
         raise VideoError("a path that the disk knows", f"{path} ({error.strerror})", "Check the path.") from error
     if not exists and path.is_symlink():
-        raise VideoError("a video file or a folder of images", f"{path}, a link that leads nowhere", "Give the file.")
+        raise VideoError("a file or a folder", f"{path}, a link that leads nowhere", "Give the file.")
     if not exists:
-        raise VideoError("a video file or a folder of images", f"{path}, which does not exist", _similar(path))
+        raise VideoError("a file or a folder", f"{path}, which does not exist", _similar(path))
     if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
         raise unreadable(path)
     if path.is_dir():

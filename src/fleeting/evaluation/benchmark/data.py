@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleeting.datasets import composite
+from fleeting.datasets.folders import existing
 from fleeting.datasets.load import Wanted, load_samples
 from fleeting.datasets.people import spelled_alike
 from fleeting.datasets.samples import Samples
@@ -186,8 +187,7 @@ def _named_path(text: str) -> tuple[str, Path]:
 
 
 def _read(text: str, path: Path, wanted: Wanted, *, cache: str | Path | None) -> Samples:
-    if not path.exists():
-        raise DataError("a data set", f"no {path}", "Check the path.")
+    existing(path)
     return load_samples(f"composite={path}" if _holds_flow_images(path) else text, wanted=wanted, cache=cache)
 
 

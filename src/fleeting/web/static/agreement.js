@@ -19,9 +19,9 @@ export async function agreementPage(state, _place, query) {
   const first = query.get("a") ?? sides[0];
   const second = query.get("b") ?? sides.find((name) => name !== first) ?? "machine";
   const film = query.get("film") ?? "";
-  const element = h("section", { class: "page" }, h("h1", {}, "Agreement"), h("p", { class: "sub" }, "Two coders, or a coder and the machine. The first one is taken as the truth for precision and recall."));
+  const element = h("section", { class: "page" }, h("h1", {}, "Agreement"), h("p", { class: "sub" }, "Two coders, or a coder and the machine. Precision and recall take the first one as the truth."));
   if (!state.coders.length) {
-    element.append(h("p", { class: "empty" }, "Nobody has coded a film yet. Open a film, and give your name."));
+    element.append(h("p", { class: "empty" }, "Nobody has coded a film yet. Press Review beside a film, and give your name."));
     return { element, title: "Agreement" };
   }
   if (isBlind()) {
@@ -51,8 +51,8 @@ function found(agreement) {
   const decide = h("div", { class: "actions" }, consensus, h("p", { class: "hint" }, `The consensus is a coder of its own. It begins with the ${counted(matched.length, "event")} that both have; you decide on the rest.`));
   return [
     h("p", {}, agreement.heading),
-    h("h2", {}, "What they differ in"),
-    disagreements.length ? h("ol", { class: "differences" }, ...disagreements.map(line)) : h("p", { class: "empty" }, "Nothing."),
+    h("h2", {}, "Differences"),
+    disagreements.length ? h("ol", { class: "differences" }, ...disagreements.map(line)) : h("p", { class: "empty" }, "None."),
     ...(a === "machine" || b === "machine" ? [] : [decide]),
     .../** @type {Node[]} */ (tables.filter((t) => t !== null)),
   ];
@@ -81,7 +81,7 @@ function wording(d, a, b) {
 async function build({ a, matched, disagreements }) {
   const who = coder();
   const sure = await dialog("Work on the consensus", (close) => [
-    h("p", {}, `From now on you code as "${CONSENSUS}". Events that ${a} and the other coder both have are taken from ${a}, once for each film. The other coders' events lie in the lanes: press Enter on one to take it over.`),
+    h("p", {}, `From now on you code as "${CONSENSUS}". Events that ${a} and the other coder both have are taken from ${a}, once for each film. The other coders' events are in the lanes. Choose one and press Enter to take it over.`),
     h("div", { class: "actions" }, h("button", { type: "button", class: "main", autofocus: true, onclick: () => close("yes") }, "Begin")),
   ]);
   if (sure !== "yes") return;

@@ -16,15 +16,15 @@ export function filterBar(filter, changed) {
     remember("confidence", slider.value);
     changed();
   } });
-  const check = (/** @type {"refused" | "others"} */ name) => {
+  const check = (/** @type {"refused" | "others"} */ name, /** @type {string} */ text) => {
     const box = h("input", { type: "checkbox", checked: filter[name], onchange: () => {
       filter[name] = box.checked;
       if (name === "others") remember("others", box.checked ? "yes" : "");
       changed();
     } });
-    return h("label", { class: "check" }, box, h("span", {}, name));
+    return h("label", { class: "check" }, box, h("span", {}, text));
   };
-  return h("div", { class: "filters" }, h("label", { class: "slide" }, h("span", {}, "Proposals from"), slider, value), check("refused"), check("others"));
+  return h("div", { class: "filters" }, h("label", { class: "slide" }, h("span", { title: "Hide proposals of which the machine is less sure" }, "Confidence from"), slider, value), check("refused", "show refused"), check("others", "show others' events"));
 }
 
 /**
@@ -40,7 +40,7 @@ export function fillList(list, items, chosen, choose) {
     return h("li", {}, button);
   };
   list.replaceChildren(...items.map(line));
-  if (!items.length) list.append(h("li", { class: "empty" }, "No event yet. Press E for one that begins at the frame that is shown."));
+  if (!items.length) list.append(h("li", { class: "empty" }, "No event yet. Press E to begin one at this frame."));
   const current = /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"));
   current?.scrollIntoView({ block: "nearest" });
   if (hadFocus) current?.focus();

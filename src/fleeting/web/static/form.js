@@ -23,6 +23,12 @@ import { clock, fixed, lasting, percent, placeOf, words } from "./words.js";
 const KINDS = [["micro", "micro"], ["macro", "macro"], ["blink", "blink"], ["wink", "wink"], ["uncodable", "cannot be coded"]];
 export const NEXT_KIND = /** @type {Record<Kind, Kind>} */ ({ micro: "macro", macro: "blink", blink: "wink", wink: "micro", uncodable: "micro" });
 
+/** A scheme as people read it: `casme2-5` has the 5 classes of casme2. @param {string} name */
+function schemeText(name) {
+  const [source, count] = name.split("-");
+  return count ? `${count} classes of ${source}` : `${name} classes`;
+}
+
 /** The scheme in which an event is named: its own, or the one that was used last. @param {Draft} draft @param {Record<string, string[]>} schemes */
 export function schemeFor(draft, schemes) {
   if (draft.emotion && (draft.scheme in schemes || draft.scheme === "")) return draft.scheme;
@@ -116,7 +122,7 @@ function emotion(draft, schemes, calls) {
       remember("scheme", chosen);
       calls.change((d) => ({ ...d, scheme: chosen, emotion: d.emotion && (!chosen || schemes[chosen].includes(d.emotion)) ? d.emotion : null }));
     } },
-    [...Object.keys(schemes).map((name) => /** @type {[string, string]} */ ([name, `scheme ${name}`])), ["", "own words"]],
+    [...Object.keys(schemes).map((name) => /** @type {[string, string]} */ ([name, schemeText(name)])), ["", "own words"]],
     scheme,
   );
   const pick = (/** @type {string} */ name, /** @type {number} */ i) =>
@@ -149,7 +155,7 @@ function units(draft, calls) {
 /** @param {Draft} draft @param {FormCalls} calls */
 function certainty(draft, calls) {
   /** @type {[string, string][]} */
-  const choices = [["", "not said"], ["certain", "certain"], ["likely", "likely"], ["doubtful", "doubtful"]];
+  const choices = [["", "not stated"], ["certain", "certain"], ["likely", "likely"], ["doubtful", "doubtful"]];
   const list = choose({ "data-field": "certainty", onchange: (/** @type {Event} */ e) => calls.change((d) => ({ ...d, certainty: /** @type {HTMLSelectElement} */ (e.target).value })) }, choices, draft.certainty);
   return h("label", { class: "line" }, h("span", {}, "Certainty"), list);
 }
@@ -187,12 +193,12 @@ function machinePart(event, state, isKept) {
   const score = event.kind === "macro" ? state.scores.expression : state.scores.recogniser;
   const rows = [
     ["onset, apex, offset", `${event.onset_frame}, ${event.apex_frame}, ${event.offset_frame}`],
-    ["confidence", percent(event.confidence)],
+    ["confidence in the event", percent(event.confidence)],
     ["regions", (event.regions ?? []).map(words).join(", ") || "–"],
-    ["displacement", `${fixed(event.displacement_percent_iod)} %`],
+    ["displacement", `${fixed(event.displacement_percent_iod)} % of eye distance`],
   ];
-  return h("section", { class: "machine" }, h("h3", {}, isKept ? "What the machine had proposed" : "What the machine says"),
+  return h("section", { class: "machine" }, h("h3", {}, isKept ? "What the machine proposed" : "What the machine says"),
     h("dl", {}, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
     ...classes.map(bar),
-    event.emotion ? h("p", { class: "honest" }, event.emotion === "unsure" ? "No class is probable enough, so it gives no name. " : "", score ? `Measured on people that it did not know: ${score}. ` : "", "A movement is not proof of a feeling.") : null);
+    event.emotion ? h("p", { class: "honest" }, event.emotion === "unsure" ? "No class is probable enough to be named. " : "", score ? `On people it was not trained on: ${score}. ` : "", "A movement is not proof of a feeling.") : null);
 }

@@ -33,6 +33,6 @@ export async function showKeys() {
     button.addEventListener("blur", () => removeEventListener("keydown", take, true), { once: true });
   };
   fill();
-  const reset = h("button", { type: "button", onclick: () => { resetKeys(); fill(); } }, "All keys as they were");
-  await dialog("Keys", () => [h("p", { class: "dim" }, "Choose a key to change it. Keys work wherever no field is being typed into; Escape leaves a field."), body, h("div", { class: "actions" }, reset)], "wide");
+  const reset = h("button", { type: "button", onclick: () => { resetKeys(); fill(); } }, "Reset all keys");
+  await dialog("Keys", () => [h("p", { class: "dim" }, "Press a key's button to change it. Keys do not work while you type in a field. Escape leaves the field."), body, h("div", { class: "actions" }, reset)], "wide");
 }

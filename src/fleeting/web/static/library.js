@@ -17,7 +17,10 @@ const ORDERS = [
   ["quality", "worst quality first", (a, b) => quality(a) - quality(b)],
 ];
 const VERDICTS = ["poor", "fair", "good"];
+const STATES = /** @type {Record<string, string>} */ ({ new: "not analysed", queued: "waiting", cancelled: "stopped" });
 
+/** @param {string} state */
+const stateText = (state) => STATES[state] ?? state;
 /** @param {Film} film */
 const rank = (film) => ["running", "queued", "failed", "new", "cancelled", "done"].indexOf(film.state);
 /** @param {Film} film */
@@ -45,10 +48,10 @@ class Library {
     this.list = h("ul", { class: "films", "aria-label": "Films" });
     this.count = h("p", { class: "dim" });
     const file = h("input", { type: "file", multiple: true, class: "unseen", tabindex: "-1", "aria-label": "Films to add", onchange: () => void send([...(file.files ?? [])]).then(() => (file.value = "")) });
-    this.all = h("button", { type: "button", onclick: () => this.analyseAll() }, "Analyse all that are new");
+    this.all = h("button", { type: "button", onclick: () => this.analyseAll() }, "Analyse all new films");
     const bar = h("div", { class: "bar" }, this.search, this.order, this.count, h("span", { class: "end" }, file, h("button", { type: "button", onclick: () => file.click() }, "Add films"), this.all));
     const note = h("aside", { class: "note", "aria-label": "Responsible use" }, h("p", {}, state.note));
-    this.element = h("section", { class: "page library" }, h("h1", {}, "Films"), h("p", { class: "sub" }, `${state.folder}. Drop films anywhere on this page; they stay in this folder, and nothing leaves this machine.`), note, bar, this.list);
+    this.element = h("section", { class: "page library" }, h("h1", {}, "Films"), h("p", { class: "sub" }, `${state.folder}. Drop films anywhere on this page. They are copied into this folder. Nothing leaves this machine.`), note, bar, this.list);
     this.unwatch = onFilms(() => this.load());
     this.unlisten = server.listen((job) => this.hear(job));
     this.timer = 0;
@@ -70,7 +73,7 @@ class Library {
     const isOver = !["queued", "running"].includes(job.state);
     if (film) Object.assign(film, { state: job.kind === "analyse" || !isOver ? job.state : film.state, progress: job.progress, problem: job.problem });
     if (film && isOver) {
-      say(`${film.name}: ${job.state}${job.problem ? `. ${job.problem}` : ""}`, job.state === "failed" ? "warning" : "said");
+      say(`${film.name}: ${stateText(job.state)}${job.problem ? `. ${job.problem}` : ""}`, job.state === "failed" ? "warning" : "said");
       void this.load();
     } else this.fill();
   }
@@ -82,7 +85,7 @@ class Library {
     this.count.textContent = shown.length === this.films.length ? counted(shown.length, "film") : `${shown.length} of ${counted(this.films.length, "film")}`;
     const rows = shown.map((film) => this.rowOf(film));
     if (rows.some((row, i) => this.list.children[i] !== row) || this.list.children.length !== rows.length) this.list.replaceChildren(...rows);
-    if (!rows.length) this.list.append(h("li", { class: "empty" }, this.films.length ? "No film has this in its name." : "No film yet. Drop one here, or put it into the folder."));
+    if (!rows.length) this.list.append(h("li", { class: "empty" }, this.films.length ? "No film has this in its name. Clear the search to see all." : "No film yet. Drop one on this page, or copy it into the folder."));
     this.all.disabled = !this.films.some((f) => f.state === "new");
   }
 
@@ -113,7 +116,7 @@ class Library {
     const isBusy = film.state === "running" || film.state === "queued";
     const share = film.progress ?? 0;
     const micro = film.counts.micro ?? 0;
-    const text = film.state === "running" ? percent(share) : film.state === "done" ? (film.counts.micro === undefined ? "analysed" : `${micro} micro, ${film.counts.macro ?? 0} macro`) : film.state;
+    const text = film.state === "running" ? percent(share) : film.state === "done" ? (film.counts.micro === undefined ? "analysed" : `${micro} micro, ${film.counts.macro ?? 0} macro`) : stateText(film.state);
     const reviewed = Object.entries(film.reviewed).map(([who, { done, total }]) => h("span", { class: "chip" }, `reviewed ${done} of ${total} by ${who}`));
     return h("div", { class: "state" }, h("p", {}, h("b", {}, text)), isBusy ? h("progress", { max: 1, value: share, "aria-label": `Analysis of ${film.name}` }) : null, h("p", { class: "chips" }, ...reviewed));
   }
@@ -122,8 +125,8 @@ class Library {
   buttons(film, address) {
     const job = this.jobs.get(film.id);
     if (film.state === "running" || film.state === "queued") return [job ? h("button", { type: "button", "aria-label": `Stop the analysis of ${film.name}`, onclick: () => this.tell(server.cancel(job.id)) }, "Stop") : null];
-    const again = film.state === "done" ? "Again" : "Analyse";
-    const analyse = h("button", { type: "button", title: film.state === "done" ? "Analyse it again; what people have coded stays" : null, "aria-label": `${again}: ${film.name}`, onclick: () => this.analyse(film) }, again);
+    const again = film.state === "done" ? "Analyse again" : "Analyse";
+    const analyse = h("button", { type: "button", title: film.state === "done" ? "What people have coded stays" : null, "aria-label": `${again}: ${film.name}`, onclick: () => this.analyse(film) }, again);
     if (film.state !== "done") return [analyse];
     return [h("a", { class: "button main", href: address, "aria-label": `Review ${film.name}` }, "Review"), h("a", { class: "button", href: `/reports/${encodeURIComponent(film.id)}/`, target: "_blank", rel: "noopener", "aria-label": `Report of ${film.name}` }, "Report"), analyse];
   }

@@ -44,10 +44,10 @@ class Live {
     this.isBusy = false;
     this.due = false;
     this.element = h("section", { class: "page live" }, h("h1", {}, "Live"),
-      h("p", { class: "sub" }, "The pictures go to the server on this machine and nowhere else. They are kept only if you say so."),
+      h("p", { class: "sub" }, "The pictures go to the server on this machine and nowhere else. They are kept only if you tick the box."),
       h("div", { class: "bar" }, this.button, this.size, h("label", { class: "check" }, this.keep, h("span", {}, "Keep the film in the folder")), this.state),
       h("div", { class: "live-view" }, this.video, this.curves), h("h2", {}, "Events"), this.list,
-      h("p", { class: "hint" }, note, scores.recogniser ? ` Names of micro-expressions, measured on people that the network did not know: ${scores.recogniser}.` : ""));
+      h("p", { class: "hint" }, note, scores.recogniser ? ` Names of micro-expressions, on people the network was not trained on: ${scores.recogniser}.` : ""));
   }
 
   async start() {
@@ -119,7 +119,7 @@ class Live {
   add(event, delay) {
     if (this.list.querySelector(".empty")) this.list.replaceChildren();
     const line = h("li", {}, h("p", {}, h("i", { class: `dot ${event.kind}`, "aria-hidden": "true" }), " ", h("span", { class: "when" }, clock(event.onset_s)), " ", titleOf(event), " ",
-      h("span", { class: "dim" }, `confidence ${percent(event.confidence)}, told ${fixed(delay, 1)} s after its end`)));
+      h("span", { class: "dim" }, `confidence ${percent(event.confidence)}, reported ${fixed(delay, 1)} s after its end`)));
     this.list.prepend(line);
     say(`${titleOf(event)} at ${clock(event.onset_s)}`);
   }

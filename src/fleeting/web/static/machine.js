@@ -50,10 +50,10 @@ function found(score, asked) {
   });
   return [
     h("p", {}, `Proposals: ${done}.`),
-    table("Precision and recall by kind", ["kind", "decided", "right", "missed", "precision", "95 %", "recall", "95 %"], rows),
-    h("p", { class: "hint" }, "The recall holds for films that were looked through to the end. Intervals are at 95 %, as if events were independent."),
-    h("h2", {}, `From which confidence on ${percent(asked)} are right`),
-    table("Confidence for the asked precision", ["kind", "from confidence", "proposals", "precision there", "95 %", "recall then"], reach),
+    table("Precision and recall by kind", ["kind", "decided", "right", "missed", "precision", "95 % interval", "recall", "95 % interval"], rows),
+    h("p", { class: "hint" }, "Precision is the share of proposals that are right. Recall is the share of your events that were proposed; it holds only for films that you looked through to the end. The intervals treat events as independent."),
+    h("h2", {}, `Confidence from which ${percent(asked)} are right`),
+    table("Confidence for the asked precision", ["kind", "confidence from", "proposals", "precision", "95 % interval", "recall"], reach),
     h("p", { class: "hint" }, "The same films choose this confidence and measure it, so expect a little less on new ones."),
     ...kinds.filter((kind) => score[kind].by_confidence.length).map((kind) => plot(NAMES[kind] ?? kind, score[kind].by_confidence)),
   ];
@@ -77,5 +77,5 @@ function plot(title, bins) {
   const label = `Precision of ${title} by confidence; the table below has the numbers`;
   const rows = bins.map((bin) => [`${bin.from} to ${bin.to}`, bin.proposals, percent(bin.precision), interval(bin.precision_interval)]);
   return h("section", {}, h("h2", {}, `Precision by confidence: ${title}`), h("figure", { class: "plot" }, svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...grid, ...marks)),
-    table(`Precision of ${title} by confidence`, ["confidence", "decided", "precision", "95 %"], rows));
+    table(`Precision of ${title} by confidence`, ["confidence", "decided", "precision", "95 % interval"], rows));
 }

@@ -80,7 +80,7 @@ document.getElementById("use")?.addEventListener("click", async () => {
   const { note, scores } = await server.state();
   await dialog("Responsible use", () => [
     h("p", {}, note),
-    scores.recogniser ? h("p", {}, `Names of micro-expressions, measured on people that the network did not know: ${scores.recogniser}.`) : null,
+    scores.recogniser ? h("p", {}, `Names of micro-expressions, on people the network was not trained on: ${scores.recogniser}.`) : null,
     scores.expression ? h("p", {}, `Expressions of the whole face: ${scores.expression}.`) : null,
   ]);
 });

@@ -61,10 +61,10 @@ export class Stage {
     const step = (/** @type {string} */ action, /** @type {string} */ sign, /** @type {string} */ what) =>
       h("button", { type: "button", "aria-label": /\w/.test(sign) ? `${sign}: ${what}` : what, title: `${what} (${keysText(action)})`, onclick: () => this.calls.act(action) }, sign);
     const tools = h("div", { class: "bar" }, this.views, h("label", { class: "slide factor" }, this.factor, this.factorText), this.film.faces.length > 1 ? this.faces : null,
-      h("button", { type: "button", class: "end", title: "The film with its sound, for watching; coding happens on the numbered pictures", onclick: () => this.watch() }, "Watch"));
+      h("button", { type: "button", class: "end", title: "Watch the film with its sound. Code on the numbered pictures", onclick: () => this.watch() }, "Watch"));
     const transport = h("div", { class: "bar transport" }, step("first", "|◀", "First frame"), step("back10", "−10", "Ten frames back"), step("back", "◀", "One frame back"), this.playButton,
-      step("forth", "▶", "One frame on"), step("forth10", "+10", "Ten frames on"), step("last", "▶|", "Last frame"), step("loop", "Loop", "Loop the event"), this.speed, this.place,
-      h("span", { class: "end" }, step("zoomOut", "−", "Further in time"), step("zoomIn", "+", "Closer in time"), step("zoomEvent", "Event", "The event fills the lanes"), step("zoomAll", "Film", "The film fills the lanes")));
+      step("forth", "▶", "One frame forward"), step("forth10", "+10", "Ten frames forward"), step("last", "▶|", "Last frame"), step("loop", "Loop", "Loop the event"), this.speed, this.place,
+      h("span", { class: "end" }, h("span", { class: "dim" }, "Zoom "), step("zoomOut", "−", "Zoom out of the timeline"), step("zoomIn", "+", "Zoom in on the timeline"), step("zoomEvent", "Event", "Zoom to the event"), step("zoomAll", "Film", "Show the whole film")));
     return h("div", { class: "stage" }, tools, this.picture, transport);
   }
 
@@ -167,7 +167,7 @@ export class Stage {
   async watch() {
     this.player.stop();
     const url = server.videoOf(this.film.id);
-    const box = h("div", { class: "watch" }, h("p", { class: "dim" }, "Asking for the film …"));
+    const box = h("div", { class: "watch" }, h("p", { class: "dim" }, "Opening the film …"));
     let isOpen = true;
     const shown = dialog(this.film.name, () => [box, h("p", { class: "dim" }, "For watching only. Frames are coded on the numbered pictures.")], "wide");
     void shown.then(() => (isOpen = false));
@@ -178,7 +178,7 @@ export class Stage {
         return;
       }
       const { progress } = await answer.json();
-      box.replaceChildren(h("p", { class: "dim" }, "A copy that this browser can play is being made."), h("progress", { max: 1, value: progress ?? 0, "aria-label": "Copy for watching" }));
+      box.replaceChildren(h("p", { class: "dim" }, "Making a copy that this browser can play."), h("progress", { max: 1, value: progress ?? 0, "aria-label": "Copy for watching" }));
       await new Promise((go_on) => setTimeout(go_on, 500));
     }
   }

@@ -42,7 +42,7 @@ export async function studyPage(state, _place, query) {
     }
   } });
   const element = h("section", { class: "page" }, h("h1", {}, "Study"),
-    h("p", { class: "sub" }, "Give every film a person and a condition, here or as a csv with the columns film, person and condition."),
+    h("p", { class: "sub" }, "Give every film a person and a condition. Type them below, or read a csv with the columns film, person and condition."),
     h("div", { class: "bar" }, person, of, h("span", { class: "end" }, file, h("button", { type: "button", onclick: () => file.click() }, "Read a csv"), h("a", { class: "button", href: server.summaryOf(who), download: "" }, "Table as csv"))),
     results, h("h2", {}, "Films"), filmTable(films, show));
   await show();
@@ -76,10 +76,10 @@ function found({ conditions, films_left_out: left }, kind, who) {
   const between = (/** @type {Rate} */ r) => (r.interval ? `${fixed(r.interval[0])} to ${fixed(r.interval[1])}` : "–");
   const rows = entries.map(([name, c]) => [name || "no condition", c.films, c.people, fixed(c.minutes), c[kind].events, fixed(c[kind].per_minute), between(c[kind])]);
   return [
-    h("h2", {}, `${kind} a codable minute`),
+    h("h2", {}, `${kind} per codable minute`),
     entries.some(([, c]) => c[kind].per_minute !== null) ? plot(entries, kind) : h("p", { class: "empty" }, "No minute can be coded."),
-    table(`${kind} by condition`, ["condition", "films", "people", "minutes", "events", "a minute", "95 %"], rows),
-    h("p", { class: "hint" }, "A minute is codable where a face is in view and nobody called it uncodable. Intervals come from bootstrap samples of people; below three people there is none."),
+    table(`${kind} by condition`, ["condition", "films", "people", "minutes", "events", "per minute", "95 % interval"], rows),
+    h("p", { class: "hint" }, "A minute is codable if a face is in view and nobody marked it as not codable. Intervals come from bootstrap samples of people. With fewer than three people there is none."),
     ...(left.length ? [h("p", { class: "hint" }, `Left out, because ${who} has not coded them: ${left.join(", ")}.`)] : []),
   ];
 }
@@ -107,6 +107,6 @@ function plot(entries, kind) {
       ...(rate === null ? [] : [svg("circle", { cx: x(rate), cy: y, r: 5, class: "dot" })]),
     ];
   });
-  const label = `${kind} a codable minute by condition; the table below has the numbers`;
+  const label = `${kind} per codable minute by condition; the table below has the numbers`;
   return h("figure", { class: "plot" }, svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...grid, ...marks));
 }

@@ -7,7 +7,7 @@ export const isBlind = () => remembered("blind", "") === "yes";
 
 /** @param {HTMLElement} button */
 export function showCoder(button) {
-  button.textContent = coder() ? `Coder: ${coder()}${isBlind() ? " (blind)" : ""}` : "Who codes?";
+  button.textContent = coder() ? `Coder: ${coder()}${isBlind() ? " (blind)" : ""}` : "Who is coding?";
 }
 
 /** @param {string} name @param {boolean} blind */
@@ -24,12 +24,12 @@ export function setCoder(name, blind) {
 export async function askCoder(known) {
   const field = h("input", { type: "text", id: "coder-name", maxlength: 60, autocomplete: "off", list: "coder-names", value: coder(), required: true, autofocus: true });
   const blind = h("input", { type: "checkbox", checked: isBlind() });
-  const done = await dialog("Who codes?", (close) => [
+  const done = await dialog("Who is coding?", (close) => [
     h("form", { class: "stack", onsubmit: (/** @type {Event} */ e) => {
       e.preventDefault();
       if (field.value.trim()) close("yes");
     } },
-      h("p", { class: "dim" }, "Every edit is kept under this name, in a log of its own for each film. Anna and anna are one."),
+      h("p", { class: "dim" }, "Your edits are saved under this name. Anna and anna are the same coder."),
       h("label", { class: "line" }, h("span", {}, "Name"), field),
       h("datalist", { id: "coder-names" }, ...known.map((name) => h("option", { value: name }))),
       h("label", { class: "check" }, blind, h("span", {}, "Code blind: hide the machine, its curves and the other coders")),
