@@ -9,6 +9,7 @@ import difflib
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -240,15 +241,18 @@ def analyse_into(
     kept = KeptLook(results.look_folder(folder), about)
     shown = "report" in run["formats"]
     try:
-        analysis = analyse_video(
-            video,
-            settings=settings,
-            fps=run["fps"],
-            progress=progress,
-            pictures=shown,
-            kept=kept,
-            folder=folder.parent,
-        )
+        with ThreadPoolExecutor(1, "fleeting-report") as early:
+            if shown:
+                early.submit(_prepare_report)
+            analysis = analyse_video(
+                video,
+                settings=settings,
+                fps=run["fps"],
+                progress=progress,
+                pictures=shown,
+                kept=kept,
+                folder=folder.parent,
+            )
         write_results(
             analysis.timeline,
             analysis.media,
@@ -262,6 +266,12 @@ def analyse_into(
         raise
     kept.remove()
     return analysis.timeline
+
+
+def _prepare_report() -> None:
+    from fleeting.report.build import prepare
+
+    prepare()
 
 
 def calibrate(
