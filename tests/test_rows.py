@@ -74,7 +74,7 @@ def test_things_on_the_disk(tmp_path: Path) -> None:
     for number, thing in things.items():
         shelf.put(number, thing)
     assert dict(shelf) == things
-    assert list(shelf) == [7, 3, 5]
+    assert list(shelf) == [3, 5, 7]
     assert 3 in shelf
     assert 4 not in shelf
     with pytest.raises(KeyError):

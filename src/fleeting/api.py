@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from importlib import metadata
@@ -238,15 +239,18 @@ def analyse_into(
     kept = KeptLook(results.look_folder(folder), about)
     shown = "report" in run["formats"]
     try:
-        analysis = analyse_video(
-            video,
-            settings=settings,
-            fps=run["fps"],
-            progress=progress,
-            pictures=shown,
-            kept=kept,
-            folder=folder.parent,
-        )
+        with ThreadPoolExecutor(1, "fleeting-report") as early:
+            if shown:
+                early.submit(_prepare_report)
+            analysis = analyse_video(
+                video,
+                settings=settings,
+                fps=run["fps"],
+                progress=progress,
+                pictures=shown,
+                kept=kept,
+                folder=folder.parent,
+            )
         write_results(
             analysis.timeline,
             analysis.media,
@@ -260,6 +264,12 @@ def analyse_into(
         raise
     kept.remove()
     return analysis.timeline
+
+
+def _prepare_report() -> None:
+    from fleeting.report.build import prepare
+
+    prepare()
 
 
 def calibrate(

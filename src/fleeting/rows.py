@@ -167,7 +167,7 @@ class Shelf(Mapping[int, T]):
         return number in self._places
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._places)
+        return iter(sorted(self._places))
 
     def __len__(self) -> int:
         return len(self._places)

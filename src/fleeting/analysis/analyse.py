@@ -10,6 +10,7 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from fleeting import weights
 from fleeting.analysis.chosen_faces import analysed_tracks, check_faces, fully_measured, remarks_on_faces
+from fleeting.analysis.event_media import open_networks
 from fleeting.analysis.first_look import FirstLook, Progress, first_look
 from fleeting.analysis.kept_look import KeptLook, KeptPart
 from fleeting.analysis.second_look import second_look
@@ -112,7 +114,12 @@ def analyse_video(
     systems = open_systems(settings.recognition)
     network = expression_network(settings.expressions)
     units = ActionUnitNet()
-    with unchanged(Path(path)), open_upright(path, fps=fps, settings=settings.faces, limits=settings.limits) as reader:
+    with (
+        unchanged(Path(path)),
+        open_upright(path, fps=fps, settings=settings.faces, limits=settings.limits) as reader,
+        ThreadPoolExecutor(1, "fleeting-early") as early,
+    ):
+        early.submit(open_networks, settings.motion)
         notes: list[str] = []
         chosen, seen, meter, shown = chosen_faces_in(reader, settings, network, progress, kept, folder)
         time_s = seen.time_s

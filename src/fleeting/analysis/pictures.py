@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +45,9 @@ MOST_PICTURED = 400
 
 MOST_MAPPED = 16
 """Events whose card shows what the network reads in the whole face, of those that get pictures: the clearest ones."""
+
+EFFORT = 2
+"""Of WebP, 0 to 6; OpenCV takes 4."""
 
 Picture = npt.NDArray[np.uint8]
 
@@ -172,10 +177,23 @@ def webp(picture: Picture, *, quality: int) -> bytes:
 
 
 def _encoded(bgr: npt.NDArray[Any], quality: int) -> bytes:
+    # FFmpeg's door to libwebp has a quicker effort: less than half the time for a twentieth more bytes.
+    if quality <= 100 and "libwebp" in av.codecs_available:
+        return _quick(bgr, quality)
     done, data = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, quality])
     if not done:
         raise ValueError(f"Expected a picture that WebP can hold; got shape {bgr.shape}.")
     return data.tobytes()
+
+
+def _quick(bgr: npt.NDArray[Any], quality: int) -> bytes:
+    context: Any = av.CodecContext.create("libwebp", "w")
+    context.height, context.width = bgr.shape[:2]
+    context.pix_fmt, context.time_base = "bgra", Fraction(1)
+    context.options = {"quality": str(quality), "compression_level": str(EFFORT)}
+    opaque = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA), np.uint8)
+    picture = av.VideoFrame.from_ndarray(opaque, format="bgra")
+    return b"".join(bytes(packet) for packet in (*context.encode(picture), *context.encode(None)))
 
 
 def _side_by_side(loop: Picture, columns: int) -> Picture:

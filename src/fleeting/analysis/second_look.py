@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from fleeting.analysis.event_frames import Taken, Task, taken
 from fleeting.analysis.event_media import picture_event
 from fleeting.analysis.pictures import MOST_MAPPED, Views, compressed, format_for, pictured
 from fleeting.labels import SEVEN_CLASSES
@@ -22,13 +25,14 @@ from fleeting.naming.whole_face import named
 from fleeting.records import LID_KINDS, Event, EventMedia, SystemAnswer
 from fleeting.rows import Shelf
 from fleeting.settings import AnalyseSettings
-from fleeting.spotting.measurements import Places, StoredMeasurements
+from fleeting.spotting.measurements import StoredMeasurements
+from fleeting.video.ahead import ahead
 from fleeting.video.stream import VideoReader
 
 LOOKERS = 2
 """Events that are looked at at the same time; each holds some 20 frames."""
 
-MAP_SQUARE, MAP_STRIDE = 12, 9
+MAP_SQUARE, MAP_STRIDE = 12, 12
 """Squares of a card's map, pixels: coarser than those of `explain`, for a sixteenth of the work."""
 
 
@@ -80,13 +84,12 @@ def second_look(
     form = format_for(len(shown))
     frames_too = any(system.needs_frames for system in systems.values())
 
-    def look(place: int) -> tuple[Event, EventMedia | None]:
-        event = events[place]
-        transforms = Places(measured[event.face], event)
-        found = picture_event(reader, event, transforms, settings.motion, form=form if place in shown else None)
+    def look(frames: Taken) -> tuple[Event, EventMedia | None]:
+        place, event = frames.task.place, frames.task.event
+        found = picture_event(frames, settings.motion, form=form if place in shown else None)
         view = bare(found.flow_image)
         if frames_too:
-            view = with_frames(view, reader, event, transforms, settings.motion)
+            view = with_frames(view, reader, event, frames.transforms, settings.motion)
         event = replace(_answered(event, answers(systems, view)), action_units=units.of_flow_image(found.flow_image))
         views = found.views
         if network is not None:
@@ -97,12 +100,24 @@ def second_look(
                 views = _mapped(views, found.face, network, probabilities)
         return event, None if views is None else compressed(views, quality=form.quality)
 
-    with ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers:
+    def keep(place: int, answer: Future[tuple[Event, EventMedia | None]]) -> None:
+        looked[place], made = answer.result()
+        if made is not None:
+            media.put(place, made)
+
+    tasks = [Task(place, events[place], form.frames if place in shown else 0) for place in expressions]
+    with (
+        ThreadPoolExecutor(LOOKERS, "fleeting-look") as lookers,
+        closing(ahead(taken(reader, tasks, measured, settings.motion), depth=1)) as frames,
+    ):
+        under_way: deque[tuple[int, Future[tuple[Event, EventMedia | None]]]] = deque()
         try:
-            for place, (event, made) in zip(expressions, lookers.map(look, expressions), strict=True):
-                if made is not None:
-                    media.put(place, made)
-                looked[place] = event
+            for one in frames:
+                under_way.append((one.task.place, lookers.submit(look, one)))
+                if len(under_way) > LOOKERS:  # what waits takes memory
+                    keep(*under_way.popleft())
+            while under_way:
+                keep(*under_way.popleft())
         finally:
             lookers.shutdown(cancel_futures=True)
     return [looked.get(place, event) for place, event in enumerate(events)], media

@@ -36,6 +36,7 @@ _SMOOTHING = 2.0  # pixels of each band, standard deviation (the paper's code us
 _MOST_PHASE = np.float32(0.5 * math.pi)
 _RIDGE = np.float32(0.05)  # keeps the movement along a lone edge, which nothing shows, near zero
 _KERNEL_SIZE = 11
+_ARCTAN = tuple(map(np.float32, (0.0208351, -0.0851330, 0.1801410, -0.3302995, 0.9998660)))
 
 
 @lru_cache
@@ -66,7 +67,10 @@ class _LowPass:
         if self.state is None or self.before is None:
             self.state = value
         else:
-            self.state = self.keep * self.state + self.gain * (value + self.before)
+            mean = value + self.before
+            mean *= self.gain
+            mean += self.keep * self.state
+            self.state = mean
         self.before = value
         return self.state
 
@@ -77,6 +81,7 @@ class _Band:
     def __init__(self, fps: float, low_hz: float, high_hz: float) -> None:
         self.previous: tuple[_Image, _Image, _Image] | None = None
         self.phase: _Image | None = None
+        self.room: _Image | None = None
         self.high = _LowPass(high_hz, fps) if high_hz < fps / 2 else None
         self.low = _LowPass(low_hz, fps) if low_hz > 0 else None
 
@@ -84,48 +89,104 @@ class _Band:
         across = cv2.filter2D(band, cv2.CV_32F, _riesz_kernel(), borderType=cv2.BORDER_REFLECT)
         down = cv2.filter2D(band, cv2.CV_32F, _riesz_kernel().T, borderType=cv2.BORDER_REFLECT)
         now = (band, np.asarray(across, np.float32), np.asarray(down, np.float32))
-        change, amplitude = _phase_change(now, self.previous or now)
+        if self.room is None:
+            self.room = np.empty((5, *band.shape), np.float32)
+        change, amplitude = _phase_change(now, self.previous or now, self.room)
         self.previous = now
         # The accumulated phase, as its two components along x and y: (h, w, 2) radians.
         self.phase = change if self.phase is None else self.phase + change
         passed = self.phase if self.high is None else self.high.step(self.phase)
         if self.low is not None:
             passed = passed - self.low.step(self.phase)
-        return _shifted(now, _smoothed(passed, amplitude, now[1], now[2]) * np.float32(gain))
+        return _shifted(now, _movement(passed, amplitude, now[1], now[2]) * np.float32(gain))
 
 
-def _phase_change(now: tuple[_Image, _Image, _Image], before: tuple[_Image, _Image, _Image]) -> tuple[_Image, _Image]:
-    # The quaternion product now * conj(before), its angle times its direction, and the local amplitude.
-    real = now[0] * before[0] + now[1] * before[1] + now[2] * before[2]
-    x = now[1] * before[0] - now[0] * before[1]
-    y = now[2] * before[0] - now[0] * before[2]
-    turn = np.sqrt(x * x + y * y)
-    angle = np.arctan2(turn, real) / np.maximum(turn, 1e-12)
-    amplitude = now[0] * now[0] + now[1] * now[1] + now[2] * now[2]
-    return np.stack([angle * x, angle * y], -1).astype(np.float32), amplitude.astype(np.float32)
+def _phase_change(
+    now: tuple[_Image, _Image, _Image], before: tuple[_Image, _Image, _Image], room: _Image
+) -> tuple[_Image, _Image]:
+    """Return the change of phase (h, w, 2) and the local amplitude; `room` (5, h, w) is written over.
+
+    Room that is kept saves a third of the time: what is freed between two frames goes back to the system each time.
+    """
+    real, x, y, squared, spare = room
+    # The quaternion product now * conj(before), its angle times its direction.
+    _sum(now[0], before[0], now[1], before[1], out=real, spare=spare)
+    np.multiply(now[2], before[2], out=spare)
+    real += spare
+    _sum(now[1], before[0], now[0], before[1], out=x, spare=spare, sign=-1)
+    _sum(now[2], before[0], now[0], before[2], out=y, spare=spare, sign=-1)
+    _sum(x, x, y, y, out=squared, spare=spare)
+    ratio = _angle_over_sine(squared, real, spare)
+    x *= ratio
+    y *= ratio
+    _sum(now[0], now[0], now[1], now[1], out=real, spare=spare)
+    np.multiply(now[2], now[2], out=spare)
+    return np.asarray(cv2.merge([x, y]), np.float32), real + spare
 
 
-def _smoothed(phase: _Image, amplitude: _Image, across: _Image, down: _Image) -> _Image:
+def _sum(a: _Image, b: _Image, c: _Image, d: _Image, *, out: _Image, spare: _Image, sign: int = 1) -> None:
+    """Write a b + c d, or a b - c d, into `out`."""
+    np.multiply(a, b, out=out)
+    np.multiply(c, d, out=spare)
+    (np.add if sign > 0 else np.subtract)(out, spare, out=out)
+
+
+def _angle_over_sine(squared: _Image, x: _Image, spare: _Image) -> _Image:
+    """Return the angle, 0..pi, of (x, y) over y, for y >= 0 given squared; numpy's arctangent takes far longer.
+
+    Writes over all it is given. Halved twice, the angle lies within 0..pi/4: tan(a / 2) = y / (hypot(x, y) + x).
+    """
+    np.multiply(x, x, out=spare)
+    spare += squared
+    np.sqrt(spare, out=spare)
+    x += spare
+    np.multiply(x, x, out=spare)
+    spare += squared
+    np.sqrt(spare, out=spare)
+    x += spare
+    np.maximum(x, np.float32(1e-30), out=x)
+    np.divide(np.float32(1), x, out=x)
+    squared *= x
+    squared *= x
+    # Abramowitz and Stegun, "Handbook of mathematical functions", 1964, 4.4.49.
+    np.multiply(squared, _ARCTAN[0], out=spare)
+    for coefficient in _ARCTAN[1:-1]:
+        spare += coefficient
+        spare *= squared
+    spare += _ARCTAN[-1]
+    spare *= x
+    spare *= np.float32(4)
+    return spare
+
+
+def _movement(phase: _Image, amplitude: _Image, across: _Image, down: _Image) -> _Image:
+    """Return the movement (h, w, 2) around each pixel, in radians of the band; h and w are half the band's."""
     # An edge shows only the movement across itself: p = n (n . m) for a movement m (in radians of this band) and the
     # edge's direction n. So the mean of p around a pixel is N m with N the mean of n n^T, and m is found by solving for
     # it; the plain mean would lose half of every movement of a texture that has edges of all directions.
-    weighted = cv2.GaussianBlur(phase * amplitude[..., None], (0, 0), _SMOOTHING)
-    mean = weighted / (cv2.GaussianBlur(amplitude, (0, 0), _SMOOTHING) + np.float32(1e-6))[..., None]
-    xx, xy, yy = (cv2.GaussianBlur(e, (0, 0), _SMOOTHING) for e in (across * across, across * down, down * down))
-    trace = xx + yy + np.float32(1e-6)
-    xx, xy, yy = xx / trace + _RIDGE, xy / trace, yy / trace + _RIDGE
-    determinant = xx * yy - xy * xy
-    x, y = mean[..., 0], mean[..., 1]
-    return np.stack([(yy * x - xy * y) / determinant, (xx * y - xy * x) / determinant], -1).astype(np.float32)
+    # Means over several pixels need not be known at each.
+    half = (-(-amplitude.shape[1] // 2), -(-amplitude.shape[0] // 2))
+    moved = (phase[..., 0] * amplitude, phase[..., 1] * amplitude, amplitude)
+    values = (*moved, across * across, across * down, down * down)
+    x, y, size, xx, xy, yy = (
+        cv2.GaussianBlur(cv2.resize(v, half, interpolation=cv2.INTER_AREA), (0, 0), _SMOOTHING / 2) for v in values
+    )
+    trace = 1 / (xx + yy + np.float32(1e-6))
+    xx, xy, yy = xx * trace + _RIDGE, xy * trace, yy * trace + _RIDGE
+    share = 1 / ((xx * yy - xy * xy) * (size + np.float32(1e-6)))
+    return np.asarray(cv2.merge([(yy * x - xy * y) * share, (xx * y - xy * x) * share]), np.float32)
 
 
 def _shifted(now: tuple[_Image, _Image, _Image], phase: _Image) -> _Image:
+    """Move a band by a phase that is known at half its size."""
     size = np.sqrt(phase[..., 0] ** 2 + phase[..., 1] ** 2)
     # Up to a quarter wave a band can be moved; a larger movement fades out of the enlargement instead of tearing the
     # picture, so that a turning head or a laugh is shown nearly as it is.
-    limited = np.minimum(size, _MOST_PHASE**2 / np.maximum(size, 1e-6))
-    sine = np.sin(limited) / np.maximum(size, 1e-12)
-    return np.asarray(np.cos(limited) * now[0] - sine * (phase[..., 0] * now[1] + phase[..., 1] * now[2]), np.float32)
+    limited = np.minimum(size, _MOST_PHASE**2 / np.maximum(size, np.float32(1e-6)))
+    sine = np.sin(limited) / np.maximum(size, np.float32(1e-12))
+    turned = cv2.merge([np.cos(limited), sine * phase[..., 0], sine * phase[..., 1]])
+    cosine, x, y = cv2.split(cv2.resize(turned, now[0].shape[::-1], interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cosine * now[0] - (x * now[1] + y * now[2]), np.float32)
 
 
 class Magnifier:
@@ -193,7 +254,8 @@ class Magnifier:
         if frame.ndim == 2:
             return _to_uint8(moved)
         # The same difference on all three channels changes the brightness alone.
-        return _to_uint8(frame.astype(np.float32) + (moved - grey)[..., None])
+        brighter = np.rint(moved - grey).astype(np.int16)
+        return np.asarray(cv2.add(frame, cv2.merge([brighter] * 3), dtype=cv2.CV_8U), np.uint8)
 
     def _enlarged(self, grey: _Image) -> _Image:
         pyramid: list[_Image] = []

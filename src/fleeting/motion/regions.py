@@ -218,9 +218,13 @@ def signal_regions(points: Points) -> dict[str, Polygon]:
 def fill(polygon: Polygon, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Return the pixels of an image of shape (h, w) that a polygon covers, as (h, w) bool."""
     canvas = np.zeros(shape, np.uint8)
-    # Four fractional bits: corners keep a sixteenth of a pixel.
-    cv2.fillPoly(canvas, [np.rint(polygon * 16).astype(np.int32)], 1, lineType=cv2.LINE_8, shift=4)
+    _draw(canvas, polygon, 1)
     return canvas.astype(bool)
+
+
+def _draw(canvas: npt.NDArray[np.uint8], polygon: Polygon, value: int) -> None:
+    # Four fractional bits: corners keep a sixteenth of a pixel.
+    cv2.fillPoly(canvas, [np.rint(polygon * 16).astype(np.int32)], value, lineType=cv2.LINE_8, shift=4)
 
 
 def label_map(polygons: tuple[Polygon, ...], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
@@ -240,7 +244,7 @@ def label_map(polygons: tuple[Polygon, ...], shape: tuple[int, int]) -> npt.NDAr
     """
     labels = np.zeros(shape, np.uint8)
     for i, polygon in enumerate(polygons):
-        labels[fill(polygon, shape)] = i + 1
+        _draw(labels, polygon, i + 1)
     return labels
 
 

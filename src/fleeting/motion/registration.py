@@ -69,7 +69,7 @@ def crop_shift(first: npt.NDArray[Any], second: npt.NDArray[Any], *, width: int)
     step[0, 0] -= 1.0
     step[1, 1] -= 1.0
     moved = step @ _homogeneous(width)
-    return float(np.sqrt(moved[0] ** 2 + moved[1] ** 2).mean())
+    return float(np.sqrt(moved[0] ** 2 + moved[1] ** 2).sum() / moved.shape[1])
 
 
 @lru_cache(maxsize=8)

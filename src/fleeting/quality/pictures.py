@@ -49,13 +49,19 @@ def temporal_noise(before: Grey, after: Grey) -> float | None:
     rows, columns = before.shape[0] // BLOCK, before.shape[1] // BLOCK
     if rows * columns < 8:
         return None
-    first = before[: rows * BLOCK, : columns * BLOCK].astype(np.float32)
-    difference = after[: rows * BLOCK, : columns * BLOCK].astype(np.float32) - first
-    if not difference.any():
+    whole = slice(0, rows * BLOCK), slice(0, columns * BLOCK)
+    if cv2.norm(before[whole], after[whole], cv2.NORM_INF) == 0:
         return None
-    shape = (rows, BLOCK, columns, BLOCK)
-    level = first.reshape(shape).mean(axis=(1, 3))
-    spread = difference.reshape(shape).std(axis=(1, 3))
+    level, middle, squared = np.empty((3, rows, columns), np.float32)
+    # Row by row of blocks: small arrays stay in the processor's cache.
+    for row in range(rows):
+        strip = slice(row * BLOCK, (row + 1) * BLOCK), slice(0, columns * BLOCK)
+        first = before[strip].astype(np.float32)
+        difference = after[strip] - first
+        for means, values in ((level, first), (middle, difference), (squared, difference * difference)):
+            # Scaled down by a whole number, each pixel is the mean of a block.
+            means[row] = cv2.resize(values, (columns, 1), interpolation=cv2.INTER_AREA)
+    spread = np.sqrt(np.maximum(squared - middle * middle, 0))
     usable = spread[(level > 16) & (level < 240)]
     if usable.size < 8:
         return None
@@ -132,8 +138,9 @@ def blockiness(image: Grey) -> float | None:
     if min(image.shape) < 32:
         return None
     worst = 0.0
-    for picture in (image, image.T):
-        steps = np.abs(np.diff(picture.astype(np.int16), axis=1)).mean(axis=0, dtype=np.float64)
+    across, down = cv2.absdiff(image[:, 1:], image[:, :-1]), cv2.absdiff(image[1:], image[:-1])
+    for differences, axis in ((across, 0), (down, 1)):
+        steps = cv2.reduce(differences, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() / differences.shape[axis]
         phases = np.array([steps[phase::8].mean() for phase in range(8)])
         best = int(phases.argmax())
         within = float(np.delete(phases, best).mean())
@@ -145,7 +152,8 @@ def blockiness(image: Grey) -> float | None:
 
 def clipped_share(image: Grey) -> float:
     """Share of pixels, 0..1, that are black or white to within compression."""
-    return float(np.mean((image <= CLIPPED_DARK) | (image >= CLIPPED_BRIGHT)))
+    kept = cv2.countNonZero(cv2.inRange(image, CLIPPED_DARK + 1, CLIPPED_BRIGHT - 1))
+    return (image.size - kept) / image.size
 
 
 def flicker_depth(brightness: npt.NDArray[np.float64], fps: float) -> tuple[float, float] | None:

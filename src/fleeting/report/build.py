@@ -165,6 +165,13 @@ def _environment() -> Environment:
     return environment
 
 
+def prepare() -> None:
+    """Compile the templates and read what every page holds: the first report of a program need not wait for it."""
+    for name in ("report.html", "card.html", "sketch.svg", "still.html"):
+        _environment().get_template(name)
+    _plotly()
+
+
 def _asset(name: str) -> Markup:
     return Markup(resources.files("fleeting.report").joinpath(name).read_text(encoding="utf-8"))  # noqa: S704
 

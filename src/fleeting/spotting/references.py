@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fleeting.faces.align import align, crop_transform, to_crop
+from fleeting.faces.align import align, to_crop
 from fleeting.faces.landmarks import Landmarks
 
 WINDOW_S = 1.0
@@ -68,13 +68,13 @@ def moment_of(
     time_s: float,
     grey: npt.NDArray[np.uint8],
     landmarks: Landmarks,
+    cut: npt.NDArray[np.float64],
     transform: npt.NDArray[Any],
     displacement: npt.NDArray[np.float64],
     *,
     width: int,
 ) -> Moment:
-    """Cut a moment by its landmarks, `width` pixels wide; the rest as in `Moment`."""
-    cut = crop_transform(landmarks.points, width=width)
+    """Cut a moment, `width` pixels wide; the rest as in `Moment`."""
     crop = align(grey, cut, width=width)
     points = to_crop(landmarks.points, cut)
     followed, eyes = np.asarray(transform, np.float64), float(landmarks.eye_opening.mean())

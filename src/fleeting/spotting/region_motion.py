@@ -195,7 +195,7 @@ class RegionMotion:
         here = 100.0 / self._iod * found.means + self._carried
         followed = compose(self._onward, found.transform)
         sample = RegionSample(here.astype(np.float32), self._run, followed, found.rigid.residual_px)
-        now = moment_of(time_s, grey, landmarks, followed, here, width=width)
+        now = moment_of(time_s, grey, landmarks, by_landmarks, followed, here, width=width)
         self._moments.add(now)
         best = self._moments.best()
         turned = float(np.abs(found.rigid.coefficients[4:]).max()) * 140 / width
@@ -234,7 +234,8 @@ class RegionMotion:
         self._moments = Moments()
         self._by_landmarks = np.asarray(transform, np.float64)
         nowhere = np.zeros((len(CELL_REGION), 2))
-        first = moment_of(time_s, grey, landmarks, transform, nowhere, width=self.settings.crop_width)
+        cut = self._by_landmarks
+        first = moment_of(time_s, grey, landmarks, cut, cut, nowhere, width=self.settings.crop_width)
         self._moments.add(first)
         self._compare_to(first)
         return RegionSample(nowhere.astype(np.float32), self._run, self._by_landmarks, 0.0)
