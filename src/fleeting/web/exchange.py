@@ -31,11 +31,11 @@ IMPORTED = frozenset({".eaf", ".boris", ".json", ".csv", ".tsv", ".txt", ".xlsx"
 FORMATS = {
     "csv": "Table (csv)",
     "elan": "ELAN (.eaf)",
-    "boris": "BORIS",
-    "bids": "BIDS events",
-    "megc": "MEGC table",
-    "json": "timeline.json",
-    "report-without-faces": "Report of the analysis, to share",
+    "boris": "BORIS (project and table)",
+    "bids": "BIDS (events.tsv)",
+    "megc": "MEGC tables",
+    "json": "All that is known (timeline.json)",
+    "report-without-faces": "Report without faces, to share",
     "methods": "Methods paragraph for a paper",
 }
 """What a page offers."""

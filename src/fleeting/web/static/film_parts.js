@@ -36,8 +36,8 @@ export function filesMenu(id, formats, coder, imported) {
     }
   } });
   const link = (/** @type {[string, string]} */ [format, what]) =>
-    h("li", {}, h("a", { href: server.exportOf(id, format, coder), download: "" }, format), " ", h("span", { class: "dim" }, what));
+    h("li", {}, h("a", { href: server.exportOf(id, format, coder), download: "" }, what));
   return h("details", { class: "menu" }, h("summary", {}, "Export and import"),
-    h("div", { class: "sheet" }, h("p", { class: "dim" }, `Export what ${coder} has coded`), h("ul", {}, ...Object.entries(formats).map(link)),
-      h("div", { class: "actions" }, file, h("button", { type: "button", onclick: () => file.click() }, "Import a file"), h("span", { class: "dim" }, "ELAN, BORIS, csv, or one of the above"))));
+    h("div", { class: "sheet" }, h("p", { class: "dim" }, `Export the events of ${coder}`), h("ul", {}, ...Object.entries(formats).map(link)),
+      h("div", { class: "actions" }, file, h("button", { type: "button", onclick: () => file.click() }, "Import a file"), h("span", { class: "dim" }, "ELAN, BORIS, a table, or timeline.json"))));
 }

@@ -3,7 +3,7 @@
 import { choose, h, svg, table } from "./dom.js";
 import { server } from "./server.js";
 import { coder } from "./who.js";
-import { fixed, interval, percent } from "./words.js";
+import { interval, percent } from "./words.js";
 
 /** @import {Page} from "./main.js" */
 /** @import {Bin, KindScore, State} from "./types.js" */
@@ -46,7 +46,7 @@ function found(score, asked) {
   });
   const reach = kinds.map((kind) => {
     const { confidence: c } = /** @type {KindScore} */ (score[kind]);
-    return c ? [NAMES[kind] ?? kind, fixed(c.from), c.proposals, percent(c.precision), interval(c.precision_interval), percent(c.recall)] : [NAMES[kind] ?? kind, "none", "–", "–", "–", "–"];
+    return c ? [NAMES[kind] ?? kind, percent(c.from), c.proposals, percent(c.precision), interval(c.precision_interval), percent(c.recall)] : [NAMES[kind] ?? kind, "none", "–", "–", "–", "–"];
   });
   return [
     h("p", {}, `Proposals: ${done}.`),

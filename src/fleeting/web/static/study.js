@@ -10,7 +10,7 @@ import { fixed } from "./words.js";
 /** @typedef {{events: number, per_minute: number | null, interval: [number, number] | null}} Rate */
 /** @typedef {Record<string, any> & {films: number, people: number, minutes: number}} Condition */
 
-const KINDS = ["micro", "macro", "blink", "wink"];
+const KINDS = /** @type {Record<string, string>} */ ({ micro: "Micro-expressions", macro: "Macro-expressions", blink: "Blinks", wink: "Winks" });
 
 /** @param {State} state @param {string[]} _place @param {URLSearchParams} query @returns {Promise<Page>} */
 export async function studyPage(state, _place, query) {
@@ -18,7 +18,7 @@ export async function studyPage(state, _place, query) {
   const me = coder().toLowerCase();
   const sides = isBlind() ? state.coders.filter((name) => name === me) : [...state.coders, "machine"];
   const who = query.get("coder") ?? (sides.includes(me) ? me : sides.at(-1) ?? "machine");
-  const kind = query.get("kind") ?? "micro";
+  const kind = KINDS[query.get("kind") ?? ""] ? String(query.get("kind")) : "micro";
   const results = h("div", { "aria-live": "polite" });
   const show = async () => {
     try {
@@ -29,7 +29,7 @@ export async function studyPage(state, _place, query) {
   };
   const go = () => (location.hash = `#/study?${new URLSearchParams({ coder: person.value, kind: of.value })}`);
   const person = choose({ "aria-label": "Events of", onchange: go }, sides.map((name) => [name, `events of ${name}`]), who);
-  const of = choose({ "aria-label": "Kind of event", onchange: go }, KINDS.map((name) => [name, name]), kind);
+  const of = choose({ "aria-label": "Kind of event", onchange: go }, Object.entries(KINDS), kind);
   const file = h("input", { type: "file", accept: ".csv", class: "unseen", tabindex: "-1", "aria-label": "Table of the study", onchange: async () => {
     const chosen = file.files?.[0];
     file.value = "";
@@ -43,7 +43,7 @@ export async function studyPage(state, _place, query) {
   } });
   const element = h("section", { class: "page" }, h("h1", {}, "Study"),
     h("p", { class: "sub" }, "Give every film a person and a condition. Type them below, or read a csv with the columns film, person and condition."),
-    h("div", { class: "bar" }, person, of, h("span", { class: "end" }, file, h("button", { type: "button", onclick: () => file.click() }, "Read a csv"), h("a", { class: "button", href: server.summaryOf(who), download: "" }, "Table as csv"))),
+    h("div", { class: "bar" }, person, of, h("span", { class: "end" }, file, h("button", { type: "button", onclick: () => file.click() }, "Read a csv"), h("a", { class: "button", href: server.summaryOf(who), download: "" }, "Save as csv"))),
     results, h("h2", {}, "Films"), filmTable(films, show));
   await show();
   return { element, title: "Study" };
@@ -76,9 +76,9 @@ function found({ conditions, films_left_out: left }, kind, who) {
   const between = (/** @type {Rate} */ r) => (r.interval ? `${fixed(r.interval[0])} to ${fixed(r.interval[1])}` : "–");
   const rows = entries.map(([name, c]) => [name || "no condition", c.films, c.people, fixed(c.minutes), c[kind].events, fixed(c[kind].per_minute), between(c[kind])]);
   return [
-    h("h2", {}, `${kind} per codable minute`),
+    h("h2", {}, `${KINDS[kind]} per codable minute`),
     entries.some(([, c]) => c[kind].per_minute !== null) ? plot(entries, kind) : h("p", { class: "empty" }, "No minute can be coded."),
-    table(`${kind} by condition`, ["condition", "films", "people", "minutes", "events", "per minute", "95 % interval"], rows),
+    table(`${KINDS[kind]} by condition`, ["condition", "films", "people", "minutes", "events", "per minute", "95 % interval"], rows),
     h("p", { class: "hint" }, "A minute is codable if a face is in view and nobody marked it as not codable. Intervals come from bootstrap samples of people. With fewer than three people there is none."),
     ...(left.length ? [h("p", { class: "hint" }, `Left out, because ${who} has not coded them: ${left.join(", ")}.`)] : []),
   ];
@@ -88,7 +88,7 @@ function found({ conditions, films_left_out: left }, kind, who) {
 function plot(entries, kind) {
   const [width, row, left] = [640, 34, 150];
   const height = entries.length * row + 30;
-  const most = Math.max(...entries.map(([, c]) => Math.max(c[kind].interval?.[1] ?? 0, c[kind].per_minute ?? 0)), 1e-9) * 1.08;
+  const most = Math.max(...entries.map(([, c]) => Math.max(c[kind].interval?.[1] ?? 0, c[kind].per_minute ?? 0))) * 1.08 || 1;
   const x = (/** @type {number} */ v) => left + (v / most) * (width - left - 16);
   const text = (/** @type {string} */ said, /** @type {Record<string, string | number>} */ at) => svg("text", at, document.createTextNode(said));
   const tenth = 10 ** Math.floor(Math.log10(most / 2));
@@ -107,6 +107,6 @@ function plot(entries, kind) {
       ...(rate === null ? [] : [svg("circle", { cx: x(rate), cy: y, r: 5, class: "dot" })]),
     ];
   });
-  const label = `${kind} per codable minute by condition; the table below has the numbers`;
+  const label = `${KINDS[kind]} per codable minute by condition; the table below has the numbers`;
   return h("figure", { class: "plot" }, svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...grid, ...marks));
 }
