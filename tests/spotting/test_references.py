@@ -38,4 +38,6 @@ def test_in_a_short_film_a_blink_leaves_the_lids_where_they_were(tmp_path: Path)
     clip = PortraitClip(demo.portrait(), demo.PORTRAIT_POINTS, movements=blinks, settings=settings, seed=1)
     render_clip(clip, tmp_path / "blinks.mp4")
     found = analyse_video(tmp_path / "blinks.mp4", pictures=False).timeline.events
-    assert [e.kind for e in found] == ["blink", "blink"]
+    # The judge is almost as sure of the brows that the second blink drags along: how sure depends on the processor.
+    assert [e.kind for e in found if e.kind != "micro"] == ["blink", "blink"]
+    assert not [e for e in found if e.kind == "micro" and {"left_lid", "right_lid"} & set(e.regions)]
