@@ -99,7 +99,7 @@ def luma_plane(frame: Any) -> Image | None:
     if table is None:
         return np.ascontiguousarray(stored)
     if bits <= 8:
-        return np.asarray(cv2.LUT(np.ascontiguousarray(stored), table), np.uint8)
+        return np.asarray(cv2.LUT(stored, table), np.uint8)
     return np.asarray(table[stored], np.uint8)
 
 

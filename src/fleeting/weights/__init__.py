@@ -113,4 +113,10 @@ def session(name: str, *, threads: int = 1, folder: Path | None = None, sizes: M
     """
     path = file(name, folder=folder)
     with reading(path, "a network in ONNX", "Train it anew.", error=WeightsError):
-        return open_network(path, threads=threads, sizes=sizes)
+        return _opened(card(name, folder=folder)["sha256"], path, threads, tuple((sizes or {}).items()))
+
+
+@lru_cache(maxsize=16)
+def _opened(sha256: str, path: Path, threads: int, sizes: tuple[tuple[str, int], ...]) -> Any:
+    # Several threads may run one session; to open one takes longer than to run it.
+    return open_network(path, threads=threads, sizes=dict(sizes))
