@@ -30,6 +30,9 @@ REORDERED = 4
 """Pictures that a decoder may hold for those that come between: encoders use one or two, pyramids up to four."""
 
 
+FEW_PIXELS = 500_000
+"""Pictures of so many pixels are decoded by one thread: to share the work costs a fifth more of the processor."""
+
 SHORT_STREAM = 0.1
 """A stream with less than this share of the longest one's frames is a cover, or thumbnails of chapters."""
 
@@ -62,6 +65,8 @@ def open_stream(
         codec = stream.codec_context
         with reading(path.name, "a video", "Check the file.", error=VideoError):
             check_pixels(codec.width, codec.height, limits=limits)
+        if codec.width * codec.height <= FEW_PIXELS:
+            codec.thread_count = 1
         codec.options = codec.options | _most_pixels(limits)  # a picture within may claim another size
         yield container, stream
 

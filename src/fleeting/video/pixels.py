@@ -94,7 +94,7 @@ def luma_plane(frame: Any) -> Image | None:
     plane = frame.planes[0]
     sample = np.dtype(np.uint8 if bits <= 8 else "<u2")
     rows = np.frombuffer(plane, sample).reshape(-1, plane.line_size // sample.itemsize)
-    stored = rows[: frame.height, : frame.width]
+    stored: npt.NDArray[Any] = rows[: frame.height, : frame.width]
     table = _to_full_range(bits, _is_full_range(frame))
     if table is None:
         return np.ascontiguousarray(stored)
