@@ -47,30 +47,30 @@ def analyse(
     path
         A video file, or a folder of numbered images (then `fps` is needed).
     out
-        Folder for the results: the report and the files of `formats` are written to ``out/NAME/``, whole or not at
-        all. They take the place of former results of the same video; files that a person has added or changed there
-        are kept. Nothing is written where None.
+        Folder for the results. The report and the files of `formats` are written to ``out/NAME/``, all or none. They
+        replace former results of the same video. Files that a person added or changed there are kept. If None,
+        nothing is written.
     settings
-        See `settings.AnalyseSettings`.
+        Settings of the analysis; the defaults if None.
     fps
-        Frames per second of an image folder.
+        Frames per second of an image folder, or at which a slow-motion film was shot.
     formats
-        ``report`` and names of `export.formats.FORMATS`; `DEFAULT_FORMATS` of it where None. The timeline is always
-        written, and the report brings its pictures (``media.npz``).
+        Names of the files to write: ``report`` and names of `export.formats.FORMATS`. If None, ``report`` and
+        `DEFAULT_FORMATS`. The timeline is always written, and with the report its pictures (``media.npz``).
     progress
-        Called now and then with the frames done and the frames to do (None where unknown).
+        Called now and then with the frames done and the frames to do (None if unknown).
 
     Returns
     -------
     Timeline
-        ``timeline.events``, ``timeline.to_dataframe()``.
+        What was found: ``timeline.events``, ``timeline.to_dataframe()``.
 
     Raises
     ------
     VideoError, NoFaceError
-        Where the video cannot be used.
+        If the video cannot be read, or shows no face.
     OutputError
-        Where the results cannot be written, or their place is taken by something else.
+        If the results cannot be written, or something else is in their place.
     SettingsError
         For an unknown format.
     """
@@ -285,37 +285,42 @@ def calibrate(
 ) -> Calibration:
     """Measure how small a movement a recording can show.
 
-    Movements of known size are put into the recording, and the analysis looks for them: see `docs/how-to/calibrate.md`.
+    Movements of known size are put into the recording, and the analysis looks for them (`docs/how-to/calibrate.md`).
 
     Parameters
     ----------
     path
         A video file, or a folder of numbered images (then `fps` is needed).
     out
-        Folder for the results: the calibration is added to the timeline and the report in ``out/NAME/``. Where the
-        video was not yet analysed there, or otherwise, it is analysed first. Nothing is written where None.
+        Folder for the results. The calibration is added to the timeline and the report in ``out/NAME/``. If there are
+        no results of these settings, the video is analysed first. If None, nothing is written.
     trials
-        Movements to put in; more make the interval narrower and take longer.
+        Number of movements to put in. More make the interval narrower and take longer.
     seed
-        Of their draw. Same video, same seed, same result.
+        Seed of the random movements. The same video and seed give the same result.
     settings
-        See `settings.AnalyseSettings`; those of the results in `out` where None, else the defaults.
+        Settings of the analysis. If None, those of the results in `out`, else the defaults.
     fps
-        Frames per second of an image folder.
+        Frames per second of an image folder, or at which a slow-motion film was shot.
     folder
-        Of the video's results within `out`, where it is not ``out/NAME``.
+        Folder of the video's results, if it is not ``out/NAME``.
     progress
         Called now and then with the frames done and the frames to do, of the analysis (if any) and then of the
         calibration.
 
+    Returns
+    -------
+    Calibration
+        Displacements in percent of the inter-ocular distance, with 95 % intervals.
+
     Raises
     ------
     VideoError, NoFaceError
-        Where the video cannot be used.
+        If the video cannot be read, or shows no face.
     InputError
-        Where no moment of it is quiet for long enough.
+        If no moment of it is quiet for long enough.
     OutputError
-        Where the results cannot be written, or their place is taken by something else.
+        If the results cannot be written, or something else is in their place.
     SettingsError
         For too few trials.
     """
@@ -377,7 +382,7 @@ def _add(folder: Path, timeline: Timeline) -> None:
 
 
 def methods(results_folder: str | Path, *, style: Style = "text") -> str:
-    """Return the paragraphs on methods that a paper needs of its results.
+    """Return the methods paragraphs of a paper.
 
     They name version, recordings, definitions, the settings that differ from the defaults, and each network with its
     SHA-256 and its score on data that it was not trained on.
@@ -387,12 +392,17 @@ def methods(results_folder: str | Path, *, style: Style = "text") -> str:
     results_folder
         A film's results, or a folder of such folders.
     style
-        See `report.methods.methods`.
+        ``text`` (with BibTeX below), ``markdown`` or ``latex`` (with keys of citations), or ``bibtex`` alone.
+
+    Returns
+    -------
+    str
+        The text.
 
     Raises
     ------
     DataError
-        Where there are no results that can be read.
+        If there are no results that can be read.
     SettingsError
         For an unknown style.
     """

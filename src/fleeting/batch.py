@@ -74,33 +74,33 @@ def analyse_many(
     progress: Progress | None = None,
     on_done: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
-    """Analyse several videos; one that fails does not stop the others, finished ones are skipped.
+    """Analyse several videos. One that fails does not stop the others. Finished ones are skipped.
 
     A video is finished when its folder holds results of the same version, made with the same settings from a video of
-    the same name, size and time of change. Formats that are asked for and missing there are written from its timeline;
-    only a missing report has the video analysed again. Parameters as for `api.analyse`, and:
+    the same name, size and time of change. Missing formats are written from its timeline; only for a missing report is
+    the video analysed again. Parameters as for `api.analyse`, and:
 
     Parameters
     ----------
     force
         Analyse finished videos again, and replace results of another video of the same name.
     engine
-        Where the videos are analysed (`scale.engines.make_engine`); one after the other in this process where None.
-        Machines of a cluster have to see videos and `out` under the same paths as this one.
+        Where to analyse the videos (`scale.engines.make_engine`). If None, one after the other in this process. The
+        machines of a cluster must see the videos and `out` under the same paths.
     on_start
-        Called before each video with its place and the number of videos; as `progress`, not with an engine.
+        Called before each video with its position and the number of videos. Like `progress`, not used with an engine.
     on_done
-        Called after each video with its outcome, in the order in which they end.
+        Called after each video with its outcome, in the order in which the videos end.
 
     Returns
     -------
     list of Outcome
-        In the order of `paths`.
+        One per path, in the order of `paths`: ``path``, ``folder``, ``skipped``, ``error``.
 
     Raises
     ------
     OutputError, SettingsError
-        What would fail for every video alike.
+        For what would make every video fail.
     """
     named = [Path(p) for p in paths]
     chosen = chosen_formats(formats)

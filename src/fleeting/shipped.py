@@ -25,22 +25,23 @@ def evaluate(
     fps: float | None = None,
     coder: str | None = None,
 ) -> dict[str, Any]:
-    """Measure what is shipped on labelled data.
+    """Measure a shipped network, or the spotter, on labelled data.
 
     Parameters
     ----------
     model
         ``deep-emotion`` or ``expression`` (FER-2013, or a folder of faces by class), ``landmarks`` (an npz laid out as
-        docs/how-to/evaluate.md says), ``recogniser`` (an npz of flow images), ``action-units`` (the same with units) or
-        ``spotting`` (a folder of videos with a ``truth.csv``, or results that somebody has coded).
+        docs/how-to/evaluate.md says), ``recogniser`` (an npz of flow images), ``action-units`` (the same with units),
+        ``spotting`` (a folder of videos with a ``truth.csv``, or results that somebody has coded) or ``megc`` (a folder
+        with the tables of a challenge).
     data
         The labelled data.
     out
-        Folder for ``metrics.json`` and the rows behind it; nothing is written where None.
+        Folder for ``metrics.json`` and a table of the rows behind it; nothing is written if None.
     fps
-        Frames per second of image folders (spotting), where the truth does not say.
+        Frames per second of image folders (spotting), if the truth does not say.
     coder
-        Whose events are the truth (spotting, of coded results): the consensus or the only coder where None.
+        Coder whose events are the truth (spotting on coded results). If None, the consensus or the only coder.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def evaluate(
     InputError
         For an unknown model, or data that cannot be used.
     OutputError
-        Where the results cannot be written.
+        If the results cannot be written.
     """
     if model not in EVALUATIONS:
         near = difflib.get_close_matches(model, EVALUATIONS, n=1)

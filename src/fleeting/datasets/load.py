@@ -54,8 +54,8 @@ def load_samples(
     """Return a data set as labelled arrays.
 
     Flow images (``composite``) and files of ``fleeting prepare`` (``prepared``) are read as they are; single faces
-    (``fer2013``) come as sequences of one frame; all others need ``fleeting prepare`` before. Macro-expressions,
-    blinks and winks are left out where a set has micro-expressions; so are clips whose emotion the classes leave out.
+    (``fer2013``) come as sequences of one frame; all others need ``fleeting prepare`` first. If a set has
+    micro-expressions, its macro-expressions, blinks and winks are left out. So are clips whose emotion has no class.
 
     Parameters
     ----------
@@ -64,23 +64,23 @@ def load_samples(
     classes
         Number of classes, see `labels.SCHEMES`.
     cache
-        That of ``fleeting prepare``; `prepare.default_cache` where None.
+        Cache folder of ``fleeting prepare``; its usual place if None.
     settings
-        With which the set was prepared; those of the last ``fleeting prepare`` where None.
+        Settings with which the set was prepared; those of the last ``fleeting prepare`` if None.
     wanted
         Other labels than so many classes.
 
     Returns
     -------
     Samples
-        Subjects are named after whose people they are: those of ``samm-lv`` are ``samm/006`` and so on.
+        One row per clip. People of several sets have one name: those of ``samm-lv`` are ``samm/006`` and so on.
 
     Raises
     ------
     SettingsError
         For an unknown name.
     DataError
-        Where the set cannot be read, is not prepared, has no such classes, or no clip of them.
+        If the set cannot be read, is not prepared, has no such classes, or no clip of them.
     """
     data = named_data(text)
     found = _READERS.get(data.about.arrays, _of_frames)(data, wanted or Wanted(classes), cache, settings)

@@ -33,7 +33,7 @@ class Samples:
     dataset
         Name of the data set.
     source_video
-        Text, the recording that the clip was cut from; the clip's own id where that is not known.
+        Text, the recording that the clip was cut from; the id of the clip if that is not known.
     label
         int64, index into `classes`.
     classes
@@ -44,7 +44,7 @@ class Samples:
         (n, frames, height, width) uint8 grey canonical crops from onset to offset at one number of frames (temporal
         interpolation), or None.
     action_units
-        (n, units) int8: 1 the unit moved, 0 it did not, `HEDGED` where the coders were not sure; or None.
+        (n, units) int8: 1 if the unit moved, 0 if not, `HEDGED` if the coders were not sure; or None.
     units
         Names of its columns, such as ``AU04``.
     """

@@ -67,22 +67,28 @@ def explain_face(
     method
         ``occlusion`` (`naming.occlusion`) or ``gradients`` (`expressions.gradients`; needs the extra ``research``).
     target
-        The class to explain; the most probable one and those from 10 % on, at most three, where None.
+        Class to explain. If None, the most probable one and others from 10 % on, at most three.
     face
-        Number of the face, the largest is 0.
+        Number of the face; 0 is the largest.
     out
-        Folder for ``NAME.explain.png`` and ``NAME.explain.json``; nothing is written where None.
+        Folder for ``NAME.explain.png`` and ``NAME.explain.json``; nothing is written if None.
+
+    Returns
+    -------
+    Explanation
+        ``probabilities`` by class; ``maps``, each with ``values`` (an array over the face) and ``parts`` (share of each
+        part of the face).
 
     Raises
     ------
     InputError
-        Where the picture cannot be read (`VideoError`), shows no face (`NoFaceError`) or not so many.
+        If the picture cannot be read (`VideoError`), or shows no face (`NoFaceError`) or too few.
     SettingsError
         For an unknown network, method or class.
     MissingExtraError
-        Where gradients are asked for without the extra.
+        If gradients are asked for without the extra.
     OutputError
-        Where the results cannot be written.
+        If the results cannot be written.
     """
     for said, known, what in (
         (network, NETWORKS, "network"),

@@ -41,31 +41,32 @@ def emotion(
     path
         The file or folder; with `fps` a folder is one clip of numbered images.
     out
-        Folder for ``NAME.emotion.csv`` and ``NAME.emotion.json``; nothing is written where None.
+        Folder for ``NAME.emotion.csv`` and ``NAME.emotion.json``; nothing is written if None.
     render
-        Whether to write the pictures and videos too, with what was read drawn on them.
+        Whether to write the pictures and videos too, with the expressions drawn on them.
     per_second
-        Readings of each face of a video a second, at most; None reads every frame.
+        Most readings of each face per second of video; None reads every frame.
     fps
-        Frames per second of a clip of numbered images, or of a camera that stores a slower rate.
+        Frames per second of a clip of numbered images, or at which a slow-motion film was shot.
     name
-        Of the results; the input's where None.
+        Name of the results; that of the input if None.
     progress
         Called with the frames (of a folder: the files) done so far and the number to be done.
 
     Returns
     -------
     Emotions
-        ``sources`` with ``readings``; ``to_dataframe()``. In a folder, what could not be read has an ``error``.
+        ``sources`` with ``readings``: a face, its box and seven probabilities each; ``to_dataframe()``. In a folder, a
+        source that could not be read has an ``error``.
 
     Raises
     ------
     InputError
-        Where a single input cannot be read (`NoFaceError`: shows no face), or a folder holds no picture or video.
+        If a single input cannot be read (`NoFaceError`: shows no face), or a folder holds no picture or video.
     OutputError
-        Where the results cannot be written.
+        If the results cannot be written.
     WeightsError
-        Where the network is missing.
+        If the network is missing.
     """
     folder = None if out is None else make_folder(out)
     found = read_emotions(path, per_second=per_second, fps=fps, without=folder, progress=progress)

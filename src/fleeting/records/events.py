@@ -102,13 +102,13 @@ class Event:
         Regions (`REGIONS`) that moved, the strongest first.
     displacement_percent_iod
         Largest value in the apex frame of the curves (`Signals.motion`) of `regions`, in percent of the inter-ocular
-        distance; NaN where it was not measured.
+        distance; NaN if it was not measured.
     confidence
         In 0..1. micro: the judge's probability that it is one; macro: how far it stands out of this recording's own
         noise; blink and wink: the probability that it is one. Not the probability of an emotion.
     emotion, probability
-        Recognised class (``unsure`` where no class is probable enough) and the calibrated probability of the most
-        probable class; None where no recogniser was run (blinks, winks).
+        Recognised class (``unsure`` if no class is probable enough) and the calibrated probability of the most probable
+        class; None if no recogniser was run (blinks, winks).
     probabilities
         Probability of every class of the recogniser.
     systems

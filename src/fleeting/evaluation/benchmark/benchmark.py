@@ -30,9 +30,9 @@ def benchmark(
     Parameters
     ----------
     settings
-        Names, paths, protocol, seeds.
+        Names of model and data, protocol, seeds.
     cache
-        Of ``fleeting prepare``, for data sets of frames; its usual place where None.
+        Cache folder of ``fleeting prepare``, for data sets of frames; its usual place if None.
     out, engine, on_done
         As for `run_benchmark`.
 

@@ -14,11 +14,11 @@ class BenchmarkSettings:
     model
         Name of the recogniser.
     protocol
-        One of `protocols.PROTOCOLS`, or ``holdout`` where `test` names data.
+        One of `protocols.PROTOCOLS`, or ``holdout`` if `test` names data.
     seeds
         Number of repetitions, with the seeds 0, 1, ...
     folds
-        Of ``kfold``.
+        Number of folds of ``kfold``.
     validation
         Share of the training subjects held out for validation in every fold.
     classes
@@ -26,9 +26,9 @@ class BenchmarkSettings:
     draws
         Bootstrap samples of subjects for the intervals.
     data
-        ``NAME=PATH`` of all data; for a hold-out of what is trained on.
+        ``NAME=PATH`` of all data; for a hold-out, of the training data.
     test
-        ``NAME=PATH`` of what is only tested on.
+        ``NAME=PATH`` of the test data of a hold-out.
     """
 
     model: str

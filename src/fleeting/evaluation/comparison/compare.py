@@ -79,16 +79,21 @@ def compare(folders: Sequence[str | Path], *, draws: int = 10_000) -> list[Entry
     Parameters
     ----------
     folders
-        Of finished benchmarks (``fleeting benchmark --out``).
+        Folders of finished benchmarks (``fleeting benchmark --out``).
     draws
-        Random assignments of the permutation test.
+        Number of random swaps of the permutation test.
+
+    Returns
+    -------
+    list of Entry
+        One per folder: ``name``, ``metrics`` (as in ``metrics.json``), ``tests`` against the first.
 
     Raises
     ------
     InputError
         For no folder, or one that is named twice.
     DataError
-        Where one holds no finished benchmark.
+        If a folder holds no finished benchmark.
     """
     paths = [Path(folder) for folder in folders]
     if not paths or len({p.resolve() for p in paths}) != len(paths):
