@@ -41,9 +41,9 @@ DATA = HERE.parent.parent / "shared" / "data"
 FLOW = "composite_flow_three_labs.npz"
 INTERACTION = {"random weights": ("dsticnn", "dsticnn-none"), "drawn flow": ("dsticnn-start", "dsticnn-none-start")}
 AGAINST = {
-    "dsticnn-start": ("dsticnn-none-start", "linear-svm"),
+    "dsticnn-start": ("dsticnn-none-start", "linear-svm", "mdmo"),
     "dsticnn": ("dsticnn-none", "linear-svm"),
-    "macro-to-micro": ("minet", "linear-svm"),
+    "macro-to-micro": ("minet", "linear-svm", "mdmo"),
 }
 """What is tested against what."""
 Counts = npt.NDArray[np.int64]
@@ -177,6 +177,8 @@ def plot(interaction: dict[str, Any], path: Path) -> None:
     figure, axis = plt.subplots(figsize=(6, 3.4))
     for k, (begin, colour) in enumerate(zip(INTERACTION, ("#6d28d9", "#0f766e"), strict=True)):
         rows = [row for row in interaction.values() if row["begin"] == begin]
+        if not rows:
+            continue
         values = np.array([row["difference"] for row in rows])
         spans = np.abs(np.array([row["interval"] for row in rows]).reshape(-1, 2).T - values)
         place = [row["share"] + 2 * k for row in rows]
