@@ -228,7 +228,7 @@ def main() -> None:
     (options.out / f"{options.name}.json").write_text(stored, encoding="utf-8")
     page = markdown(found, said, about)
     (options.out / f"{options.name}.md").write_text(page, encoding="utf-8")
-    if said["interaction"]:
+    if said["interaction"] and len(options.shares) > 1:
         plot(said["interaction"], options.out / f"{options.name}_interaction.png")
     print(page)
 
