@@ -52,19 +52,18 @@ Counts = npt.NDArray[np.int64]
 def measure(data: BenchmarkData, made: dict[str, Recogniser], options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Run every variant, or read it where it has been run; one seed where nothing is drawn."""
     found = {}
+    own = dict(text.split("=") for text in options.seeds_of)
     for share in options.shares:
         for name, model in made.items():
             if share < 100 and not isinstance(model, DsticnnRecogniser):
                 continue
-            random = name in INTERACTION["random weights"]
-            seeds = options.share_seeds if share < 100 else options.random_seeds if random else options.seeds
             label = name if share == 100 else f"{name}@{share}"
             started = time.perf_counter()
             settings = BenchmarkSettings(
                 name,
                 protocol=options.protocol,
                 folds=options.folds,
-                seeds=1 if name in FLOORS else seeds,
+                seeds=1 if name in FLOORS else int(own.get(label, options.seeds)),
                 data=("sequences",),
             )
             asked = Fewer(model, share / 100) if share < 100 and isinstance(model, DsticnnRecogniser) else model
@@ -203,8 +202,9 @@ def main() -> None:
     parser.add_argument("--protocol", default="kfold")
     parser.add_argument("--folds", type=int, default=9)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--random-seeds", type=int, default=3, help="of DSTICNN from random weights")
-    parser.add_argument("--share-seeds", type=int, default=3, help="where people are few")
+    parser.add_argument(
+        "--seeds-of", nargs="+", default=[], metavar="SYSTEM=N", help="where not --seeds: minet=1 dsticnn@25=1"
+    )
     parser.add_argument("--epochs", type=int, default=10, help="from random weights")
     parser.add_argument("--start-epochs", type=int, default=4)
     parser.add_argument("--start-rate", type=float, default=5e-4)
@@ -228,7 +228,7 @@ def main() -> None:
     (options.out / f"{options.name}.json").write_text(stored, encoding="utf-8")
     page = markdown(found, said, about)
     (options.out / f"{options.name}.md").write_text(page, encoding="utf-8")
-    if said["interaction"]:
+    if said["interaction"] and len(options.shares) > 1:
         plot(said["interaction"], options.out / f"{options.name}_interaction.png")
     print(page)
 

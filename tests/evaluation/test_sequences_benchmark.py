@@ -24,6 +24,7 @@ def test_every_family_is_trained_tested_and_told(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sequences, "make_sets", lambda *_, **__: {"transferred": micro})
     words = (
         "--protocol kfold --folds 2 --seeds 1 --epochs 1 --start-epochs 1 --drawn 12 --drawn-epochs 1 --shares 50 100"
+        " --seeds-of minet=1"
     )
     chosen = "--variants linear-svm dsticnn-none-start dsticnn-start minet macro-to-micro"
     folders = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
