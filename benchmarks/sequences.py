@@ -2,8 +2,8 @@
 
 On transferred motion (`fleeting.recognisers.sequences.sets`), groups of people held out in turn:
 
-- one table: linear SVM and `fleeting` on the flow image of each clip, LBP-TOP, MDMO; DSTICNN with and without its interaction, from
-  random weights and from drawn flow (`-start`); MiNet alone and guided by macro-expressions;
+- one table: linear SVM and `fleeting` on the flow image of each clip, LBP-TOP, MDMO; DSTICNN with and without
+  its interaction, from random weights and from drawn flow (`-start`); MiNet alone and guided by macro-expressions;
 - DSTICNN's interaction where people are few (``--shares``): differences with intervals over people, and a plot;
 - single answers and how often the two streams disagree.
 
