@@ -452,7 +452,7 @@ def test_the_command_goes_on_with_the_other_models(
 def test_the_command_with_wrong_input(fleeting: Command, tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="needs the research extra")
     for words, message in (
-        (("--data", f"a={tmp_path / 'none.npz'}"), "a data set; got no"),
+        (("--data", f"a={tmp_path / 'none.npz'}"), "none.npz, which does not exist"),
         (("--data", str(tmp_path)), "data as NAME=PATH"),
         (("--data", "a=x", "--protocol", "lossy"), "a known protocol"),
         (("--data", "a=x", "--engine", "rey"), "Did you mean 'ray'"),

@@ -118,7 +118,7 @@ def test_videos_are_files_folders_of_images_and_named_ones(tmp_path: Path) -> No
 def test_people_read_a_table_and_programs_read_json(
     monkeypatch: pytest.MonkeyPatch, fleeting: Command, tmp_path: Path
 ) -> None:
-    from fleeting import api
+    from fleeting import shipped
 
     matches = match_events(
         "a.mp4", [row("a.mp4", 100, 119, peak_percent_iod=2.0), row("a.mp4", 200, 219)], [event(101, 119)]
@@ -129,7 +129,7 @@ def test_people_read_a_table_and_programs_read_json(
         "failed": {"b.mp4": "expected a face in view"},
         "videos_without_micro": {"minutes": 0.0, "false_micro": 0, "false_micro_per_minute": None},
     }
-    monkeypatch.setattr(api, "evaluate", lambda *a, **k: metrics)
+    monkeypatch.setattr(shipped, "evaluate", lambda *a, **k: metrics)
     said = fleeting("evaluate", "spotting", tmp_path).out
     assert not re.search(r"[{}\[\]']|None|nan", said)
     cells = [line.split() for line in said.splitlines()]
