@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import clips
 import cv2
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from command import Command
 
+from fleeting.analysis.event_frames import Task, taken
 from fleeting.analysis.event_media import picture_event
 from fleeting.datasets import clip_motion as clip_room
 from fleeting.datasets import prepare as room
@@ -71,9 +73,11 @@ def test_the_flow_image_is_that_of_the_analysis(clip: Path, grey: list[np.ndarra
     transform = crop_transform(FaceDetector()(grey[0])[0][1].points)
     seconds = [f / clips.FPS for f in (clips.ONSET, clips.APEX, clips.OFFSET)]
     event = Event(0, "micro", clips.ONSET, clips.APEX, clips.OFFSET, *seconds, regions=("left_mouth_corner",))
+    part = SimpleNamespace(run=np.zeros(clips.FRAMES, int), transform=np.repeat(transform[None], clips.FRAMES, axis=0))
+    seen = SimpleNamespace(time_s=np.arange(clips.FRAMES) / clips.FPS, part=lambda frames: part)
     with open_video(clip) as reader:
-        everywhere = np.repeat(transform[None], clips.FRAMES, axis=0)
-        theirs = picture_event(reader, event, everywhere, MotionSettings(), form=None)
+        (frames,) = taken(reader, [Task(0, event, loop=0)], {0: seen}, MotionSettings())  # type: ignore[dict-item]
+    theirs = picture_event(frames, MotionSettings(), form=None)
     assert np.array_equal(made.flow, theirs.flow_image)
     assert made.flow.std() > 20
 

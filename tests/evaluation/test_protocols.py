@@ -161,7 +161,7 @@ def test_data_that_cannot_be_read(tmp_path: Path) -> None:
             read_data([text])
     with pytest.raises(LeakageError, match="no clip in both the training data and the test data; got 18 in both"):
         read_data([f"a={one}"], test=[f"b={one}"])
-    with pytest.raises(DataError, match="a data set; got no"):
+    with pytest.raises(DataError, match="missing, which does not exist"):
         read_data([f"a={tmp_path / 'missing'}"])
     (tmp_path / "broken.npz").write_text("no archive")
     with pytest.raises(DataError, match=r"a readable \.npz file"):
