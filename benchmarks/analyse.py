@@ -351,8 +351,8 @@ def text(result: dict[str, Any]) -> str:
         lines += [
             "",
             f"Memory is the largest resident set. It grows by {result['memory']['bytes_per_frame']} bytes a frame"
-            " between the two longest with pictures of the clearest events. In that are the pictures and the report, which"
-            " stop growing at 400 events and 30 MB. An event is what its pictures take in `media.npz`.",
+            " between the two longest with pictures of the clearest events. In that are the pictures and the report,"
+            " which stop growing at 400 events and 30 MB. An event is what its pictures take in `media.npz`.",
         ]
     return "\n".join(lines) + "\n"
 
