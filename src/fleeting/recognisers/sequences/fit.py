@@ -7,7 +7,6 @@ Everything random in an epoch hangs on the seed and the number of the epoch alon
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from fleeting.datasets.samples import Samples
 from fleeting.recognisers.sequences.clip_rows import ClipRows, changed, class_weights, clip_rows
 from fleeting.training.loop import Device, Loop, Plan, choose_device
 from fleeting.training.recipe import Count, CountOrNone, NotNegative, Positive, Range, check
+from fleeting.weights import checksum
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 
@@ -241,7 +241,7 @@ def fit_sequence(
 def content(path: str) -> str:
     """Return the SHA-256 of a file that a training begins with, empty where there is none."""
     file = Path(path)
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+    return checksum(file) if file.is_file() else ""
 
 
 def plain_settings(name: str, plan: Any) -> dict[str, Any]:
